@@ -1,0 +1,24 @@
+//! The words every part of Plimsoll shares: typed ids, names, digests, times,
+//! and the records of the ledger with their canonical bytes.
+//!
+//! **Architecture invariant:** this crate does no I/O. The only clock in the
+//! workspace is [`time::SystemClock`]; everything else takes a [`Clock`].
+
+pub mod digest;
+pub mod id;
+pub mod name;
+pub mod promise;
+pub mod record;
+pub mod refusal;
+pub mod rows;
+pub mod time;
+
+pub use digest::Digest;
+pub use id::{
+    ApiKeyId, DecisionId, DeploymentId, EventId, GatewayId, KeyId, ModelId, PrincipalId, TenantId,
+};
+pub use name::Name;
+pub use promise::Promise;
+pub use refusal::{Phase, Refusal, RefusalCode};
+pub use rows::{Cell, Rows};
+pub use time::{Clock, SystemClock, Time};

@@ -1,0 +1,191 @@
+use super::*;
+use crate::digest::{hex, unhex};
+use crate::*;
+use proptest::prelude::*;
+
+fn draft() -> LeafDraft {
+    LeafDraft::new(
+        Kind::Decision,
+        [1; 16],
+        TenantId::from_bytes([2; 16]),
+        Time::from_micros(1_700_000_000_000_000),
+        5,
+    )
+}
+
+fn minimal() -> Leaf {
+    Leaf { gateway: GatewayId::from_bytes([3; 16]), seq: 0, previous: Digest::ZERO, draft: draft() }
+}
+
+fn full() -> Leaf {
+    let digest = |n: u8| Some(Digest::from_bytes([n; 32]));
+    Leaf {
+        gateway: GatewayId::from_bytes([0xff; 16]),
+        seq: u64::MAX,
+        previous: Digest::from_bytes([0xee; 32]),
+        draft: LeafDraft {
+            deployment: Some(DeploymentId::from_bytes([4; 16])),
+            time: Time::from_micros(u64::MAX),
+            monotonic: u64::MAX,
+            model: digest(5),
+            contract: digest(6),
+            policy: digest(7),
+            snapshot: digest(8),
+            route: Some(Route::Canary),
+            result: Some(ResultClass::Refused),
+            refused_in: Some(Phase::Validate),
+            sealed: Some(SealedRef {
+                ciphertext: Digest::from_bytes([9; 32]),
+                key_commitment: [10; 32],
+                size_log2: 11,
+            }),
+            extension: Extension {
+                interaction: Some([12; 16]),
+                intent: Some(13),
+                rollout: Some([14; 16]),
+                step: Some(15),
+                arm: Some(16),
+                assignment_key: Some(KeyId::from_bytes([17; 16])),
+                tier: Some(4),
+                gate_result: digest(18),
+                explainer_pack: digest(19),
+                fallback_reason: Some(20),
+                review: Some([21; 16]),
+                replay_of: Some([22; 16]),
+            },
+            ..draft()
+        },
+    }
+}
+
+fn encoded(leaf: &Leaf) -> Vec<u8> {
+    let mut out = Vec::new();
+    leaf.encode(&mut out);
+    out
+}
+
+/// The stored examples of format version 1 must read for ever.
+#[test]
+fn golden_leaves() {
+    let text = include_str!("../../tests/golden/leaf_v1.txt");
+    let mut seen = 0;
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
+        let (name, bytes) = line.split_once(' ').expect("name and hex");
+        let leaf = match name {
+            "minimal" => minimal(),
+            "full" => full(),
+            other => panic!("unknown vector {other}"),
+        };
+        assert_eq!(hex(&encoded(&leaf)), bytes, "{name}");
+        let bytes: Vec<u8> = bytes
+            .as_bytes()
+            .chunks(2)
+            .map(|c| unhex::<1>(std::str::from_utf8(c).expect("hex")).expect("hex")[0])
+            .collect();
+        assert_eq!(Leaf::decode(&bytes), Ok(leaf), "{name}");
+        assert!(bytes.len() <= MAX_LEAF_LEN);
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn every_flipped_byte_of_a_leaf_is_refused_or_another_leaf() {
+    let bytes = encoded(&full());
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            if let Ok(leaf) = Leaf::decode(&flipped) {
+                assert_ne!(leaf, full());
+                assert_eq!(encoded(&leaf), flipped);
+            }
+        }
+    }
+    for end in 0..bytes.len() {
+        assert!(Leaf::decode(&bytes[..end]).is_err());
+    }
+}
+
+fn parts<'a>(rows: &'a Rows, refusal: &'a Refusal, outputs: &'a [Output<'a>]) -> DecisionParts<'a> {
+    DecisionParts {
+        principal: PrincipalId::from_bytes([1; 16]),
+        key: Some(ApiKeyId::from_bytes([2; 16])),
+        deployment: "credit-default",
+        version: 3,
+        caller_id: Some("abc"),
+        idempotency: Some([4; 16]),
+        request: None,
+        request_len: 1024,
+        rows,
+        mapped: &[Mapped { role: "subject", value: "customer-7" }],
+        flags: &[Flag { field: 1, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
+        outputs,
+        refusal: Some(refusal),
+        phases: &[(Phase::Validate, 1_000), (Phase::Predict, 2_000)],
+    }
+}
+
+proptest! {
+    #[test]
+    fn bodies_round_trip(numbers in prop::collection::vec(any::<f64>().prop_filter("not NaN", |v| !v.is_nan()), 0..20), text in ".*", integer in any::<i64>()) {
+        let mut rows = Rows { width: 3, ..Rows::default() };
+        rows.text.push_str(&text);
+        rows.numbers.extend(&numbers);
+        let len = |n: usize| u32::try_from(n).expect("short");
+        rows.cells = vec![
+            Cell::Null, Cell::Boolean(true), Cell::Integer(integer),
+            Cell::Number(1.5), Cell::Category(9), Cell::Timestamp(integer),
+            Cell::Text { start: 0, len: len(text.len()) }, Cell::Tensor { start: 0, len: len(numbers.len()) }, Cell::Null,
+        ];
+        let refusal = Refusal::new(Phase::Validate, RefusalCode::OutOfRange).with_field("age").with_rule("must be at least 18");
+        let outputs = [Output { name: "probability", width: 1, values: &numbers }];
+        let parts = parts(&rows, &refusal, &outputs);
+        let mut bytes = Vec::new();
+        parts.encode(&mut bytes);
+        let body = DecisionBody::decode(&bytes).expect("decodes");
+        prop_assert_eq!(&body.rows, &rows);
+        prop_assert_eq!(&body.outputs[0].2, &numbers);
+        prop_assert_eq!(body.refusal.as_ref(), Some(&refusal));
+        prop_assert_eq!(body.flags.as_slice(), parts.flags);
+        prop_assert_eq!(body.phases.as_slice(), parts.phases);
+        prop_assert_eq!(&*body.mapped[0].1, "customer-7");
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = Leaf::decode(&bytes).is_ok();
+        let _ = DecisionBody::decode(&bytes).is_ok();
+        let _ = ControlEvent::decode(&bytes).is_ok();
+        let _ = RefusalTally::decode(&bytes).is_ok();
+        let _ = Gap::decode(&bytes).is_ok();
+        let _ = Heartbeat::decode(&bytes).is_ok();
+    }
+}
+
+#[test]
+fn events_round_trip() {
+    let event = ControlEvent {
+        stage: Stage::Completed,
+        action: "CreateDeployment".into(),
+        principal: PrincipalId::from_bytes([1; 16]),
+        resource: "deployment/credit-default".into(),
+        intent: Some(EventId::from_bytes([2; 16])),
+        payload: "{}".into(),
+    };
+    assert_eq!(ControlEvent::decode(&event.encode()), Ok(event));
+    let count = RefusalCount {
+        listener: "data".into(),
+        phase: Phase::Authenticate,
+        code: RefusalCode::Unauthenticated,
+        count: 9,
+    };
+    let tally =
+        RefusalTally { from: Time::EPOCH, to: Time::from_micros(60_000_000), counts: vec![count] };
+    assert_eq!(RefusalTally::decode(&tally.encode()), Ok(tally));
+    let gap =
+        Gap { from: Time::EPOCH, to: Time::EPOCH, reason: "crash recovery".into(), at_most: None };
+    assert_eq!(Gap::decode(&gap.encode()), Ok(gap));
+    let beat = Heartbeat { complete_to: Time::EPOCH, requests: 7, completions: 7 };
+    assert_eq!(Heartbeat::decode(&beat.encode()), Ok(beat));
+}
