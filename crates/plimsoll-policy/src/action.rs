@@ -1,0 +1,155 @@
+//! The closed set of things a principal can ask to do, each with the one kind of
+//! resource it is done to. A test holds this list against `schema.cedarschema`.
+
+use crate::resource::ResourceKind;
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident => $kind:ident,)+) => {
+        /// What a principal asks to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Action {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Action {
+            /// Every action, in the order of the schema.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The name of the action in the schema, in policies and in the ledger.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// The one kind of resource the action is done to.
+            #[must_use]
+            pub const fn resource_kind(self) -> ResourceKind {
+                match self {
+                    $(Self::$name => ResourceKind::$kind,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Ask whether the server is alive and ready.
+    ReadHealth => Server,
+    /// Read the OpenAPI document.
+    ReadOpenapi => Server,
+    /// Read Prometheus metrics.
+    ReadMetrics => Server,
+    /// Read the generations, queues and components of the running server.
+    ReadStatus => Server,
+    /// Read checkpoints, tiles and commitment leaves of the ledger (no bodies).
+    ReadLedger => Server,
+    /// Read control events.
+    ReadEvents => Server,
+    /// Copy the running data folder.
+    Backup => Server,
+    /// Stop accepting and finish what is in flight.
+    Drain => Server,
+    /// Open the list of deployments; each one shown needs `ReadDeployment` of its own.
+    ListDeployments => Server,
+    /// Open the list of registered models; each one shown needs `ReadModel`.
+    ListModels => Server,
+    /// Open the list of decisions; each one shown needs `ReadDecision`.
+    ListDecisions => Server,
+    /// Follow new decisions; each one shown needs `ReadDecision`.
+    TailDecisions => Server,
+    /// Open the list of principals; each one shown needs `ReadPrincipal`.
+    ListPrincipals => Server,
+    /// Open the list of API keys; each one shown needs `ReadKey`.
+    ListKeys => Server,
+
+    /// Ask a deployment for a decision.
+    Infer => Deployment,
+    /// Read a deployment's settings and its inputs.
+    ReadDeployment => Deployment,
+    /// Make a deployment (its first version needs `Release` as well).
+    CreateDeployment => Deployment,
+    /// Change a deployment's settings (another version needs `Release` as well).
+    UpdateDeployment => Deployment,
+    /// Take a deployment out of service for good.
+    ArchiveDeployment => Deployment,
+
+    /// Let a model version answer in a deployment.
+    Release => Release,
+
+    /// Read a registered model.
+    ReadModel => Model,
+    /// Register a model.
+    CreateModel => Model,
+    /// Add a version to a registered model.
+    CreateVersion => Model,
+    /// Read a model version and its manifest.
+    ReadVersion => Version,
+
+    /// Read a dataset.
+    ReadDataset => Dataset,
+    /// Train on a dataset.
+    TrainOnDataset => Dataset,
+    /// Take a dataset out of the installation.
+    ExportDataset => Dataset,
+
+    /// Read a decision's metadata: when, which version, which result.
+    ReadDecision => Decision,
+    /// Read a decision's values: features, prediction, principal.
+    ReadDecisionBody => Decision,
+
+    /// Read the policies in force.
+    ReadPolicy => Policy,
+    /// Ask who may do what, and why.
+    ReadAccess => Policy,
+
+    /// Read a principal and its roles.
+    ReadPrincipal => Principal,
+    /// Make a principal and give it roles.
+    CreatePrincipal => Principal,
+
+    /// Read an API key's scopes, environment and expiry (never the secret).
+    ReadKey => Key,
+    /// Make an API key.
+    CreateKey => Key,
+    /// Replace an API key by a new one, with overlap.
+    RotateKey => Key,
+    /// End an API key at once.
+    RevokeKey => Key,
+
+    /// Read an input contract.
+    ReadContract => Contract,
+    /// Store an input contract.
+    CreateContract => Contract,
+}
+
+impl Action {
+    /// Whether the schema lets an anonymous principal ask at all. No policy can widen it.
+    #[must_use]
+    pub const fn is_open_to_anonymous(self) -> bool {
+        matches!(self, Self::ReadHealth | Self::ReadLedger)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text named no [`Action`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no such action; actions are named as in the schema, for example `Infer` or `ReadDecision`"
+)]
+pub struct UnknownAction(());
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+    fn from_str(text: &str) -> Result<Self, UnknownAction> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == text).ok_or(UnknownAction(()))
+    }
+}
