@@ -1,0 +1,47 @@
+//! Wire types of the API and the OpenAPI document they generate.
+//!
+//! Requests refuse unknown members; responses may gain members. Times are RFC 3339 in UTC
+//! with microseconds, digests 64 hexadecimal digits, ids UUIDs, words `snake_case`.
+//!
+//! **Architecture invariant:** no logic. A type here says what travels, never what it does;
+//! the use cases are in `plimsoll-control`, the route table in `plimsoll-server`.
+
+mod access;
+mod decision;
+mod deployment;
+mod event;
+mod model;
+pub mod oip;
+mod openapi;
+mod page;
+mod problem;
+mod status;
+mod time;
+mod words;
+
+pub use access::{
+    AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
+    DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
+};
+pub use decision::{
+    Decision, DecisionBody, DecisionFilter, DecisionFlag, DecisionLeaf, DecisionOutput,
+    DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
+};
+pub use deployment::{
+    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
+};
+pub use event::{ControlEvent, EventFilter};
+pub use model::{
+    Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
+    ModelVersion, RegisteredModel, VersionFacts,
+};
+pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
+pub use page::{Page, PageQuery};
+pub use plimsoll_contract::Contract as ContractDocument;
+pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use status::{DeploymentStatus, LedgerStatus, Status};
+pub use time::Timestamp;
+pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! What the running server says about itself.
+
+use crate::time::Timestamp;
+use plimsoll_types::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/status`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// The version of the binary.
+    pub version: String,
+    /// Whether it runs with `--dev`.
+    pub dev: bool,
+    /// When this process started.
+    pub started_at: Timestamp,
+    /// The generation of the control state.
+    pub state_generation: u64,
+    /// The generation of the serving snapshot in use.
+    pub snapshot_generation: u64,
+    /// Its digest.
+    pub snapshot: Digest,
+    /// The digest of the policy set in force.
+    pub policy: Digest,
+    /// The ledger.
+    pub ledger: LedgerStatus,
+    /// Every live deployment.
+    pub deployments: Vec<DeploymentStatus>,
+}
+
+/// How the ledger stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerStatus {
+    /// Records in the ledger.
+    pub records: u64,
+    /// Whether it accepts records.
+    pub is_healthy: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Records waiting for the next sync.
+    pub queued: u64,
+}
+
+/// Whether a deployment answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DeploymentStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it answers.
+    pub is_ready: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The number of the version that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}

@@ -1,0 +1,90 @@
+//! Closed sets of words that travel.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $name {
+            /// Every word.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The word as it travels.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(format!("one of: {}", [$($text),+].join(", "))),
+                }
+            }
+        }
+    )+};
+}
+
+words! {
+    /// Where a deployment stands, and what a key may be limited to.
+    Environment {
+        /// For trying things; nobody relies on it.
+        Development = "development",
+        /// As production, without its callers.
+        Staging = "staging",
+        /// Answers people rely on.
+        Production = "production",
+    }
+
+    /// What a principal may be trusted with.
+    Role {
+        /// Asks deployments for decisions.
+        Caller = "caller",
+        /// Registers models, versions and contracts.
+        DataScientist = "data-scientist",
+        /// Runs deployments.
+        MlEngineer = "ml-engineer",
+        /// Lets versions that others made answer.
+        Approver = "approver",
+        /// Reads everything, changes nothing.
+        Auditor = "auditor",
+        /// The data protection officer.
+        Dpo = "dpo",
+        /// Manages principals, keys and the server.
+        Admin = "admin",
+    }
+
+    /// A person or a program.
+    PrincipalKind {
+        /// A person.
+        User = "user",
+        /// A program.
+        Service = "service",
+    }
+
+    /// When explanations of a deployment's answers are made.
+    Explain {
+        /// Never. The default.
+        Off = "off",
+        /// After the reply.
+        Deferred = "deferred",
+        /// Before the reply, as a part of it.
+        Inline = "inline",
+    }
+
+    /// The risk tier of a deployment.
+    Tier {
+        /// Nobody assessed it yet.
+        Unassessed = "unassessed",
+    }
+}

@@ -1,0 +1,109 @@
+//! What is served under a deployment's name, and which version gets a request.
+
+use plimsoll_contract::{Binding, CompiledContract};
+use plimsoll_model::Model;
+use plimsoll_policy::Environment;
+use plimsoll_types::record::{Mode, Route};
+use plimsoll_types::{DeploymentId, Digest, Name, TenantId};
+use std::sync::Arc;
+
+/// When a decision is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    /// Not at all.
+    Off,
+    /// After the reply, as a record of its own.
+    Deferred,
+    /// Before the reply, as part of the record.
+    Inline,
+}
+
+/// What is answered when the model cannot.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fallback {
+    /// Nothing: the request fails.
+    Refuse,
+    /// Declared outputs, one number per output value, the same for every row.
+    Outputs(Vec<f64>),
+}
+
+/// A model version, loaded and bound to the deployment's contract.
+#[derive(Debug)]
+pub struct ServedVersion {
+    /// The registered model.
+    pub model_name: Name,
+    /// The number of the version.
+    pub number: u32,
+    /// Digest of the version's manifest.
+    pub manifest: Digest,
+    /// The model.
+    pub model: Arc<Model>,
+    /// Which contract field feeds which model input.
+    pub binding: Binding,
+}
+
+/// A contract with its digest.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// The compiled contract.
+    pub contract: Arc<CompiledContract>,
+    /// The digest of its canonical JSON.
+    pub contract_digest: Digest,
+    /// The version that answers.
+    pub primary: Arc<ServedVersion>,
+}
+
+/// The limits and habits of a deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// When an answer may leave.
+    pub mode: Mode,
+    /// When a decision is explained.
+    pub explain: Explain,
+    /// What is answered when the model cannot.
+    pub fallback: Fallback,
+    /// Largest request body after decompression, in bytes.
+    pub max_body_bytes: usize,
+    /// Longest time from `accept` to the reply, in milliseconds.
+    pub deadline_ms: u32,
+    /// Requests in flight at once; one more is refused as overloaded.
+    pub max_in_flight: u32,
+}
+
+/// A deployment as the gateway sees it.
+#[derive(Debug)]
+pub struct ServedDeployment {
+    /// Position among the snapshot's deployments, from 0.
+    pub index: u32,
+    /// Its id.
+    pub id: DeploymentId,
+    /// Its name.
+    pub name: Name,
+    /// The organisation it belongs to.
+    pub tenant: TenantId,
+    /// Where it stands.
+    pub environment: Environment,
+    /// Who answers for it.
+    pub owner: Box<str>,
+    /// Its risk tier.
+    pub tier: Box<str>,
+    /// Its limits and habits.
+    pub settings: Settings,
+    /// What it serves, or why it cannot, in words for the owner.
+    pub serving: Result<Serving, Box<str>>,
+}
+
+/// Which version takes a request, and in which part.
+#[derive(Debug)]
+pub struct RoutePlan<'a> {
+    /// The part.
+    pub route: Route,
+    /// The version.
+    pub version: &'a ServedVersion,
+}
+
+/// Plans the route of a request. Pure: the same deployment and subject give the same plan.
+#[must_use]
+pub fn plan(serving: &Serving) -> RoutePlan<'_> {
+    RoutePlan { route: Route::Primary, version: &serving.primary }
+}

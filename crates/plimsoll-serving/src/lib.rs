@@ -1,0 +1,16 @@
+//! The serving snapshot: everything a gateway needs to answer, compiled, immutable.
+//!
+//! Control compiles a snapshot and publishes it; a gateway borrows one at `accept` and uses
+//! it to the end of the request, so one request sees one state of the world.
+//!
+//! **Architecture invariant:** nothing here awaits, reads a clock, or knows storage.
+
+mod deployment;
+mod keys;
+mod snapshot;
+
+pub use deployment::{
+    Explain, Fallback, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
+};
+pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
+pub use snapshot::{ServingSnapshot, SnapshotParts};

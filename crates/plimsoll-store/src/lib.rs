@@ -1,0 +1,28 @@
+//! Control state in SQLite: schema, migrations, typed queries. The only SQL there is.
+//!
+//! [`Store::read`] gives typed queries, [`Store::write`] one transaction that changes state,
+//! counts the generation up and writes the outbox. All calls block; callers that must not
+//! block go through a thread of their own.
+//!
+//! **Architecture invariant:** the store decides nothing. Who may do what, whether a contract
+//! fits a model, what a word means: all of it is settled before a row comes here. The gateway
+//! cannot reach this crate.
+
+mod error;
+mod read;
+mod row;
+mod schema;
+mod store;
+mod write;
+
+pub use error::StoreError;
+pub use read::{MAX_PAGE, Read};
+pub use row::{
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,
+    VersionRow,
+};
+pub use store::{Change, Store};
+pub use write::Write;
+
+#[cfg(test)]
+mod tests;

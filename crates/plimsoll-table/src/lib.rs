@@ -1,0 +1,216 @@
+//! Read and write CSV and Parquet tables as typed columns.
+//!
+//! Tables are read in batches, so that memory is bounded by a batch and not by the file.
+//!
+//! **Architecture invariant:** this crate is never on the request path, and knows nothing of
+//! contracts, models or deployments.
+
+mod csv_file;
+mod parquet_file;
+mod summary;
+mod table;
+
+pub use summary::{ColumnSummary, MAX_DISTINCT, summarise};
+pub use table::{Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
+
+use csv_file::{CsvReader, CsvWriter};
+use parquet_file::{ParquetReader, ParquetWriter};
+use std::path::{Path, PathBuf};
+
+/// Rows of one batch.
+pub const MAX_BATCH_ROWS: usize = 65_536;
+
+/// Cells of one batch: 64 MiB of numbers. Wide tables come in shorter batches.
+const MAX_BATCH_CELLS: usize = 8 << 20;
+
+/// How large a table may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The largest file, in bytes.
+    pub max_bytes: u64,
+    /// The most rows.
+    pub max_rows: u64,
+    /// The most columns.
+    pub max_columns: usize,
+}
+
+impl Default for Limits {
+    /// 64 GiB, a billion rows and 8,192 columns: what a patient person waits for on one
+    /// machine, and twice the features of the widest contract.
+    fn default() -> Self {
+        Self { max_bytes: 64 << 30, max_rows: 1_000_000_000, max_columns: 8192 }
+    }
+}
+
+/// The two formats, told apart by the extension of the file's name.
+#[derive(Clone, Copy)]
+enum Format {
+    Csv,
+    Parquet,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Self, TableError> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => Err(TableError::Extension { path: path.to_owned() }),
+        }
+    }
+}
+
+/// Reads a whole table into memory. Large files: [`TableReader`].
+///
+/// # Errors
+/// As [`TableReader`].
+pub fn read(path: &Path, limits: &Limits, columns: Option<&[&str]>) -> Result<Table, TableError> {
+    let reader = TableReader::open(path, limits, columns)?;
+    let mut table = Table::empty(reader.schema());
+    for batch in reader {
+        table.append(batch?);
+    }
+    Ok(table)
+}
+
+/// Reads a table in batches of at most [`MAX_BATCH_ROWS`] rows.
+#[derive(Debug)]
+pub struct TableReader {
+    path: PathBuf,
+    source: Source,
+    rows_left: u64,
+    max_rows: u64,
+    is_done: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Csv(Box<CsvReader>),
+    Parquet(Box<ParquetReader>),
+}
+
+impl TableReader {
+    /// Opens the `.csv` or `.parquet` file at `path`. With `columns`, only those are read, in
+    /// that order. The types of a CSV file's columns are guessed from all its rows: boolean
+    /// (`true`, `false`), integer, number, timestamp (RFC 3339), else text; an empty field is
+    /// null.
+    ///
+    /// # Errors
+    /// [`TableError`] if it cannot be opened, is too large, has no header, repeats or lacks a
+    /// column, or has a column of a type that has no place in a table.
+    pub fn open(
+        path: &Path,
+        limits: &Limits,
+        columns: Option<&[&str]>,
+    ) -> Result<Self, TableError> {
+        let format = Format::of(path)?;
+        let io = |source| TableError::Io { path: path.to_owned(), source };
+        let bytes = std::fs::metadata(path).map_err(io)?.len();
+        if bytes > limits.max_bytes {
+            let what = format!("{bytes} bytes, the limit is {}", limits.max_bytes);
+            return Err(TableError::TooLarge { path: path.to_owned(), what });
+        }
+        let source = match format {
+            Format::Csv => Source::Csv(Box::new(CsvReader::open(path, limits, columns)?)),
+            Format::Parquet => {
+                Source::Parquet(Box::new(ParquetReader::open(path, limits, columns)?))
+            }
+        };
+        let max_rows = limits.max_rows;
+        Ok(Self { path: path.to_owned(), source, rows_left: max_rows, max_rows, is_done: false })
+    }
+
+    /// The columns, in the order of each batch.
+    #[must_use]
+    pub fn schema(&self) -> &[ColumnSchema] {
+        match &self.source {
+            Source::Csv(reader) => reader.schema(),
+            Source::Parquet(reader) => reader.schema(),
+        }
+    }
+
+    fn batch(&mut self) -> Result<Option<Table>, TableError> {
+        let batch = match &mut self.source {
+            Source::Csv(reader) => reader.batch()?,
+            Source::Parquet(reader) => reader.batch()?,
+        };
+        let rows = batch.as_ref().map_or(0, |batch| batch.rows as u64);
+        self.rows_left = self.rows_left.checked_sub(rows).ok_or_else(|| TableError::TooLarge {
+            path: self.path.clone(),
+            what: format!("more than {} rows", self.max_rows),
+        })?;
+        Ok(batch)
+    }
+}
+
+impl Iterator for TableReader {
+    type Item = Result<Table, TableError>;
+
+    /// The next batch. After an error there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let batch = self.batch().transpose();
+        self.is_done = !matches!(batch, Some(Ok(_)));
+        batch
+    }
+}
+
+/// Writes a table in batches. Without [`finish`](Self::finish) the file is incomplete.
+#[derive(Debug)]
+pub struct TableWriter {
+    path: PathBuf,
+    schema: Vec<ColumnSchema>,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Csv(Box<CsvWriter>),
+    Parquet(Box<ParquetWriter>),
+}
+
+impl TableWriter {
+    /// Creates the `.csv` or `.parquet` file at `path`, or empties it. Parquet files are
+    /// compressed with Zstandard.
+    ///
+    /// # Errors
+    /// [`TableError`] if it cannot be created.
+    pub fn create(path: &Path, schema: &[ColumnSchema]) -> Result<Self, TableError> {
+        let sink = match Format::of(path)? {
+            Format::Csv => Sink::Csv(Box::new(CsvWriter::create(path, schema)?)),
+            Format::Parquet => Sink::Parquet(Box::new(ParquetWriter::create(path, schema)?)),
+        };
+        Ok(Self { path: path.to_owned(), schema: schema.to_vec(), sink })
+    }
+
+    /// Writes `batch`, whose columns must be those of the writer.
+    ///
+    /// # Errors
+    /// [`TableError`] if they are not, or the file cannot be written.
+    pub fn write(&mut self, batch: &Table) -> Result<(), TableError> {
+        if !batch.schema().eq(self.schema.iter().cloned()) {
+            return Err(TableError::OtherColumns { path: self.path.clone() });
+        }
+        match &mut self.sink {
+            Sink::Csv(writer) => writer.write(batch),
+            Sink::Parquet(writer) => writer.write(batch),
+        }
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// [`TableError`] if the file cannot be written.
+    pub fn finish(self) -> Result<(), TableError> {
+        match self.sink {
+            Sink::Csv(writer) => writer.finish(),
+            Sink::Parquet(writer) => writer.finish(),
+        }
+    }
+}
+
+/// Rows of a batch of a table of so many columns.
+fn batch_rows(columns: usize) -> usize {
+    (MAX_BATCH_CELLS / columns.max(1)).clamp(1, MAX_BATCH_ROWS)
+}
