@@ -1,0 +1,458 @@
+#!/usr/bin/env python3
+"""`make bench-gateway`: what a governed decision costs next to what people know, in one run.
+
+Under test, one after the other in every round, so that the machine's moods hit all alike:
+
+  a  nginx answering by itself            b  nginx as a reverse proxy in front of it
+  c  Plimsoll, mode durable               d  Plimsoll, mode bounded
+  f  FastAPI + onnxruntime, hand-written
+
+a to d get the same requests of demo/credit/requests.jsonl; f gets the same values as a flat JSON
+object. Closed loop: wrk, one thread, 16, 64 and 256 connections. Open loop: plimsoll-bench at
+constant rates of arrival, latency counted from when a request was due. CPU is the user and system
+time of all threads of the process under test only: of b without its upstream, and of nobody with
+the load generator, which shares the cores. Every figure is the median of the rounds.
+
+After every run against Plimsoll its own counters must account for every request sent.
+
+Environment: BENCH_ROUNDS (5), BENCH_SECONDS (5, per run), BENCH_ONLY (letters, as `abf`),
+BENCH_RATES (5000,10000,20000), BENCH_CONNECTIONS (16,64,256), PLIMSOLL, PLIMSOLL_BENCH (binaries).
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+CREDIT = ROOT / "demo" / "credit"
+VENV = ROOT / ".venv" / "bench"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
+ONLY = os.environ.get("BENCH_ONLY", "abcdf")
+CONNECTIONS = [int(n) for n in os.environ.get("BENCH_CONNECTIONS", "16,64,256").split(",")]
+RATES = [int(n) for n in os.environ.get("BENCH_RATES", "5000,10000,20000").split(",")]
+OPEN_CONNECTIONS = 64
+WARMUP_SECONDS = 1
+# What a rate is lowered to for a server that cannot keep up with it: an overloaded open loop
+# measures the length of the run.
+FASTAPI_RATE = 2_000
+TICKS = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 30
+
+
+class Server:
+    """One server under test, or in its service."""
+
+    letter, label = "", ""
+    rates = RATES
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port = free_port()
+        self.process = None
+        self.token = None
+        self.bodies = CREDIT / "requests.jsonl"
+
+    def launch(self, command, **options):
+        self.log = open(self.folder / f"{self.letter or 'x'}-{self.port}.log", "ab")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, **options)
+        wait_for(self.port, self)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(START_SECONDS)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/v2/models/credit/infer"
+
+    def cpu(self):
+        return cpu_seconds(self.process.pid)
+
+    def counted(self):
+        """What the server itself says it has handled; None if it does not say."""
+        return None
+
+
+class NginxAnswer(Server):
+    letter, label = "a", "nginx, answering"
+
+    def start(self):
+        # A body the size of a real answer. The request's body is read and dropped.
+        answer = json.dumps({"model_name": "credit", "model_version": "1", "id": "0" * 36, "outputs": [
+            {"name": "probability", "shape": [1], "datatype": "FP64", "data": [0.0378]}]})
+        nginx(self, f"""
+        location / {{ default_type application/json; return 200 '{answer}'; }}""")
+
+
+class NginxProxy(Server):
+    letter, label = "b", "nginx, reverse proxy to a"
+
+    def __init__(self, folder, upstream):
+        super().__init__(folder)
+        self.upstream = upstream
+
+    def start(self):
+        nginx(self, """
+        location / {
+            proxy_pass http://upstream;
+            proxy_http_version 1.1;
+            proxy_set_header connection "";
+            proxy_set_header host $host;
+        }""", f"""
+    upstream upstream {{
+        server 127.0.0.1:{self.upstream.port};
+        keepalive 512;
+        keepalive_requests 1000000000;
+    }}""")
+
+
+class FastApi(Server):
+    letter, label = "f", "FastAPI + onnxruntime, hand-written"
+    rates = [FASTAPI_RATE]
+
+    def start(self):
+        python = VENV / "bin" / "python"
+        if not python.exists():
+            run([sys.executable, "-m", "venv", VENV])
+            run([python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"])
+        model = self.folder / "model.onnx"
+        run([python, HERE / "onnx_model.py", model])
+        self.bodies = self.folder / "flat.jsonl"
+        self.bodies.write_text("".join(flat(line) for line in open(CREDIT / "requests.jsonl")))
+        self.launch([python, "-m", "uvicorn", "fastapi_app:app", "--port", str(self.port),
+                     "--no-access-log", "--loop", "uvloop", "--http", "httptools"],
+                    cwd=HERE, env=os.environ | {"MODEL": str(model)})
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/predict"
+
+
+class Plimsoll(Server):
+    """Everything on: an API key, policy, contract, model, and a sealed record per decision."""
+
+    def __init__(self, folder, letter, mode):
+        super().__init__(folder)
+        self.letter, self.mode = letter, mode
+        self.label = f"Plimsoll, mode {mode}"
+        self.port = free_port(3)
+
+    def start(self):
+        data, keys = self.folder / f"data-{self.letter}", self.folder / f"keys-{self.letter}"
+        self.launch([binary("plimsoll"), "serve", "--port", str(self.port), "--data", data, "--keys", keys])
+        self.admin = admin_key(Path(self.log.name).read_text())
+        self.call("model", "add", "credit", CREDIT / "model.json")
+        self.call("deployment", "create", "credit", "--model", "credit", "--version", "1",
+                  "--contract", CREDIT / "contract.yaml", "--environment", "production",
+                  "--mode", self.mode)
+        self.call("principal", "create", "bench", "--kind", "service", "--role", "caller")
+        made = self.call("key", "create", "bench", "--principal", "bench")
+        self.token = json.loads(made)["secret"]
+        self.ready()
+
+    def call(self, *command):
+        control = f"http://127.0.0.1:{self.port + 1}"
+        return run([binary("plimsoll"), "--json", "--url", control, *command],
+                   env=os.environ | {"PLIMSOLL_KEY": self.admin})
+
+    def ready(self):
+        """Waits until the deployment answers the first request, and checks the answer."""
+        body = open(self.bodies).readline().strip().encode()
+        request = urllib.request.Request(self.url, body, {
+            "content-type": "application/json", "authorization": f"Bearer {self.token}"})
+        for _ in range(START_SECONDS * 10):
+            try:
+                answer = json.load(urllib.request.urlopen(request, timeout=5))
+                want = json.loads((CREDIT / "expected.json").read_text())["probabilities"][0]
+                got = answer["outputs"][0]["data"][0]
+                assert abs(got - want) < 1e-6, f"answered {got}, XGBoost says {want}"
+                return
+            except urllib.error.HTTPError:
+                time.sleep(0.1)
+        raise SystemExit("the deployment does not answer")
+
+    def counted(self):
+        """Completions of inference requests and requests refused before a deployment was known."""
+        page = urllib.request.Request(f"http://127.0.0.1:{self.port + 2}/metrics",
+                                      headers={"authorization": f"Bearer {self.admin}"})
+        text = urllib.request.urlopen(page, timeout=5).read().decode()
+        return (metric(text, "plimsoll_gateway_completions_total"),
+                metric(text, "plimsoll_refusals_total", 'listener="data"'))
+
+
+def nginx(server, locations, http=""):
+    """Starts an nginx of one worker with keep-alive without end and no logs."""
+    folder = server.folder / f"nginx-{server.letter}"
+    folder.mkdir()
+    (folder / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off; keepalive_requests 1000000000; keepalive_timeout 600;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    {http}
+    server {{ listen 127.0.0.1:{server.port} backlog=4096; {locations}
+    }}
+}}
+""")
+    server.launch(["nginx", "-p", folder, "-c", folder / "nginx.conf"])
+
+
+def closed_loop(server, connections):
+    """wrk, one thread. Its own warm-up run is not counted."""
+    environment = os.environ | {"BODIES": str(server.bodies)}
+    if server.token:
+        environment["TOKEN"] = server.token
+    def wrk(seconds):
+        text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s",
+                    HERE / "bodies.lua", server.url], env=environment)
+        return json.loads(re.search(r"^RESULT (.*)$", text, re.M).group(1))
+    wrk(WARMUP_SECONDS)
+    before, counted = server.cpu(), server.counted()
+    result = wrk(SECONDS)
+    cpu = server.cpu() - before
+    if result["bad_status"] or result["socket_errors"]:
+        raise SystemExit(f"{server.label}: {result}")
+    # wrk hangs up on what is under way when its time is over.
+    check_parity(server, counted, result["requests"], result["requests"] + connections)
+    return {"rps": result["requests"] / result["micros"] * 1e6, "cpu_us": cpu / result["requests"] * 1e6,
+            "p50_ms": result["p50_us"] / 1e3, "p99_ms": result["p99_us"] / 1e3}
+
+
+def open_loop(server, rate):
+    """plimsoll-bench at a constant rate of arrival."""
+    command = [binary("plimsoll-bench"), "load", "--url", server.url, "--bodies", server.bodies,
+               "--connections", str(OPEN_CONNECTIONS), "--rate", str(rate), "--seconds", str(SECONDS),
+               "--warmup", str(WARMUP_SECONDS), "--pid", str(server.process.pid)]
+    if server.token:
+        command += ["--header", f"authorization: Bearer {server.token}"]
+    counted = server.counted()
+    report = json.loads(run(command))
+    if report["errors"] or set(report["statuses"]) - {"200"}:
+        raise SystemExit(f"{server.label}: {report}")
+    sent = report["requests_with_warmup"]
+    check_parity(server, counted, sent, sent)
+    latency = report["latency"]
+    return {"rps": report["per_second"], "cpu_us": report["cpu_us_per_request"],
+            "p50_ms": latency["p50_us"] / 1e3, "p99_ms": latency["p99_us"] / 1e3}
+
+
+def check_parity(server, before, least, most):
+    """Requests = completions + refusals counted in aggregate, by the server's own counters."""
+    if before is None:
+        return
+    deadline = time.time() + 5
+    while True:
+        completed, refused = (now - then for now, then in zip(server.counted(), before))
+        if least <= completed + refused <= most:
+            return
+        if time.time() > deadline:
+            raise SystemExit(f"{server.label}: {completed} completions and {refused} refusals for "
+                             f"{least} to {most} requests")
+        time.sleep(0.1)
+
+
+def cpu_seconds(root):
+    """User and system time of a process and its descendants, all threads."""
+    parents, ticks = {}, {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry)] = int(fields[1])
+            ticks[int(entry)] = sum(int(field) for field in fields[11:15])
+    def below(pid):
+        while pid in parents and pid != root:
+            pid = parents[pid]
+        return pid == root
+    return sum(ticks[pid] for pid in ticks if below(pid)) / TICKS
+
+
+def metric(text, name, label=""):
+    """The sum of a counter over its labels, or those with `label`; 0 if nothing was counted yet."""
+    rows = re.findall(rf"^{name}(?:\{{([^}}]*)\}})? ([0-9.e+]+)", text, re.M)
+    return sum(int(float(count)) for labels, count in rows if label in labels)
+
+
+def admin_key(text):
+    """The key that a first start prints."""
+    found = re.search(r"\bplim_[A-Za-z0-9_\-]{20,}", text)
+    if not found:
+        raise SystemExit("no admin key in the output of the first start:\n" + text)
+    return found.group(0)
+
+
+def flat(line):
+    """A request of tensors as a flat object."""
+    tensors = json.loads(line)["inputs"]
+    return json.dumps({t["name"]: t["data"][0] for t in tensors}, separators=(",", ":")) + "\n"
+
+
+def free_port(count=1):
+    """A port that is free, and so are the next ones."""
+    while True:
+        sockets = [socket.socket() for _ in range(count)]
+        try:
+            sockets[0].bind(("127.0.0.1", 0))
+            port = sockets[0].getsockname()[1]
+            for offset, other in enumerate(sockets[1:], 1):
+                other.bind(("127.0.0.1", port + offset))
+            return port
+        except (OSError, OverflowError):
+            continue
+        finally:
+            for each in sockets:
+                each.close()
+
+
+def wait_for(port, server):
+    for _ in range(START_SECONDS * 20):
+        if server.process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"{server.label} did not start:\n{Path(server.log.name).read_text()}")
+
+
+def binary(name):
+    given = os.environ.get(name.upper().replace("-", "_"))
+    path = Path(given) if given else TARGET / "release" / name
+    if not path.exists():
+        raise SystemExit(f"{name} is not built; run `make bench-gateway`")
+    return path
+
+
+def run(command, **options):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, **options)
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed ({done.returncode}): {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def measure(servers):
+    """Every round runs every cell once; figures by (letter, loop, load)."""
+    figures = {}
+    for turn in range(ROUNDS):
+        for connections in CONNECTIONS:
+            for server in servers:
+                figures.setdefault((server.letter, "closed", connections), []).append(
+                    closed_loop(server, connections))
+        for index in range(len(RATES)):
+            for server in servers:
+                for rate in server.rates[index:index + 1]:
+                    figures.setdefault((server.letter, "open", rate), []).append(open_loop(server, rate))
+        print(f"round {turn + 1} of {ROUNDS} done", file=sys.stderr)
+    return figures
+
+
+def median(figures, key, name):
+    values = [figure[name] for figure in figures[key]]
+    return statistics.median(values), min(values), max(values)
+
+
+def report(servers, figures):
+    """The tables, as Markdown."""
+    lines = [f"{ROUNDS} rounds of {SECONDS} s per run; median [least..greatest]. "
+             f"{os.cpu_count()} cores, {cpu_name()}, Linux {platform.release()}, "
+             f"{nginx_version()}. The load generator shares the cores.", "",
+             "Closed loop (wrk, one thread):", "",
+             "| | connections | requests/s | CPU µs/request | p50 ms | p99 ms |",
+             "|---|---|---|---|---|---|"]
+    for connections in CONNECTIONS:
+        lines += [row(server, figures, (server.letter, "closed", connections)) for server in servers]
+    lines += ["", f"Open loop (constant rate of arrival, {OPEN_CONNECTIONS} connections, latency from "
+              "when a request was due):", "",
+              "| | requests/s due | requests/s | CPU µs/request | p50 ms | p99 ms |",
+              "|---|---|---|---|---|---|"]
+    for rate in sorted({rate for _, loop, rate in figures if loop == "open"}):
+        lines += [row(server, figures, (server.letter, "open", rate)) for server in servers
+                  if (server.letter, "open", rate) in figures]
+    return "\n".join(lines + [""] + ratios(figures)) + "\n"
+
+
+def row(server, figures, key):
+    cells = []
+    for name, digits in (("rps", 0), ("cpu_us", 1), ("p50_ms", 2), ("p99_ms", 2)):
+        middle, least, most = median(figures, key, name)
+        cells.append(f"{middle:,.{digits}f} [{least:,.{digits}f}..{most:,.{digits}f}]")
+    return f"| **{server.letter}** {server.label} | {key[2]:,} | " + " | ".join(cells) + " |"
+
+
+def ratios(figures):
+    """CPU against the reverse proxy, which is what the budgets are about."""
+    lines = []
+    for connections in CONNECTIONS:
+        cpu = {letter: median(figures, (letter, "closed", connections), "cpu_us")[0]
+               for letter in "bcdf" if (letter, "closed", connections) in figures}
+        parts = [f"{above}/{below} = {cpu[above] / cpu[below]:.2f}"
+                 for above, below in ("cb", "db", "fb", "fc") if above in cpu and below in cpu]
+        if parts:
+            lines.append(f"CPU at {connections} connections: " + ", ".join(parts) + "  ")
+    return lines
+
+
+def cpu_name():
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    return found.group(1) if found else platform.machine()
+
+
+def nginx_version():
+    done = subprocess.run(["nginx", "-v"], stderr=subprocess.PIPE, text=True)
+    return done.stderr.strip().removeprefix("nginx version: ")
+
+
+def main():
+    for tool in ("nginx", "wrk"):
+        if not shutil.which(tool):
+            raise SystemExit(f"{tool} is not installed")
+    with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
+        folder = Path(name)
+        answer = NginxAnswer(folder)
+        every = [answer, NginxProxy(folder, answer), Plimsoll(folder, "c", "durable"),
+                 Plimsoll(folder, "d", "bounded"), FastApi(folder)]
+        servers = [server for server in every if server.letter in ONLY]
+        started = []
+        try:
+            for server in every:
+                if server in servers or (server is answer and "b" in ONLY):
+                    started.append(server)
+                    server.start()
+            figures = measure(servers)
+        finally:
+            for server in reversed(started):
+                server.stop()
+    text = report(servers, figures)
+    print(text)
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "gateway.md").write_text(text)
+    raw = [{"server": letter, "loop": loop, "load": load, "runs": runs}
+           for (letter, loop, load), runs in figures.items()]
+    (results / "gateway.json").write_text(json.dumps(raw, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
