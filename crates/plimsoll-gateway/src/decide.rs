@@ -1,0 +1,412 @@
+//! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `record`,
+//! `respond`.
+
+use crate::answer::{Answer, Answered};
+use crate::gunzip::gunzip;
+use crate::idempotency::WINDOW;
+use crate::pass::Pass;
+use crate::recorder::Ended;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
+use plimsoll_ledger::Entry;
+use plimsoll_serving::{Fallback, RoutePlan, ServedVersion, plan};
+use plimsoll_types::record::{DecisionBody, Kind, Mapped, Mode, Output, ResultClass, Route};
+use plimsoll_types::{Phase, Refusal, RefusalCode};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The longest text that a header may give for a subject, interaction or slice.
+const MAX_MAPPED_LEN: usize = 256;
+/// Rows from which on the model runs where it does not hold up other requests: a row takes
+/// about a microsecond, and a worker should not be busy for longer than some 100 of them.
+const BLOCKING_ROWS: usize = 128;
+
+/// Why a listener could not read the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// Larger than [`Pass::max_body_bytes`].
+    TooLarge,
+    /// It did not come in time.
+    Timeout,
+    /// The connection broke, or the framing is wrong.
+    Broken,
+}
+
+/// Memory that one request after the other reuses.
+#[derive(Debug, Default)]
+struct Work {
+    scratch: Scratch,
+    features: Vec<f32>,
+    predicted: Vec<f32>,
+    values: Vec<f64>,
+}
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
+/// What the contract maps from the request, and what the caller asked of the answer.
+#[derive(Debug, Default)]
+struct Facts {
+    caller_id: Option<String>,
+    wanted: Vec<String>,
+    subjects: Vec<String>,
+    interaction: Option<[u8; 16]>,
+    mapped: Vec<(&'static str, String)>,
+}
+
+impl Pass {
+    /// Goes through the remaining phases with the body and gives the answer. Whatever the
+    /// answer is, its completion record is durable first where the deployment's mode says so.
+    pub async fn decide(mut self, headers: &HeaderMap, body: Result<Bytes, BodyError>) -> Answer {
+        let mut work = WORK.take();
+        let answer = match self.phases(headers, body, &mut work).await {
+            Ok(answer) => Answer { nanos: self.clock.nanos, ..answer },
+            Err(refusal) => self.refuse(refusal).await,
+        };
+        WORK.set(work);
+        answer
+    }
+
+    async fn phases(
+        &mut self,
+        headers: &HeaderMap,
+        body: Result<Bytes, BodyError>,
+        work: &mut Work,
+    ) -> Result<Answer, Refusal> {
+        self.mark(Phase::Accept);
+        let body = body.map_err(refuse_body)?;
+        self.request_len = body.len() as u64;
+        if let Some(entry) = self.idempotent(headers, &body)? {
+            return self.replay(&entry).await;
+        }
+        let deployment = Arc::clone(&self.deployment);
+        let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
+        let facts = self.validate(headers, &body, &mut work.scratch)?;
+        let plan = plan(serving);
+        self.mark(Phase::Plan);
+        if deployment.settings.mode == Mode::Strict {
+            self.intend(&facts, &plan, &work.scratch).await?;
+        }
+        self.in_time()?;
+        self.predict(plan.version, work);
+        self.mark(Phase::Predict);
+        let guarded = self.guard(&plan, work);
+        self.mark(Phase::Guard);
+        self.conclude(&facts, plan, guarded, work).await
+    }
+
+    /// Notes the idempotency key; the recorded entry if it was answered before.
+    fn idempotent(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Option<Entry>, Refusal> {
+        let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+        let inner = Arc::clone(&self.gateway.0);
+        let key = value.to_str().unwrap_or_default();
+        let tag = inner.idempotency.tag(self.caller.id, self.deployment.id, key)?;
+        inner.idempotency.begin(tag)?;
+        self.tag = Some(tag);
+        self.request = Some(inner.idempotency.digest(&[body]));
+        // The lookup may read a file.
+        tokio::task::block_in_place(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(|error| {
+            tracing::error!(error = %error, "the ledger could not look up an idempotency key");
+            Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
+        })
+    }
+
+    /// Gives the recorded answer again, and records that.
+    async fn replay(&mut self, entry: &Entry) -> Result<Answer, Refusal> {
+        let unreadable = |_| Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable);
+        let plaintext = self.gateway.0.ledger.open_body(entry).map_err(unreadable)?;
+        let body = DecisionBody::decode(&plaintext)
+            .map_err(|_| Refusal::new(Phase::Validate, RefusalCode::Internal))?;
+        if body.request != self.request {
+            return Err(Refusal::new(Phase::Validate, RefusalCode::IdempotencyMismatch)
+                .with_field("Idempotency-Key")
+                .with_rule("use a new key for a new request"));
+        }
+        let outputs: Vec<_> = body
+            .outputs
+            .iter()
+            .map(|(name, width, values)| Output { name, width: *width, values })
+            .collect();
+        let of = entry.leaf.draft.id;
+        let ended = Ended {
+            replay_of: Some(of),
+            ..Ended::new(Kind::Decision, Some(ResultClass::Replayed))
+        };
+        let queued = self.record(&ended);
+        self.settle(queued).await?;
+        let mut answer = Answer::oip(&Answered {
+            id: plimsoll_types::DecisionId::from_bytes(of),
+            deployment: &body.deployment,
+            version: body.version,
+            caller_id: body.caller_id.as_deref(),
+            rows: body.rows.len(),
+            outputs: &outputs,
+            is_fallback: entry.leaf.draft.route == Some(Route::Fallback),
+        });
+        answer.replayed = true;
+        self.finish();
+        Ok(answer)
+    }
+
+    fn validate(
+        &mut self,
+        headers: &HeaderMap,
+        body: &Bytes,
+        scratch: &mut Scratch,
+    ) -> Result<Facts, Refusal> {
+        let checked = self.check(headers, body, scratch);
+        self.mark(Phase::Validate);
+        checked
+    }
+
+    fn check(&self, headers: &HeaderMap, body: &Bytes, scratch: &mut Scratch) -> Result<Facts, Refusal> {
+        let serving = self.serving()?;
+        let body = plain_body(headers, body, self.max_body_bytes())?;
+        let envelope =
+            serving.contract.validate_oip(&body, scratch).map_err(|broken| broken.primary().clone())?;
+        self.facts(headers, &envelope, scratch)
+    }
+
+    /// Reads what the contract maps: subjects, interaction, event time, slices.
+    fn facts(&self, headers: &HeaderMap, envelope: &Envelope<'_>, scratch: &Scratch) -> Result<Facts, Refusal> {
+        let serving = self.serving()?;
+        let map = serving.contract.mapping();
+        let mut facts = Facts {
+            caller_id: envelope.id.map(str::to_owned),
+            wanted: envelope.outputs.iter().map(|&name| name.to_owned()).collect(),
+            ..Facts::default()
+        };
+        for source in &map.subjects {
+            for row in 0..scratch.rows.len() {
+                let Some(text) = self.mapped(headers, scratch, row, source)? else { continue };
+                if !facts.subjects.iter().any(|known| *known == text) {
+                    facts.subjects.push(text.into_owned());
+                }
+                if source.source == Source::Header {
+                    break;
+                }
+            }
+        }
+        if let Some(source) = &map.interaction {
+            let text = self.mapped(headers, scratch, 0, source)?;
+            let digest = |text: Cow<'_, str>| self.gateway.0.idempotency.digest(&[b"interaction", text.as_bytes()]);
+            facts.interaction = text.map(digest);
+        }
+        let event_time = map.event_time.iter().map(|source| ("event_time", source));
+        let slices = map.slices.iter().map(|source| ("slice", source));
+        let subjects = map.subjects.iter().map(|source| ("subject", source));
+        let interaction = map.interaction.iter().map(|source| ("interaction", source));
+        for (role, source) in interaction.chain(event_time).chain(slices).chain(subjects) {
+            if source.source != Source::Header {
+                continue;
+            }
+            if let Some(text) = self.mapped(headers, scratch, 0, source)? {
+                if role == "event_time" && parse_timestamp(&text).is_none() {
+                    return Err(Refusal::new(Phase::Validate, RefusalCode::InvalidTimestamp)
+                        .with_field(&*source.name)
+                        .with_rule("must be a timestamp of RFC 3339"));
+                }
+                facts.mapped.push((role, text.into_owned()));
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The text that `source` gives for `row`.
+    fn mapped<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        scratch: &'a Scratch,
+        row: usize,
+        source: &CompiledSource,
+    ) -> Result<Option<Cow<'a, str>>, Refusal> {
+        let text = match source.source {
+            Source::Field(_) => self.serving()?.contract.mapped_text(&scratch.rows, row, source),
+            Source::Header => {
+                let value = headers.get(&*source.name).and_then(|value| value.to_str().ok());
+                value.filter(|text| !text.is_empty() && text.len() <= MAX_MAPPED_LEN).map(Cow::Borrowed)
+            }
+        };
+        if text.is_none() && source.required {
+            return Err(Refusal::new(Phase::Validate, RefusalCode::MissingMapping).with_field(&*source.name));
+        }
+        Ok(text)
+    }
+
+    /// Mode `strict`: the intent is durable before the model is called.
+    async fn intend(&mut self, facts: &Facts, plan: &RoutePlan<'_>, scratch: &Scratch) -> Result<(), Refusal> {
+        let mapped = facts.mapped();
+        let intent = Ended {
+            rows: &scratch.rows,
+            flags: &scratch.flags,
+            plan: Some(plan),
+            ..facts.ended(&mapped, Kind::Intent, None)
+        };
+        let queued = self.record(&intent);
+        let durable = match queued {
+            Ok(durable) => durable.await,
+            Err(error) => Err(error),
+        };
+        self.mark(Phase::Record);
+        let receipt = durable.map_err(|error| {
+            tracing::warn!(error = %error, "an intent could not be recorded");
+            Refusal::new(Phase::Record, RefusalCode::LedgerUnavailable)
+        })?;
+        self.intent = Some(receipt.seq);
+        Ok(())
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        let spent = self.gateway.0.clock.monotonic().saturating_sub(self.clock.started);
+        if spent > u64::from(self.deployment.settings.deadline_ms) * 1_000_000 {
+            return Err(Refusal::new(Phase::Predict, RefusalCode::DeadlineExceeded));
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "a phase, as the others")]
+    fn predict(&self, version: &ServedVersion, work: &mut Work) {
+        if work.scratch.rows.len() >= BLOCKING_ROWS {
+            tokio::task::block_in_place(|| predict(version, work));
+        } else {
+            predict(version, work);
+        }
+    }
+
+    /// Is the answer fit to leave: finite, and as many numbers as rows ask for.
+    #[expect(clippy::unused_self, reason = "a phase, as the others")]
+    fn guard(&self, plan: &RoutePlan<'_>, work: &Work) -> Result<(), Refusal> {
+        let width = plan.version.model.output().count;
+        if work.values.len() != work.scratch.rows.len().saturating_mul(width) {
+            return Err(Refusal::new(Phase::Predict, RefusalCode::ModelFailed));
+        }
+        if work.values.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(Refusal::new(Phase::Guard, RefusalCode::OutputRejected).with_rule("every output must be finite"))
+    }
+
+    /// Records the answer, the fallback or the failure, and gives it.
+    async fn conclude(
+        &mut self,
+        facts: &Facts,
+        plan: RoutePlan<'_>,
+        guarded: Result<(), Refusal>,
+        work: &mut Work,
+    ) -> Result<Answer, Refusal> {
+        let rows = work.scratch.rows.len();
+        let (route, result, refusal) = match guarded {
+            Ok(()) => (plan.route, ResultClass::Answered, None),
+            Err(refusal) => match &self.deployment.settings.fallback {
+                Fallback::Outputs(values) => {
+                    work.values.clear();
+                    (0..rows).for_each(|_| work.values.extend_from_slice(values));
+                    (Route::Fallback, ResultClass::Answered, Some(refusal))
+                }
+                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal)),
+            },
+        };
+        let plan = RoutePlan { route, version: plan.version };
+        let output = plan.version.model.output();
+        let width = u32::try_from(output.count).unwrap_or(u32::MAX);
+        let outputs = [Output { name: output.name, width, values: &work.values }];
+        let recorded = if result == ResultClass::Answered { &outputs[..] } else { &[] };
+        let mapped = facts.mapped();
+        let ended = Ended {
+            fallback_reason: refusal.as_ref().filter(|_| route == Route::Fallback).map(|refusal| refusal.code),
+            refusal: refusal.as_ref(),
+            rows: &work.scratch.rows,
+            flags: &work.scratch.flags,
+            outputs: recorded,
+            plan: Some(&plan),
+            ..facts.ended(&mapped, Kind::Decision, Some(result))
+        };
+        let queued = self.record(&ended);
+        self.settle(queued).await?;
+        if let (ResultClass::Failed, Some(refusal)) = (result, &refusal) {
+            self.finish();
+            return Ok(Answer::refusal(self.protocol, self.id, refusal));
+        }
+        let deployment = Arc::clone(&self.deployment);
+        let is_wanted = |o: &&Output<'_>| facts.wanted.is_empty() || facts.wanted.iter().any(|w| w == o.name);
+        let wanted: Vec<_> = outputs.iter().filter(is_wanted).cloned().collect();
+        let answer = Answer::oip(&Answered {
+            id: self.id,
+            deployment: deployment.name.as_str(),
+            version: plan.version.number,
+            caller_id: facts.caller_id.as_deref(),
+            rows,
+            outputs: &wanted,
+            is_fallback: route == Route::Fallback,
+        });
+        self.finish();
+        Ok(answer)
+    }
+}
+
+impl Facts {
+    fn mapped(&self) -> Vec<Mapped<'_>> {
+        self.mapped.iter().map(|(role, value)| Mapped { role, value }).collect()
+    }
+    fn ended<'a>(&'a self, mapped: &'a [Mapped<'a>], kind: Kind, result: Option<ResultClass>) -> Ended<'a> {
+        Ended {
+            mapped,
+            subjects: &self.subjects,
+            interaction: self.interaction,
+            caller_id: self.caller_id.as_deref(),
+            ..Ended::new(kind, result)
+        }
+    }
+}
+
+/// Every row through the model; `work.values` has the outputs, row-major.
+fn predict(version: &ServedVersion, work: &mut Work) {
+    let width = version.model.output().count;
+    let rows = work.scratch.rows.len();
+    work.features.clear();
+    for row in 0..rows {
+        version.binding.model_row(&work.scratch.rows, row, &mut work.features);
+    }
+    work.predicted.clear();
+    work.predicted.resize(rows.saturating_mul(width), 0.0);
+    let inputs = work.features.chunks_exact(version.model.feature_count().max(1));
+    let mut outputs = work.predicted.chunks_exact_mut(width.max(1));
+    let predicted = inputs.zip(&mut outputs).all(|(row, out)| version.model.predict(row, out).is_ok());
+    work.values.clear();
+    if predicted {
+        work.values.extend(work.predicted.iter().map(|&value| f64::from(value)));
+    }
+}
+
+/// The body as it is meant: of the right type, decompressed within the limit.
+fn plain_body<'a>(headers: &HeaderMap, body: &'a Bytes, limit: usize) -> Result<Cow<'a, [u8]>, Refusal> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(kind) = text(CONTENT_TYPE) {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Refusal::new(Phase::Validate, RefusalCode::UnsupportedMediaType));
+        }
+    }
+    match text(CONTENT_ENCODING) {
+        None | Some("identity") => Ok(Cow::Borrowed(body)),
+        Some("gzip") => gunzip(body, limit).map(Cow::Owned),
+        Some(_) => Err(Refusal::new(Phase::Validate, RefusalCode::UnsupportedEncoding)),
+    }
+}
+
+fn refuse_body(error: BodyError) -> Refusal {
+    let (code, rule) = match error {
+        BodyError::TooLarge => (RefusalCode::BodyTooLarge, "the body must be within the deployment's limit"),
+        BodyError::Timeout => (RefusalCode::DeadlineExceeded, "the body did not come in time"),
+        BodyError::Broken => (RefusalCode::MalformedRequest, "the body broke off"),
+    };
+    Refusal::new(Phase::Accept, code).with_rule(rule)
+}
+
+fn not_ready() -> Refusal {
+    Refusal::new(Phase::Plan, RefusalCode::NotReady)
+}

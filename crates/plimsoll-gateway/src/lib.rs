@@ -1,0 +1,29 @@
+//! The data plane: the phases of an inference request, from `accept` to `respond`.
+//!
+//! A listener gives [`Gateway::admit`] the head of a request. It answers with a [`Pass`] or a
+//! refusal. With the body, [`Pass::decide`] goes through the remaining phases and gives the
+//! [`Answer`]; the decision is recorded, and durable where the deployment's mode asks for
+//! it, before the answer exists. `docs/life-of-a-request.md` walks through it.
+//!
+//! **Architecture invariant:** the gateway knows nothing of SQL, of the control plane, or of
+//! sockets. What it serves is in the [`plimsoll_serving::ServingSnapshot`] it borrows.
+
+mod admit;
+mod answer;
+mod decide;
+mod gunzip;
+mod idempotency;
+mod metrics;
+mod pass;
+mod recorder;
+mod tally;
+
+pub use admit::{Gateway, GatewayLimits, Head};
+pub use answer::{Answer, Protocol};
+pub use decide::BodyError;
+pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
+pub use pass::Pass;
+pub use tally::{Listener, Tally};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! A request that was resolved to a deployment. From here on it has exactly one completion
+//! record (promise `RECORDED`): by its answer, its refusal, or, if it is dropped because the
+//! caller hung up, by [`Drop`].
+
+use crate::admit::Gateway;
+use crate::answer::{Answer, Protocol};
+use crate::recorder::Ended;
+use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
+use plimsoll_types::record::ResultClass;
+use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Nanoseconds by phase.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PhaseClock {
+    pub(crate) started: u64,
+    last: u64,
+    pub(crate) nanos: [u32; 12],
+}
+
+impl PhaseClock {
+    pub(crate) fn start(now: u64) -> Self {
+        Self { started: now, last: now, nanos: [0; 12] }
+    }
+    /// Ends `phase` at `now`. A phase that is entered twice adds up.
+    pub(crate) fn mark(&mut self, phase: Phase, now: u64) {
+        let spent = u32::try_from(now.saturating_sub(self.last)).unwrap_or(u32::MAX);
+        let slot = &mut self.nanos[usize::from(phase.code())];
+        *slot = slot.saturating_add(spent);
+        self.last = now;
+    }
+    /// The phases that took any time.
+    pub(crate) fn spent(&self) -> impl Iterator<Item = (Phase, u32)> {
+        Phase::ALL.iter().copied().zip(self.nanos).filter(|&(_, nanos)| nanos > 0)
+    }
+    pub(crate) fn of(&self, phase: Phase) -> u32 {
+        self.nanos[usize::from(phase.code())]
+    }
+}
+
+/// An admitted request that waits for its body.
+#[derive(Debug)]
+pub struct Pass {
+    pub(crate) gateway: Gateway,
+    pub(crate) snapshot: Arc<ServingSnapshot>,
+    pub(crate) deployment: Arc<ServedDeployment>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) id: DecisionId,
+    pub(crate) now: Time,
+    pub(crate) clock: PhaseClock,
+    pub(crate) protocol: Protocol,
+    slot: Arc<AtomicU32>,
+    /// Whether a completion record was handed to the ledger.
+    pub(crate) completed: bool,
+    /// The intent that the completion closes, in mode `strict`.
+    pub(crate) intent: Option<u64>,
+    /// Keyed digests, if the caller sent an idempotency key.
+    pub(crate) tag: Option<[u8; 16]>,
+    pub(crate) request: Option<[u8; 16]>,
+    /// Length of the body as received.
+    pub(crate) request_len: u64,
+}
+
+impl Pass {
+    #[expect(clippy::too_many_arguments, reason = "called once, with everything admission found out")]
+    pub(crate) fn new(
+        gateway: &Gateway,
+        snapshot: Arc<ServingSnapshot>,
+        deployment: Arc<ServedDeployment>,
+        caller: Arc<Caller>,
+        id: DecisionId,
+        now: Time,
+        clock: PhaseClock,
+        protocol: Protocol,
+        slot: Arc<AtomicU32>,
+    ) -> Self {
+        slot.fetch_add(1, Relaxed);
+        gateway.0.metrics.in_flight.fetch_add(1, Relaxed);
+        Self {
+            gateway: gateway.clone(),
+            snapshot,
+            deployment,
+            caller,
+            id,
+            now,
+            clock,
+            protocol,
+            slot,
+            completed: false,
+            intent: None,
+            tag: None,
+            request: None,
+            request_len: 0,
+        }
+    }
+
+    /// The largest body to read for this request, in bytes.
+    #[must_use]
+    pub fn max_body_bytes(&self) -> usize {
+        self.deployment.settings.max_body_bytes
+    }
+    /// The decision's id.
+    #[must_use]
+    pub fn id(&self) -> DecisionId {
+        self.id
+    }
+    /// The deployment's name.
+    #[must_use]
+    pub fn deployment(&self) -> &str {
+        self.deployment.name.as_str()
+    }
+
+    /// Rate, concurrency, load. (This pass is already counted in.)
+    pub(crate) fn admit(&mut self) -> Result<(), Refusal> {
+        let inner = &self.gateway.0;
+        let all = inner.metrics.in_flight.load(Relaxed);
+        let here = self.slot.load(Relaxed);
+        let over = all > inner.limits.max_in_flight as u64 || here > self.deployment.settings.max_in_flight;
+        self.mark(Phase::Admit);
+        if over {
+            let rule = "too many requests are in flight; try again later";
+            return Err(Refusal::new(Phase::Admit, RefusalCode::Overloaded).with_rule(rule));
+        }
+        Ok(())
+    }
+
+    /// May this caller ask this deployment.
+    pub(crate) fn authorize(&mut self) -> Result<(), Refusal> {
+        let permitted = self.snapshot.may_infer(&self.caller, &self.deployment);
+        self.mark(Phase::Authorize);
+        if permitted {
+            return Ok(());
+        }
+        let wrong = self.caller.principal.environment.is_some_and(|e| e != self.deployment.environment);
+        let code = if wrong { RefusalCode::WrongEnvironment } else { RefusalCode::Forbidden };
+        Err(Refusal::new(Phase::Authorize, code))
+    }
+
+    /// A version in the path is only a question: it must be the one that answers.
+    pub(crate) fn version(&mut self, asked: Option<&str>) -> Result<(), Refusal> {
+        let Some(asked) = asked else { return Ok(()) };
+        let served = self.serving()?.primary.number;
+        if asked.parse() == Ok(served) {
+            return Ok(());
+        }
+        Err(Refusal::new(Phase::Plan, RefusalCode::VersionNotServed)
+            .with_rule("callers do not choose versions; leave the version out, or name the one that answers"))
+    }
+
+    /// What the deployment serves.
+    pub(crate) fn serving(&self) -> Result<&Serving, Refusal> {
+        self.deployment.serving.as_ref().map_err(|_| {
+            Refusal::new(Phase::Plan, RefusalCode::NotReady)
+                .with_rule("the deployment has no version and contract to serve with")
+        })
+    }
+
+    pub(crate) fn mark(&mut self, phase: Phase) {
+        self.clock.mark(phase, self.gateway.0.clock.monotonic());
+    }
+
+    /// Records the refusal and gives the answer that says it.
+    pub async fn refuse(mut self, refusal: Refusal) -> Answer {
+        let result = match refusal.code {
+            RefusalCode::DeadlineExceeded => ResultClass::TimedOut,
+            RefusalCode::ModelFailed | RefusalCode::OutputRejected | RefusalCode::Internal => ResultClass::Failed,
+            _ => ResultClass::Refused,
+        };
+        let recorded = self.record(&Ended::refused(result, &refusal));
+        let told = match self.settle(recorded).await {
+            Ok(()) => self.redacted(&refusal),
+            Err(unavailable) => unavailable,
+        };
+        self.finish();
+        Answer { nanos: self.clock.nanos, ..Answer::refusal(self.protocol, self.id, &told) }
+    }
+
+    /// What of a refusal the deployment lets its callers know.
+    fn redacted(&self, refusal: &Refusal) -> Refusal {
+        match &self.deployment.serving {
+            Ok(serving) if refusal.phase == Phase::Validate => {
+                serving.contract.contract().limits.error_detail.redact(refusal)
+            }
+            _ => refusal.clone(),
+        }
+    }
+
+    /// The end of the request: what it took.
+    pub(crate) fn finish(&mut self) {
+        self.mark(Phase::Respond);
+        let metrics = &self.gateway.0.metrics;
+        for (phase, nanos) in self.clock.spent() {
+            metrics.phase(phase).observe(nanos.into());
+        }
+        let total = self.gateway.0.clock.monotonic().saturating_sub(self.clock.started);
+        metrics.total.observe(total);
+        metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.completed {
+            let (result, refusal) = if std::thread::panicking() {
+                (ResultClass::Failed, Refusal::new(Phase::Predict, RefusalCode::Internal))
+            } else {
+                let rule = "the caller hung up before the request was complete";
+                let refusal = Refusal::new(Phase::Accept, RefusalCode::MalformedRequest);
+                (ResultClass::Refused, refusal.with_rule(rule))
+            };
+            // Nobody waits for it: the record is queued, and written as any other.
+            drop(self.record(&Ended::refused(result, &refusal)));
+        }
+        if let Some(tag) = &self.tag {
+            self.gateway.0.idempotency.end(tag);
+        }
+        self.slot.fetch_sub(1, Relaxed);
+        self.gateway.0.metrics.in_flight.fetch_sub(1, Relaxed);
+    }
+}

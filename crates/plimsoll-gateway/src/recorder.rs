@@ -1,0 +1,168 @@
+//! `record`: the completion record of a request, handed to the ledger.
+
+use crate::pass::Pass;
+use crate::tally::Listener;
+use plimsoll_ledger::{Durable, Holder, LedgerError, MAX_HOLDERS};
+use plimsoll_serving::RoutePlan;
+use plimsoll_types::record::{
+    DecisionParts, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output, ResultClass,
+};
+use plimsoll_types::{Digest, Phase, Refusal, RefusalCode, Rows};
+use std::cell::RefCell;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How a request ended, and everything worth keeping of it.
+#[derive(Debug)]
+pub(crate) struct Ended<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) result: Option<ResultClass>,
+    pub(crate) refusal: Option<&'a Refusal>,
+    pub(crate) rows: &'a Rows,
+    pub(crate) mapped: &'a [Mapped<'a>],
+    pub(crate) subjects: &'a [String],
+    pub(crate) interaction: Option<[u8; 16]>,
+    pub(crate) flags: &'a [Flag],
+    pub(crate) outputs: &'a [Output<'a>],
+    pub(crate) plan: Option<&'a RoutePlan<'a>>,
+    pub(crate) caller_id: Option<&'a str>,
+    pub(crate) replay_of: Option<[u8; 16]>,
+    pub(crate) fallback_reason: Option<RefusalCode>,
+}
+
+static NO_ROWS: Rows = Rows { width: 0, cells: Vec::new(), text: String::new(), numbers: Vec::new() };
+
+impl<'a> Ended<'a> {
+    pub(crate) fn refused(result: ResultClass, refusal: &'a Refusal) -> Self {
+        Self { refusal: Some(refusal), ..Self::new(Kind::Decision, Some(result)) }
+    }
+    pub(crate) fn new(kind: Kind, result: Option<ResultClass>) -> Self {
+        Self {
+            kind,
+            result,
+            refusal: None,
+            rows: &NO_ROWS,
+            mapped: &[],
+            subjects: &[],
+            interaction: None,
+            flags: &[],
+            outputs: &[],
+            plan: None,
+            caller_id: None,
+            replay_of: None,
+            fallback_reason: None,
+        }
+    }
+}
+
+thread_local! {
+    /// The body's plaintext: one buffer per thread, so that a request allocates none.
+    static PLAINTEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Pass {
+    /// Seals the record and queues it. Counts what it records; the caller then waits with
+    /// [`Pass::settle`], or does not.
+    pub(crate) fn record(&mut self, ended: &Ended<'_>) -> Result<Durable, LedgerError> {
+        let queued = self.queue(ended);
+        if ended.kind == Kind::Decision {
+            self.completed = true;
+            let metrics = &self.gateway.0.metrics;
+            if let (Ok(_), Some(result)) = (&queued, ended.result) {
+                metrics.completion(result).fetch_add(1, Relaxed);
+            }
+            if let Some(refusal) = ended.refusal {
+                let recorded = queued.is_ok();
+                self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, recorded);
+            }
+        }
+        queued
+    }
+
+    fn queue(&mut self, ended: &Ended<'_>) -> Result<Durable, LedgerError> {
+        let ledger = self.gateway.0.ledger.clone();
+        let sealed = PLAINTEXT.with_borrow_mut(|plaintext| {
+            plaintext.clear();
+            self.parts(ended, |parts| parts.encode(plaintext));
+            ledger.seal(&self.holders(ended.subjects), plaintext)
+        })?;
+        let tag = self.tag.filter(|_| ended.result == Some(ResultClass::Answered));
+        ledger.append(self.leaf(ended), sealed, tag)
+    }
+
+    fn parts(&self, ended: &Ended<'_>, with: impl FnOnce(&DecisionParts<'_>)) {
+        let mut phases = [(Phase::Accept, 0); 12];
+        let mut count = 0;
+        for spent in self.clock.spent() {
+            phases[count] = spent;
+            count += 1;
+        }
+        with(&DecisionParts {
+            principal: self.caller.id,
+            key: self.caller.key,
+            deployment: self.deployment.name.as_str(),
+            version: ended.plan.map_or(0, |plan| plan.version.number),
+            caller_id: ended.caller_id,
+            idempotency: self.tag,
+            request: self.request,
+            request_len: self.request_len,
+            rows: ended.rows,
+            mapped: ended.mapped,
+            flags: ended.flags,
+            outputs: ended.outputs,
+            refusal: ended.refusal,
+            phases: &phases[..count],
+        });
+    }
+
+    /// Who holds the key to the body: the subjects it is about, else the deployment's day.
+    fn holders<'a>(&self, subjects: &'a [String]) -> Vec<Holder<'a>> {
+        if subjects.is_empty() {
+            return vec![Holder::Day { deployment: self.deployment.id, time: self.now }];
+        }
+        let tenant = self.deployment.tenant;
+        subjects.iter().take(MAX_HOLDERS).map(|subject| Holder::Subject { tenant, subject }).collect()
+    }
+
+    fn leaf(&self, ended: &Ended<'_>) -> LeafDraft {
+        let parts = self.snapshot.parts();
+        let contract = self.deployment.serving.as_ref().ok().map(|serving| serving.contract_digest);
+        let id = *self.id.as_bytes();
+        LeafDraft {
+            deployment: Some(self.deployment.id),
+            model: ended.plan.map(|plan| plan.version.manifest),
+            contract,
+            policy: Some(parts.policy_digest),
+            snapshot: Some(parts.digest).filter(|digest| *digest != Digest::ZERO),
+            route: ended.plan.map(|plan| plan.route),
+            result: ended.result,
+            // A fallback answered although the model's answer was refused.
+            refused_in: ended.refusal.map(|r| r.phase).filter(|_| ended.result != Some(ResultClass::Answered)),
+            extension: Extension {
+                interaction: ended.interaction,
+                intent: self.intent,
+                replay_of: ended.replay_of,
+                fallback_reason: ended.fallback_reason.map(RefusalCode::code),
+                ..Extension::default()
+            },
+            ..LeafDraft::new(ended.kind, id, self.deployment.tenant, self.now, self.clock.started)
+        }
+    }
+
+    /// Waits until the record is durable, if the deployment's mode asks for it.
+    pub(crate) async fn settle(&mut self, queued: Result<Durable, LedgerError>) -> Result<(), Refusal> {
+        let bounded = self.deployment.settings.mode == Mode::Bounded;
+        let outcome = match queued {
+            Ok(_) if bounded => Ok(()),
+            Ok(durable) => durable.await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        self.mark(Phase::Record);
+        outcome.map_err(|error| {
+            tracing::warn!(error = %error, "a decision could not be recorded");
+            let refusal = Refusal::new(Phase::Record, RefusalCode::LedgerUnavailable)
+                .with_rule("the ledger cannot take records now; try again later");
+            self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, false);
+            refusal
+        })
+    }
+}

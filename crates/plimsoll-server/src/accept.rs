@@ -1,0 +1,128 @@
+//! The accept loop: connections bounded in number, headers and bodies bounded in time.
+//!
+//! `hyper` has no timer of its own, so a server without this loop waits for ever for the
+//! header of a slow client.
+
+use crate::service::Service;
+use crate::tls::Tls;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use plimsoll_gateway::Listener;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::task::TaskTracker;
+
+/// The largest head of a request: request line and all headers.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// The most headers a request may have.
+const MAX_HEADERS: usize = 64;
+/// HTTP/2 streams at once on one connection.
+const MAX_STREAMS: u32 = 128;
+/// HTTP/2 streams that a client may reset before they were answered (rapid reset,
+/// CVE-2023-44487).
+const MAX_RESET_STREAMS: usize = 32;
+/// How long to wait after the process ran out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every connection of a listener shares.
+#[derive(Clone)]
+pub(crate) struct Acceptor {
+    pub(crate) service: Arc<Service>,
+    pub(crate) listener: Listener,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) header_timeout: Duration,
+    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl Acceptor {
+    /// Accepts connections until the server drains.
+    pub(crate) async fn run(mut self, listener: TcpListener) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .half_close(false)
+            .pipeline_flush(true);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+            .keep_alive_interval(Some(self.header_timeout));
+        let builder = Arc::new(builder);
+        loop {
+            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = self.draining.wait_for(|&draining| draining) => return,
+            };
+            match accepted {
+                Ok((stream, _)) => self.connect(stream, permit, Arc::clone(&builder)),
+                Err(error) if is_callers(&error) => {}
+                Err(error) => {
+                    tracing::warn!(error = %error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn connect(&self, stream: TcpStream, permit: OwnedSemaphorePermit, builder: Arc<auto::Builder<TokioExecutor>>) {
+        let this = self.clone();
+        self.tasks.spawn(async move {
+            // Held to the end of the connection.
+            let _permit = permit;
+            if stream.set_nodelay(true).is_err() {
+                return;
+            }
+            match &this.tls {
+                None => this.serve(stream, &builder).await,
+                Some(tls) => {
+                    let handshake = tls.accept(stream);
+                    if let Ok(Ok(stream)) = tokio::time::timeout(this.header_timeout, handshake).await {
+                        this.serve(stream, &builder).await;
+                    }
+                }
+            }
+        });
+    }
+
+    async fn serve<S>(&self, stream: S, builder: &auto::Builder<TokioExecutor>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let service = Arc::clone(&self.service);
+            let listener = self.listener;
+            async move { Ok::<_, std::convert::Infallible>(service.answer(listener, request).await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let mut draining = self.draining.clone();
+        tokio::select! {
+            // What a caller does wrong on the wire is answered or closed by hyper.
+            _ = connection.as_mut() => return,
+            _ = draining.wait_for(|&draining| draining) => connection.as_mut().graceful_shutdown(),
+        }
+        drop(connection.await);
+    }
+}
+
+fn is_callers(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
+}

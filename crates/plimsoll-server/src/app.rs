@@ -1,0 +1,29 @@
+//! What every request can reach.
+
+use crate::config::ServerLimits;
+use crate::routes::RouteTable;
+use crate::traces::Traces;
+use plimsoll_control::Control;
+use plimsoll_gateway::{Gateway, Listener};
+use plimsoll_types::{Clock, Time};
+use std::sync::Arc;
+
+/// What every request can reach.
+pub(crate) struct App {
+    pub(crate) gateway: Gateway,
+    pub(crate) control: Arc<Control>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) traces: Traces,
+    pub(crate) routes: RouteTable,
+    pub(crate) started: Time,
+    /// Under `--dev` one listener serves everything.
+    pub(crate) one_port: bool,
+}
+
+impl App {
+    /// Whether `listener` serves what belongs to `wanted`.
+    pub(crate) fn serves(&self, listener: Listener, wanted: Listener) -> bool {
+        self.one_port || listener == wanted
+    }
+}

@@ -1,0 +1,62 @@
+//! What runs beside requests: the minute's refusals and the heartbeat.
+
+use crate::app::App;
+use plimsoll_ledger::{Holder, LedgerError};
+use plimsoll_types::record::{Heartbeat, Kind, LeafDraft, RefusalTally};
+use plimsoll_types::{EventId, Time};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often refusals without a record of their own are recorded, and completeness is stated.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Records the tally and a heartbeat each minute, until the server drains.
+pub(crate) async fn each_minute(app: Arc<App>, mut draining: watch::Receiver<bool>) {
+    let mut from = app.clock.now();
+    loop {
+        let drains = async { draining.wait_for(|&draining| draining).await.map(|_| ()) };
+        if tokio::time::timeout(EVERY, drains).await.is_ok() {
+            return;
+        }
+        from = minute(&app, from).await;
+    }
+}
+
+/// Records what was refused since `from`, and that everything up to now is recorded. Returns
+/// the time up to which refusals are recorded.
+pub(crate) async fn minute(app: &App, from: Time) -> Time {
+    let now = app.clock.now();
+    let metrics = app.gateway.metrics();
+    // Read before the tally: what is resolved afterwards belongs to the next heartbeat.
+    let completions = metrics.completions.iter().map(|count| count.load(Relaxed)).sum();
+    let requests = metrics.resolved.load(Relaxed);
+    let mut recorded_to = now;
+    if let Some(tally) = app.gateway.tally().take(from, now)
+        && let Err(error) = record(app, &tally, now).await
+    {
+        tracing::warn!(error = %error, "the minute's refusals could not be recorded; they are kept");
+        app.gateway.tally().give_back(&tally);
+        recorded_to = from;
+    }
+    let beat = Heartbeat { complete_to: now, requests, completions };
+    match app.gateway.ledger().heartbeat(beat) {
+        Ok(durable) => {
+            if let Err(error) = durable.await {
+                tracing::warn!(error = %error, "a heartbeat could not be recorded");
+            }
+        }
+        Err(error) => tracing::warn!(error = %error, "a heartbeat could not be recorded"),
+    }
+    recorded_to
+}
+
+async fn record(app: &App, tally: &RefusalTally, now: Time) -> Result<(), LedgerError> {
+    let ledger = app.gateway.ledger();
+    let tenant = app.gateway.snapshot().parts().tenant;
+    let id = *EventId::new(now).as_bytes();
+    let draft = LeafDraft::new(Kind::RefusalTally, id, tenant, now, app.clock.monotonic());
+    let sealed = ledger.seal(&[Holder::System], &tally.encode())?;
+    ledger.append(draft, sealed, None)?.await.map(|_| ())
+}

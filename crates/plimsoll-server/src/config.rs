@@ -1,0 +1,83 @@
+//! What a server is started with. Resolved and checked by the binary's settings; here only
+//! the finished values.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Certificate chain and private key, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, leaf first.
+    pub cert: PathBuf,
+    /// The private key, PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+}
+
+/// The addresses to listen on. Under `--dev` all three are one and the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listeners {
+    /// Inference.
+    pub data: SocketAddr,
+    /// The API under `/api/v1/`.
+    pub control: SocketAddr,
+    /// `/metrics` and health.
+    pub metrics: SocketAddr,
+}
+
+/// Bounds on what callers can make the server hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Connections at once, over all listeners.
+    pub max_connections: usize,
+    /// Time to send a request's headers.
+    pub header_timeout: Duration,
+    /// Time to send a request's body.
+    pub body_timeout: Duration,
+    /// Time an idle keep-alive connection is held.
+    pub idle_timeout: Duration,
+    /// Largest artifact upload, in bytes.
+    pub max_artifact_bytes: u64,
+    /// How long a drain waits for requests in flight.
+    pub drain_timeout: Duration,
+    /// Inference requests in flight at once, over all deployments.
+    pub max_in_flight: usize,
+}
+
+/// What the ledger is opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerLimits {
+    /// Size of a segment file, in bytes.
+    pub segment_bytes: u64,
+    /// Records that may wait for the writer.
+    pub queue_records: usize,
+    /// Bytes that may wait for the writer.
+    pub queue_bytes: usize,
+    /// Disk space kept in reserve, in bytes; 0 keeps none.
+    pub reserve_bytes: u64,
+}
+
+/// What a server is started with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerConfig {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The keys folder.
+    pub keys: PathBuf,
+    /// Loopback only, one port, no keys, one principal with all roles.
+    pub dev: bool,
+    /// The addresses.
+    pub listen: Listeners,
+    /// TLS for all listeners, if configured.
+    pub tls: Option<TlsFiles>,
+    /// Where OpenTelemetry traces go (OTLP over HTTP), if configured.
+    pub otlp_endpoint: Option<String>,
+    /// Share of requests traced, 0 to 1.
+    pub trace_ratio: f64,
+    /// Threads that serve requests; 0 means one per core.
+    pub workers: usize,
+    /// Bounds.
+    pub limits: ServerLimits,
+    /// The ledger's bounds.
+    pub ledger: LedgerLimits,
+}

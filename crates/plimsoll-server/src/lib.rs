@@ -1,0 +1,36 @@
+//! Listeners, authentication, routes, start and drain.
+//!
+//! [`run`] opens the data folder, serves until it is told to stop, and drains. Paths become
+//! calls in `routes.rs` (one table) and `service.rs` (inference, which the table only
+//! documents); everything a caller can ask for is in that table.
+//!
+//! **Architecture invariant:** no business rule lives here. Handlers parse, call one use
+//! case, convert.
+
+mod accept;
+mod app;
+mod background;
+mod body;
+mod config;
+mod doors;
+mod error;
+mod folder;
+mod handlers;
+mod metrics;
+mod oip;
+mod reply;
+mod routes;
+mod service;
+mod start;
+mod tls;
+mod traces;
+
+pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use error::ServerError;
+pub use start::{Started, run};
+
+/// The OpenAPI document of this build.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    routes::RouteTable::new().openapi()
+}

@@ -1,0 +1,232 @@
+//! Start, run, drain.
+
+use crate::accept::Acceptor;
+use crate::app::App;
+use crate::background;
+use crate::config::ServerConfig;
+use crate::error::ServerError;
+use crate::folder;
+use crate::routes::RouteTable;
+use crate::service::Service;
+use crate::tls::Tls;
+use crate::traces::Traces;
+use plimsoll_control::{Control, ControlConfig};
+use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
+use plimsoll_ledger::{Ledger, LedgerConfig, Recovery};
+use plimsoll_store::Store;
+use plimsoll_types::Clock;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::task::TaskTracker;
+
+/// What there is to tell once the server answers.
+#[derive(Debug)]
+pub struct Started {
+    /// Where inference is answered.
+    pub data: SocketAddr,
+    /// Where the API is answered.
+    pub control: SocketAddr,
+    /// Where metrics are answered.
+    pub metrics: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The one-time admin key of a first start. Not kept anywhere.
+    pub admin_key: Option<String>,
+    /// What the ledger found when it opened.
+    pub recovery: Recovery,
+    /// Whether this is `--dev`.
+    pub dev: bool,
+}
+
+/// Runs a server until it is told to stop and has drained. Blocks.
+///
+/// # Errors
+/// [`ServerError`] if it could not start.
+pub fn run(config: ServerConfig, clock: Arc<dyn Clock>, started: impl FnOnce(&Started)) -> Result<(), ServerError> {
+    check(&config)?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if config.workers > 0 {
+        builder.worker_threads(config.workers);
+    }
+    let runtime = builder.enable_all().thread_name("plimsoll").build().map_err(ServerError::Runtime)?;
+    runtime.block_on(serve(config, clock, started))
+}
+
+fn check(config: &ServerConfig) -> Result<(), ServerError> {
+    let listen = &config.listen;
+    let others = [listen.data, listen.control, listen.metrics].into_iter().find(|a| !a.ip().is_loopback());
+    match others {
+        Some(address) if config.dev => Err(ServerError::DevAddress(address)),
+        _ => Ok(()),
+    }
+}
+
+async fn serve(
+    config: ServerConfig,
+    clock: Arc<dyn Clock>,
+    started: impl FnOnce(&Started),
+) -> Result<(), ServerError> {
+    // Before anything is written, so that a second server on the same port changes nothing.
+    let sockets = Sockets::bind(&config).await?;
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+    let parts = tokio::task::block_in_place(|| open(&config, Arc::clone(&clock)))?;
+    let (app, recovery, admin_key) = parts;
+    let app = Arc::new(app);
+
+    let (drain, draining) = watch::channel(false);
+    let tasks = TaskTracker::new();
+    let addresses = sockets.addresses.clone();
+    let acceptor = Acceptor {
+        service: Arc::new(Service { app: Arc::clone(&app) }),
+        listener: Listener::Data,
+        header_timeout: config.limits.header_timeout,
+        connections: Arc::new(Semaphore::new(config.limits.max_connections)),
+        tasks: tasks.clone(),
+        draining: draining.clone(),
+        tls: tls.clone(),
+    };
+    for (listener, socket) in sockets.listeners {
+        tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
+    }
+    tasks.spawn(background::each_minute(Arc::clone(&app), draining));
+    started(&Started {
+        data: addresses.data,
+        control: addresses.control,
+        metrics: addresses.metrics,
+        scheme: if tls.is_some() { "https" } else { "http" },
+        admin_key,
+        recovery,
+        dev: config.dev,
+    });
+
+    let mut signals = Signals::new().map_err(ServerError::Runtime)?;
+    signals.wait().await;
+    tracing::info!("draining: requests in flight are finished, new ones are refused");
+    app.gateway.begin_drain();
+    drain.send_replace(true);
+    tasks.close();
+    let finished = async {
+        tasks.wait().await;
+        app.gateway.drained().await;
+    };
+    tokio::select! {
+        () = finished => {}
+        () = tokio::time::sleep(config.limits.drain_timeout) => {
+            tracing::warn!("the drain took too long; connections are closed");
+        }
+        () = signals.wait() => tracing::warn!("told to stop a second time; connections are closed"),
+    }
+    close(&app).await
+}
+
+/// Opens everything there is on disk.
+fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<(App, Recovery, Option<String>), ServerError> {
+    folder::prepare(&config.data)?;
+    let store = Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
+    let tenant = store.read(|read| read.meta()).map_err(ServerError::Store)?.tenant;
+    let ledger_config = LedgerConfig {
+        segment_bytes: config.ledger.segment_bytes,
+        queue_records: config.ledger.queue_records,
+        queue_bytes: config.ledger.queue_bytes,
+        reserve_bytes: config.ledger.reserve_bytes,
+        ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
+    };
+    let (ledger, recovery) = Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
+    let control_config = ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
+    let (control, opened) = Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
+        .map_err(ServerError::Control)?;
+    let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
+    let gateway =
+        Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits).map_err(ServerError::Ledger)?;
+    let traces = Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
+    let app = App {
+        gateway,
+        control: Arc::new(control),
+        started: clock.now(),
+        clock,
+        limits: config.limits,
+        traces,
+        routes: RouteTable::new(),
+        one_port: config.dev,
+    };
+    Ok((app, recovery, opened.admin_key))
+}
+
+/// The end: the last refusals, the stop event, the ledger closed cleanly.
+async fn close(app: &Arc<App>) -> Result<(), ServerError> {
+    background::minute(app, app.started).await;
+    let app = Arc::clone(app);
+    let closed = tokio::task::spawn_blocking(move || {
+        if let Err(error) = app.control.stop() {
+            tracing::warn!(error = %error, "the stop could not be recorded");
+        }
+        app.traces.shutdown();
+        app.gateway.ledger().close()
+    });
+    match closed.await {
+        Ok(closed) => closed.map_err(ServerError::Ledger),
+        Err(error) => Err(ServerError::Runtime(std::io::Error::other(error))),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Addresses {
+    data: SocketAddr,
+    control: SocketAddr,
+    metrics: SocketAddr,
+}
+
+struct Sockets {
+    listeners: Vec<(Listener, TcpListener)>,
+    addresses: Addresses,
+}
+
+impl Sockets {
+    async fn bind(config: &ServerConfig) -> Result<Self, ServerError> {
+        let listen = &config.listen;
+        let data = bind(listen.data).await?;
+        if config.dev {
+            let address = local(&data, listen.data)?;
+            let addresses = Addresses { data: address, control: address, metrics: address };
+            return Ok(Self { listeners: vec![(Listener::Data, data)], addresses });
+        }
+        let (control, metrics) = (bind(listen.control).await?, bind(listen.metrics).await?);
+        let addresses = Addresses {
+            data: local(&data, listen.data)?,
+            control: local(&control, listen.control)?,
+            metrics: local(&metrics, listen.metrics)?,
+        };
+        let listeners =
+            vec![(Listener::Data, data), (Listener::Control, control), (Listener::Metrics, metrics)];
+        Ok(Self { listeners, addresses })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
+}
+
+/// The address that a listener really has: port 0 asks for any.
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+    listener.local_addr().map_err(|source| ServerError::Bind { address, source })
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
