@@ -157,20 +157,25 @@ class Plimsoll(Server):
     def start(self):
         data, keys = self.folder / f"data-{self.letter}", self.folder / f"keys-{self.letter}"
         self.launch([binary("plimsoll"), "serve", "--port", str(self.port), "--data", data, "--keys", keys])
-        self.admin = admin_key(Path(self.log.name).read_text())
-        self.call("model", "add", "credit", CREDIT / "model.json")
-        self.call("deployment", "create", "credit", "--model", "credit", "--version", "1",
+        self.admin = admin_key(self.log.name)
+        author, approver = self.key("author", "ml-engineer"), self.key("approver", "approver")
+        self.call(author, "model", "add", "credit", CREDIT / "model.json")
+        self.call(author, "deployment", "create", "credit", "--model", "credit",
                   "--contract", CREDIT / "contract.yaml", "--environment", "production",
                   "--mode", self.mode)
-        self.call("principal", "create", "bench", "--kind", "service", "--role", "caller")
-        made = self.call("key", "create", "bench", "--principal", "bench")
-        self.token = json.loads(made)["secret"]
+        self.call(approver, "deployment", "release", "credit", "--version", "1")
+        self.token = self.key("bench", "caller")
+        self.monitor = self.key("monitor", "auditor")
         self.ready()
 
-    def call(self, *command):
+    def key(self, name, role):
+        self.call(self.admin, "principal", "create", name, "--kind", "service", "--role", role)
+        return json.loads(self.call(self.admin, "key", "create", name, "--principal", name))["secret"]
+
+    def call(self, key, *command):
         control = f"http://127.0.0.1:{self.port + 1}"
         return run([binary("plimsoll"), "--json", "--url", control, *command],
-                   env=os.environ | {"PLIMSOLL_KEY": self.admin})
+                   env=os.environ | {"PLIMSOLL_KEY": key})
 
     def ready(self):
         """Waits until the deployment answers the first request, and checks the answer."""
@@ -191,7 +196,7 @@ class Plimsoll(Server):
     def counted(self):
         """Completions of inference requests and requests refused before a deployment was known."""
         page = urllib.request.Request(f"http://127.0.0.1:{self.port + 2}/metrics",
-                                      headers={"authorization": f"Bearer {self.admin}"})
+                                      headers={"authorization": f"Bearer {self.monitor}"})
         text = urllib.request.urlopen(page, timeout=5).read().decode()
         return (metric(text, "plimsoll_gateway_completions_total"),
                 metric(text, "plimsoll_refusals_total", 'listener="data"'))
@@ -294,12 +299,15 @@ def metric(text, name, label=""):
     return sum(int(float(count)) for labels, count in rows if label in labels)
 
 
-def admin_key(text):
-    """The key that a first start prints."""
-    found = re.search(r"\bplim_[A-Za-z0-9_\-]{20,}", text)
-    if not found:
-        raise SystemExit("no admin key in the output of the first start:\n" + text)
-    return found.group(0)
+def admin_key(log):
+    """The key that a first start prints, a moment after it answers."""
+    for _ in range(START_SECONDS * 10):
+        text = Path(log).read_text()
+        found = re.search(r"\bplim_[A-Za-z0-9_\-]{20,}", text)
+        if found:
+            return found.group(0)
+        time.sleep(0.1)
+    raise SystemExit("no admin key in the output of the first start:\n" + text)
 
 
 def flat(line):

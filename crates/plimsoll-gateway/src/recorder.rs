@@ -54,6 +54,10 @@ impl<'a> Ended<'a> {
     }
 }
 
+/// The loss window of mode `bounded`, in records: a quarter of the ledger's queue, so that
+/// answers begin to wait long before the queue is full and requests are refused.
+const BOUNDED_BACKLOG: usize = 1024;
+
 thread_local! {
     /// The body's plaintext: one buffer per thread, so that a request allocates none.
     static PLAINTEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -148,11 +152,16 @@ impl Pass {
         }
     }
 
+    /// Mode `bounded`: the answer does not wait, unless so many records wait already that a
+    /// crash would lose more than the stated window.
+    fn may_leave_early(&self) -> bool {
+        self.deployment.settings.mode == Mode::Bounded && self.gateway.0.ledger.queued() < BOUNDED_BACKLOG
+    }
+
     /// Waits until the record is durable, if the deployment's mode asks for it.
     pub(crate) async fn settle(&mut self, queued: Result<Durable, LedgerError>) -> Result<(), Refusal> {
-        let bounded = self.deployment.settings.mode == Mode::Bounded;
         let outcome = match queued {
-            Ok(_) if bounded => Ok(()),
+            Ok(_) if self.may_leave_early() => Ok(()),
             Ok(durable) => durable.await.map(|_| ()),
             Err(error) => Err(error),
         };

@@ -49,7 +49,16 @@ pub(crate) async fn minute(app: &App, from: Time) -> Time {
         }
         Err(error) => tracing::warn!(error = %error, "a heartbeat could not be recorded"),
     }
+    settle(app).await;
     recorded_to
+}
+
+/// Lets the next start begin its look for unfinished changes here.
+async fn settle(app: &App) {
+    let control = Arc::clone(&app.control);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || control.settle()).await {
+        tracing::warn!(error = %error, "the control state could not note how far the ledger is settled");
+    }
 }
 
 async fn record(app: &App, tally: &RefusalTally, now: Time) -> Result<(), LedgerError> {

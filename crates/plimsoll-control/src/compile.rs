@@ -1,0 +1,393 @@
+//! From control state to a serving snapshot.
+//!
+//! A deployment that cannot be compiled is in the snapshot with the reason, so that one
+//! damaged file stops one deployment and not the rest.
+
+use crate::artifact::{Artifacts, sha256};
+use crate::bootstrap::Control;
+use crate::deployment::Settings;
+use crate::error::ControlError;
+use crate::words::{roles, stored};
+use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail, Field, Kind};
+use plimsoll_model::{Categories, Limits, Model};
+use plimsoll_policy::{PolicySet, Principal};
+use plimsoll_serving::{
+    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, ServedDeployment,
+    ServedVersion, Serving, ServingSnapshot, SnapshotParts,
+};
+use plimsoll_store::{
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Read, StoreError,
+    VersionRow,
+};
+use plimsoll_types::{Digest, TenantId, Time};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+/// Loads and keeps what snapshots share: models and contracts, by digest.
+#[derive(Debug)]
+pub(crate) struct Compiler {
+    limits: Limits,
+    models: Mutex<HashMap<Digest, Arc<Model>>>,
+    contracts: Mutex<Contracts>,
+}
+
+/// Compiled contracts, by digest and the deployment's own [`ErrorDetail`].
+type Contracts = HashMap<(Digest, Option<u8>), Arc<CompiledContract>>;
+
+/// Everything a snapshot is compiled from, read in one transaction.
+struct State {
+    meta: Meta,
+    principals: Vec<PrincipalRow>,
+    keys: Vec<ApiKeyRow>,
+    deployments: Vec<Deployed>,
+}
+
+/// A deployment with what it refers to.
+struct Deployed {
+    row: DeploymentRow,
+    model: ModelRow,
+    contract: ContractRow,
+    released: Option<(VersionRow, Vec<FileRow>)>,
+}
+
+impl Control {
+    /// Compiles the state as it is now and lets gateways see it.
+    pub(crate) fn publish(&self) -> Result<(), ControlError> {
+        let state = self.store.read(State::read)?;
+        let snapshot = self.compile(&state)?;
+        let parts = snapshot.parts();
+        tracing::info!(generation = parts.generation, digest = %parts.digest.short(), "snapshot");
+        self.snapshots.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    fn compile(&self, state: &State) -> Result<ServingSnapshot, ControlError> {
+        let mut description = Vec::new();
+        let mut deployments = Vec::new();
+        for (index, deployed) in (0..).zip(&state.deployments) {
+            description.push(deployed.describe());
+            deployments.push(Arc::new(self.serve(index, deployed)?));
+        }
+        self.compiler.forget_all_but(state);
+        let (keys, dev, callers) = self.callers(state)?;
+        let described = json!({
+            "deployments": description,
+            "keys": state.keys.iter().map(describe_key).collect::<Vec<_>>(),
+            "policy": self.policy_digest,
+            "principals": state.principals.iter().map(describe_principal).collect::<Vec<_>>(),
+            "tenant": state.meta.tenant.to_string(),
+            "version": 1,
+        });
+        Ok(ServingSnapshot::new(SnapshotParts {
+            generation: state.meta.generation,
+            digest: sha256(described.to_string().as_bytes()),
+            made: self.clock.now(),
+            tenant: self.tenant,
+            policies: Arc::clone(&self.policies),
+            policy_digest: self.policy_digest,
+            deployments,
+            keys,
+            callers,
+            dev,
+        }))
+    }
+
+    fn serve(&self, index: u32, deployed: &Deployed) -> Result<ServedDeployment, ControlError> {
+        let row = &deployed.row;
+        let settings: Settings = settings_of(row)?;
+        let compiled = self.compiler.contract(&deployed.contract, settings.error_detail);
+        let max_body_bytes = compiled.as_ref().map_or(0, |c| c.contract().limits.max_body_bytes);
+        let serving = compiled.and_then(|contract| {
+            let (version, files) =
+                deployed.released.as_ref().ok_or("no version is released into it")?;
+            let model = self.compiler.model(&self.artifacts, version, files)?;
+            let binding = fit(&contract, &model, &settings)?;
+            let primary = ServedVersion {
+                model_name: deployed.model.name.clone(),
+                number: version.number,
+                manifest: version.digest,
+                model,
+                binding,
+            };
+            let contract_digest = deployed.contract.digest;
+            Ok(Serving { contract, contract_digest, primary: Arc::new(primary) })
+        });
+        Ok(ServedDeployment {
+            index,
+            id: row.id,
+            name: row.name.clone(),
+            tenant: row.tenant,
+            environment: stored(&row.environment, "environment")?,
+            owner: row.owner.as_str().into(),
+            tier: row.tier.as_str().into(),
+            settings: plimsoll_serving::Settings {
+                mode: row.mode,
+                explain: Explain::Off,
+                fallback: settings.fallback.map_or(Fallback::Refuse, Fallback::Outputs),
+                max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
+                deadline_ms: settings.deadline_ms,
+                max_in_flight: settings.max_in_flight,
+            },
+            serving,
+        })
+    }
+
+    fn callers(&self, state: &State) -> Result<(KeyRing, Option<Arc<Caller>>, u32), ControlError> {
+        let by_id: BTreeMap<_, _> = state.principals.iter().map(|p| (p.id, p)).collect();
+        let mut keys: HashMap<KeyDigest, ApiKey> = HashMap::new();
+        let mut callers: u32 = 0;
+        let mut next = || {
+            callers = callers.saturating_add(1);
+            callers - 1
+        };
+        for row in &state.keys {
+            let Some(holder) = by_id.get(&row.principal) else { continue };
+            let mut principal = principal(holder)?;
+            principal.environment =
+                row.environment.as_deref().map(|e| stored(e, "environment")).transpose()?;
+            principal.scopes = row.scopes.as_deref().map(Arc::from);
+            let caller = Caller { index: next(), id: holder.id, principal, key: Some(row.id) };
+            let key = ApiKey {
+                caller: Arc::new(caller),
+                expires: row.expires_at,
+                revoked: row.revoked_at.is_some() || holder.disabled_at.is_some(),
+            };
+            keys.insert(row.digest, key);
+        }
+        let dev = state.principals.iter().find(|p| self.config.dev && p.is_dev);
+        let dev = dev
+            .map(|row| {
+                let principal = principal(row)?;
+                let caller = Caller { index: next(), id: row.id, principal, key: None };
+                Ok::<_, ControlError>(Arc::new(caller))
+            })
+            .transpose()?;
+        Ok((KeyRing::new(self.hasher.clone(), keys), dev, callers))
+    }
+}
+
+/// A principal as policy sees it, not limited by any key.
+pub(crate) fn principal(row: &PrincipalRow) -> Result<Principal, ControlError> {
+    let kind: plimsoll_api::PrincipalKind = stored(&row.kind, "kind of principal")?;
+    Ok(Principal {
+        kind: crate::words::principal_kind(kind),
+        id: row.id.to_string().into(),
+        roles: roles(&row.roles)?,
+        environment: None,
+        scopes: None,
+        tenant: row.tenant,
+        dev: row.is_dev,
+    })
+}
+
+/// The settings in a deployment's row.
+pub(crate) fn settings_of(row: &DeploymentRow) -> Result<Settings, ControlError> {
+    let damaged = |_| StoreError::Damaged("the settings of a deployment are unreadable".into());
+    Ok(serde_json::from_str(&row.settings).map_err(damaged)?)
+}
+
+/// Binds a model to a contract, with the fallback that stands in for it.
+pub(crate) fn fit(
+    contract: &CompiledContract,
+    model: &Model,
+    settings: &Settings,
+) -> Result<Binding, Box<str>> {
+    let outputs = model.output().count;
+    if let Some(fallback) = settings.fallback.as_ref().filter(|f| f.len() != outputs) {
+        let given = fallback.len();
+        return Err(
+            format!("the fallback has {given} numbers, the model's answer {outputs}").into()
+        );
+    }
+    let Some(names) = model.feature_names() else {
+        let binding = contract.bind_in_order(model.feature_count());
+        return binding.map_err(|error| error.to_string().into());
+    };
+    let binding = contract.bind(names).map_err(|error| error.to_string())?;
+    for (feature, place) in binding.places().iter().enumerate() {
+        // Files name an empty list for features that are not categories.
+        let trained = model.categories(feature).filter(|trained| !trained.is_empty());
+        let (Some(trained), Some(field)) = (trained, contract.field(*place)) else {
+            continue;
+        };
+        check_categories(trained, field)?;
+    }
+    Ok(binding)
+}
+
+/// The model reads a category as its index. An index in another list than the one it was
+/// trained on would be another category, and nothing later could tell.
+fn check_categories(trained: &Categories, field: &Field) -> Result<(), Box<str>> {
+    let same = match trained {
+        Categories::Texts(texts) => texts.iter().map(|t| &**t).eq(field.values.iter()),
+        Categories::Integers(numbers) => {
+            numbers.iter().map(ToString::to_string).eq(field.values.iter().cloned())
+        }
+    };
+    if field.kind == Kind::Category && same {
+        return Ok(());
+    }
+    let name = &field.name;
+    Err(format!("the feature `{name}` must be a category with the values the model was trained on, in their order").into())
+}
+
+impl Compiler {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, models: Mutex::default(), contracts: Mutex::default() }
+    }
+
+    /// A snapshot that serves nothing to nobody.
+    pub(crate) fn empty(
+        &self,
+        tenant: TenantId,
+        policies: &Arc<PolicySet>,
+        policy_digest: Digest,
+        hasher: &KeyHasher,
+        made: Time,
+    ) -> ServingSnapshot {
+        ServingSnapshot::new(SnapshotParts {
+            generation: 0,
+            digest: Digest::ZERO,
+            made,
+            tenant,
+            policies: Arc::clone(policies),
+            policy_digest,
+            deployments: Vec::new(),
+            keys: KeyRing::new(hasher.clone(), HashMap::new()),
+            callers: 0,
+            dev: None,
+        })
+    }
+
+    /// Loads bytes as a model.
+    pub(crate) fn load(&self, bytes: &[u8]) -> Result<Model, Box<str>> {
+        Model::load(bytes, &self.limits).map_err(|error| error.to_string().into())
+    }
+
+    /// The largest model file, in bytes.
+    pub(crate) const fn max_bytes(&self) -> usize {
+        self.limits.bytes_max
+    }
+
+    /// The model of a version, loaded once.
+    pub(crate) fn model(
+        &self,
+        artifacts: &Artifacts,
+        version: &VersionRow,
+        files: &[FileRow],
+    ) -> Result<Arc<Model>, Box<str>> {
+        if let Some(model) = crate::act::lock(&self.models).get(&version.digest) {
+            return Ok(Arc::clone(model));
+        }
+        let file = files.iter().find(|file| file.role == "model").ok_or("it has no model file")?;
+        let bytes = artifacts.read(file.digest, self.limits.bytes_max);
+        let bytes = bytes.map_err(|error| format!("its model file: {error}"))?;
+        let model = Arc::new(self.load(&bytes)?);
+        crate::act::lock(&self.models).insert(version.digest, Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// A contract with the deployment's own level of detail, compiled once.
+    pub(crate) fn contract(
+        &self,
+        row: &ContractRow,
+        detail: Option<ErrorDetail>,
+    ) -> Result<Arc<CompiledContract>, Box<str>> {
+        let key = (row.digest, detail.map(|detail| detail as u8));
+        if let Some(contract) = crate::act::lock(&self.contracts).get(&key) {
+            return Ok(Arc::clone(contract));
+        }
+        let words = |error: plimsoll_contract::ContractError| error.to_string();
+        let mut document = Contract::from_json(row.document.as_bytes()).map_err(words)?;
+        if let Some(detail) = detail {
+            document.limits.error_detail = detail;
+        }
+        let contract = Arc::new(CompiledContract::compile(&document).map_err(words)?);
+        crate::act::lock(&self.contracts).insert(key, Arc::clone(&contract));
+        Ok(contract)
+    }
+
+    /// Lets go of what no deployment uses any more.
+    fn forget_all_but(&self, state: &State) {
+        let deployed = &state.deployments;
+        crate::act::lock(&self.models).retain(|digest, _| {
+            deployed.iter().any(|d| d.released.as_ref().is_some_and(|(v, _)| v.digest == *digest))
+        });
+        crate::act::lock(&self.contracts)
+            .retain(|(digest, _), _| deployed.iter().any(|d| d.contract.digest == *digest));
+    }
+}
+
+impl State {
+    fn read(store: &Read<'_>) -> Result<Self, ControlError> {
+        let deployments = store.live_deployments()?.into_iter();
+        Ok(Self {
+            meta: store.meta()?,
+            principals: store.all_principals()?,
+            keys: store.all_keys()?,
+            deployments: deployments
+                .map(|row| Deployed::read(store, row))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Deployed {
+    fn read(store: &Read<'_>, row: DeploymentRow) -> Result<Self, ControlError> {
+        let gone = |what: &str| StoreError::Damaged(format!("the {what} of a deployment is gone"));
+        let released = match row.released {
+            Some(release) => {
+                let version = store.version(row.model, release.number)?;
+                let version = version.ok_or_else(|| gone("version"))?;
+                Some((version, store.files(row.model, release.number)?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            model: store.model(row.model)?.ok_or_else(|| gone("model"))?,
+            contract: store.contract(row.contract)?.ok_or_else(|| gone("contract"))?,
+            released,
+            row,
+        })
+    }
+
+    fn describe(&self) -> Value {
+        let row = &self.row;
+        let released = self.released.as_ref();
+        json!({
+            "contract": row.contract,
+            "environment": row.environment,
+            "explain": row.explain,
+            "id": row.id,
+            "mode": row.mode,
+            "model": self.model.name,
+            "name": row.name,
+            "owner": row.owner,
+            "settings": row.settings,
+            "tier": row.tier,
+            "version": released.map(|(version, _)| json!([version.number, version.digest])),
+        })
+    }
+}
+
+fn describe_key(row: &ApiKeyRow) -> Value {
+    json!({
+        "environment": row.environment,
+        "expires": row.expires_at,
+        "id": row.id,
+        "principal": row.principal,
+        "revoked": row.revoked_at.is_some(),
+        "scopes": row.scopes,
+    })
+}
+
+fn describe_principal(row: &PrincipalRow) -> Value {
+    json!({
+        "dev": row.is_dev,
+        "disabled": row.disabled_at.is_some(),
+        "id": row.id,
+        "kind": row.kind,
+        "roles": row.roles,
+    })
+}

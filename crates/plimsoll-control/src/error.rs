@@ -1,0 +1,124 @@
+//! Why a use case said no, and how that is told to a caller.
+
+use plimsoll_api::Problem;
+use plimsoll_ledger::LedgerError;
+use plimsoll_policy::Action;
+use plimsoll_store::StoreError;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Policy does not permit it.
+    #[error("permission denied: `{action}` on `{resource}`")]
+    Denied {
+        /// The action.
+        action: Action,
+        /// The resource.
+        resource: Box<str>,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// What was asked for.
+        name: Box<str>,
+    },
+    /// It does not go with what is there already.
+    #[error("{0}")]
+    Conflict(Box<str>),
+    /// The request cannot be carried out as it is.
+    #[error("{detail}")]
+    Invalid {
+        /// The member of the request at fault.
+        field: &'static str,
+        /// What is wrong with it.
+        detail: Box<str>,
+    },
+    /// The ledger does not take the intent, so nothing was done.
+    #[error("the ledger does not take records now, so nothing was changed")]
+    Ledger(#[source] LedgerError),
+    /// A record of the ledger cannot be read.
+    #[error("a record of the ledger cannot be read")]
+    Unreadable(#[source] LedgerError),
+    /// The control state cannot be read or written.
+    #[error("the control state cannot be read or written")]
+    Store(#[source] StoreError),
+    /// An artifact cannot be read or written.
+    #[error("an artifact cannot be {what}")]
+    Artifact {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The state was changed, but gateways still run the snapshot before.
+    #[error("the change was made and recorded, but could not be published to the gateway")]
+    Unpublished(#[source] Box<ControlError>),
+    /// Something of ours broke.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl ControlError {
+    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { what, name: name.to_string().into() }
+    }
+    pub(crate) fn conflict(detail: impl Into<Box<str>>) -> Self {
+        Self::Conflict(detail.into())
+    }
+    pub(crate) fn invalid(field: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self::Invalid { field, detail: detail.into() }
+    }
+    pub(crate) fn artifact(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Artifact { what, source }
+    }
+
+    /// The HTTP status and the stable word for it.
+    #[must_use]
+    pub const fn code(&self) -> (u16, &'static str) {
+        match self {
+            Self::Denied { .. } => (403, "forbidden"),
+            Self::NotFound { .. } => (404, "not_found"),
+            Self::Conflict(_) => (409, "conflict"),
+            Self::Invalid { .. } => (422, "invalid"),
+            Self::Ledger(_) => (503, "ledger_unavailable"),
+            Self::Artifact { .. } | Self::Store(_) => (500, "storage"),
+            Self::Unreadable(_) | Self::Unpublished(_) | Self::Internal(_) => (500, "internal"),
+        }
+    }
+
+    /// What a caller is told. The cause of a failure of ours goes to the log, not to callers.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let (status, code) = self.code();
+        let mut problem = Problem::new(status, code, self.to_string());
+        if let Self::Invalid { field, .. } = self {
+            problem.field = Some((*field).to_owned());
+        }
+        problem.hint = self.hint();
+        problem
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Denied { action, resource } => Some(format!(
+                "run `plimsoll access why <principal> {action} {resource}` to see which policies decide"
+            )),
+            Self::Ledger(_) => Some("retry; see `plimsoll status` for the ledger's health".into()),
+            Self::Unpublished(_) => Some("make any other change, or restart the server".into()),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Exists(_) | StoreError::Gone(_) | StoreError::Dangling(_) => {
+                Self::conflict(error.to_string())
+            }
+            error => Self::Store(error),
+        }
+    }
+}

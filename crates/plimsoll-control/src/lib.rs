@@ -1,0 +1,41 @@
+//! The control plane: registry, deployments, access; sole publisher of serving snapshots.
+//!
+//! [`Control`] holds one method per use case; each takes a [`RequestContext`] first. A change
+//! of state always goes the same way: policy permits it, an *intent* is durable in the ledger,
+//! one transaction changes the state, a *completion* follows in the ledger, and the serving
+//! snapshot is compiled anew and published. A denial is recorded too.
+//!
+//! All methods block on disk; an asynchronous caller runs them on a blocking thread.
+//!
+//! **Architecture invariant:** serves no inference, knows no HTTP. Nothing but this crate
+//! publishes a snapshot; nothing changes control state but through [`Control`].
+
+mod access;
+mod act;
+mod artifact;
+mod bootstrap;
+mod compile;
+mod context;
+mod contract;
+mod decision;
+mod deployment;
+mod error;
+mod event;
+mod key;
+mod ledger_scan;
+mod model;
+mod page;
+mod principal;
+mod recover;
+mod status;
+mod version;
+mod words;
+
+pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
+pub use bootstrap::{Control, ControlConfig, Opened};
+pub use context::RequestContext;
+pub use contract::ContractFormat;
+pub use error::ControlError;
+
+#[cfg(test)]
+mod tests;

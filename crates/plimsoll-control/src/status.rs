@@ -1,0 +1,47 @@
+//! What the running server says about itself.
+
+use crate::bootstrap::Control;
+use crate::context::RequestContext;
+use crate::error::ControlError;
+use plimsoll_api as api;
+use plimsoll_policy::Action;
+use plimsoll_serving::ServedDeployment;
+
+impl Control {
+    /// How server, ledger and deployments stand.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn status(&self, ctx: &RequestContext) -> Result<api::Status, ControlError> {
+        self.may_read(ctx, Action::ReadStatus, &self.server())?;
+        let snapshot = self.snapshots.load_full();
+        let parts = snapshot.parts();
+        let health = self.ledger.health();
+        Ok(api::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dev: self.config.dev,
+            started_at: self.started.into(),
+            state_generation: self.store.read(|r| r.meta())?.generation,
+            snapshot_generation: parts.generation,
+            snapshot: parts.digest,
+            policy: self.policy_digest,
+            ledger: api::LedgerStatus {
+                records: self.ledger.durable(),
+                is_healthy: health.ok,
+                reason: health.reason.map(Into::into),
+                queued: u64::try_from(health.queue_records).unwrap_or(u64::MAX),
+            },
+            deployments: parts.deployments.iter().map(|served| shown(served)).collect(),
+        })
+    }
+}
+
+fn shown(served: &ServedDeployment) -> api::DeploymentStatus {
+    let serving = served.serving.as_ref();
+    api::DeploymentStatus {
+        name: served.name.to_string(),
+        is_ready: serving.is_ok(),
+        version: serving.ok().map(|serving| serving.primary.number),
+        reason: serving.err().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,425 @@
+//! The queue and the one thread that empties it: takes whatever has queued, gives each
+//! record its place, writes them with one write and one sync, and wakes their callers. No
+//! timed window: the sync in flight closes the next batch.
+
+use crate::LedgerError;
+use crate::disk::{Handle, Volume};
+use crate::frame;
+use crate::index::follow;
+use crate::keys::Keys;
+use crate::ledger::Receipt;
+use crate::log::{Active, Index, Part, SharedLog};
+use crate::segment::{self, Cursor, HEADER, Header};
+use crate::spare::{Finished, Spare};
+use plimsoll_types::record::{Leaf, LeafDraft};
+use plimsoll_types::{Clock, Digest, GatewayId, TenantId, Time};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{oneshot, watch};
+
+/// Records written with one sync. A frame's place in its batch is one byte.
+pub(crate) const MAX_BATCH: usize = 256;
+/// Sealed bytes written with one sync, unless the first record alone is larger: what one
+/// sync takes a disk of 400 MB/s ten milliseconds for.
+pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
+/// Buckets of the sync time histogram: bucket n counts syncs below 2^(n+4) microseconds.
+pub const SYNC_BUCKETS: usize = 16;
+
+/// Why a queued record was not recorded; shared by all records of a batch.
+#[derive(Debug, Clone)]
+pub(crate) enum Refused {
+    Full,
+    Closed,
+    TooLarge { bytes: usize, limit: usize },
+    Poisoned(Box<str>),
+}
+
+impl From<Refused> for LedgerError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Full,
+            Refused::Closed => Self::Closed,
+            Refused::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
+            Refused::Poisoned(why) => Self::Poisoned(why),
+        }
+    }
+}
+
+/// A record that waits for its place.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) draft: LeafDraft,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) tag: Option<[u8; 16]>,
+    pub(crate) done: oneshot::Sender<Result<Receipt, Refused>>,
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        self.sealed.len() + frame::OVERHEAD
+    }
+    fn refuse(self, why: &Refused) {
+        // A caller that went away does not need to know.
+        drop(self.done.send(Err(why.clone())));
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// Whether the writer sleeps.
+    idle: bool,
+    /// Why nothing more is taken.
+    stopped: Option<Refused>,
+}
+
+/// The bounded queue between callers and writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    max_records: usize,
+    max_bytes: usize,
+}
+
+impl Queue {
+    pub(crate) fn new(max_records: usize, max_bytes: usize) -> Self {
+        Self { waiting: Mutex::default(), arrived: Condvar::new(), max_records, max_bytes }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a record, or says at once why not.
+    pub(crate) fn put(&self, item: Item) -> Result<(), LedgerError> {
+        let mut waiting = self.lock();
+        if let Some(why) = &waiting.stopped {
+            return Err(why.clone().into());
+        }
+        let bytes = item.bytes();
+        // A record larger than the queue's bytes may pass when it is alone.
+        if waiting.items.len() >= self.max_records
+            || (waiting.bytes > 0 && waiting.bytes + bytes > self.max_bytes)
+        {
+            return Err(LedgerError::Busy);
+        }
+        waiting.bytes += bytes;
+        waiting.items.push_back(item);
+        if std::mem::take(&mut waiting.idle) {
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Moves the next batch to `batch`, waiting for one. False when the queue was stopped
+    /// and is empty.
+    fn take(&self, batch: &mut VecDeque<Item>) -> bool {
+        let mut waiting = self.lock();
+        while waiting.items.is_empty() {
+            if waiting.stopped.is_some() {
+                return false;
+            }
+            waiting.idle = true;
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut bytes = 0;
+        while batch.len() < MAX_BATCH {
+            let Some(next) = waiting.items.front().map(Item::bytes) else { break };
+            if bytes > 0 && bytes + next > MAX_BATCH_BYTES {
+                break;
+            }
+            bytes += next;
+            batch.extend(waiting.items.pop_front());
+        }
+        waiting.bytes = waiting.bytes.saturating_sub(bytes);
+        true
+    }
+
+    /// Takes no more records. Those that wait are still written.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.stopped.get_or_insert(Refused::Closed);
+        self.arrived.notify_one();
+    }
+
+    /// Takes no more records and refuses those that wait.
+    fn poison(&self, why: &Refused) {
+        let mut waiting = self.lock();
+        waiting.stopped = Some(why.clone());
+        waiting.bytes = 0;
+        for item in waiting.items.drain(..) {
+            item.refuse(why);
+        }
+    }
+
+    /// Records and bytes that wait, and why nothing more is taken.
+    pub(crate) fn state(&self) -> (usize, usize, Option<Refused>) {
+        let waiting = self.lock();
+        (waiting.items.len(), waiting.bytes, waiting.stopped.clone())
+    }
+}
+
+/// Counters, updated once per batch.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) batches: AtomicU64,
+    pub(crate) records: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    pub(crate) syncs: [AtomicU64; SYNC_BUCKETS],
+}
+
+impl Counters {
+    fn count(&self, records: usize, bytes: usize, sync_nanos: u64) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.records.fetch_add(records as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let sixteenths = sync_nanos / 16_000;
+        let bucket = (u64::BITS - sixteenths.leading_zeros()) as usize;
+        if let Some(bucket) = self.syncs.get(bucket.min(SYNC_BUCKETS - 1)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What ledger and threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) folder: PathBuf,
+    pub(crate) tenant: TenantId,
+    pub(crate) gateway: GatewayId,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) volume: Volume,
+    pub(crate) keys: Keys,
+    pub(crate) queue: Queue,
+    pub(crate) log: Arc<SharedLog>,
+    pub(crate) spare: Spare,
+    pub(crate) durable: watch::Sender<u64>,
+    pub(crate) counters: Counters,
+}
+
+/// The end of the ledger, which only the writer moves.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) file: Arc<Handle>,
+    /// The segment's length.
+    pub(crate) len: u64,
+    pub(crate) cursor: Cursor,
+    /// Intents without completion.
+    pub(crate) open: BTreeSet<u64>,
+}
+
+/// A record that was written, until it is shown to readers.
+struct Written {
+    offset: u64,
+    leaf: Leaf,
+}
+
+/// The writer.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    tail: Tail,
+    batch: VecDeque<Item>,
+    buffer: Vec<u8>,
+    written: Vec<Written>,
+}
+
+/// Refuses whatever still waits when the writer ends, by whatever way.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let why = self
+            .0
+            .queue
+            .state()
+            .2
+            .unwrap_or_else(|| Refused::Poisoned("the writer stopped".into()));
+        self.0.queue.poison(&why);
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, tail: Tail) -> Self {
+        Self { shared, tail, batch: VecDeque::new(), buffer: Vec::new(), written: Vec::new() }
+    }
+
+    /// The thread: returns the end of the ledger if everything taken is durable.
+    pub(crate) fn run(mut self) -> Option<Cursor> {
+        let _ending = Ending(Arc::clone(&self.shared));
+        while self.shared.queue.take(&mut self.batch) {
+            while !self.batch.is_empty() {
+                let Err(error) = self.commit() else { continue };
+                let why =
+                    if error.is_full() { Refused::Full } else { Refused::Poisoned(text(&error)) };
+                if matches!(why, Refused::Poisoned(_)) {
+                    self.shared.queue.poison(&why);
+                }
+                for item in self.batch.drain(..) {
+                    item.refuse(&why);
+                }
+                if matches!(why, Refused::Poisoned(_)) {
+                    return None;
+                }
+            }
+        }
+        Some(self.tail.cursor)
+    }
+
+    /// Makes as much of the batch durable as fits into the segment, or takes the next one.
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        // Keys first: no durable record may name a key that is not durable.
+        self.shared.keys.flush(&self.shared.volume)?;
+        let cursor = self.encode();
+        if self.written.is_empty() {
+            return if self.tail.cursor.offset == HEADER as u64 {
+                self.refuse_first()
+            } else {
+                self.roll()
+            };
+        }
+        let started = self.shared.clock.monotonic();
+        let volume = &self.shared.volume;
+        volume
+            .write(&self.tail.file, &self.buffer, self.tail.cursor.offset)
+            .and_then(|()| volume.sync(&self.tail.file))
+            .map_err(|e| LedgerError::Poisoned(text(&e)))?;
+        let nanos = self.shared.clock.monotonic().saturating_sub(started);
+        self.shared.counters.count(self.written.len(), self.buffer.len(), nanos);
+        self.tail.cursor = cursor;
+        self.publish();
+        Ok(())
+    }
+
+    /// Refuses a record that fits into no segment of this size: `append` let it pass because
+    /// new segments are larger than this one, which an earlier configuration made.
+    fn refuse_first(&mut self) -> Result<(), LedgerError> {
+        let limit = usize::try_from(self.tail.len).unwrap_or(usize::MAX);
+        if let Some(item) = self.batch.pop_front() {
+            let bytes = item.bytes();
+            item.refuse(&Refused::TooLarge { bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// Encodes the records that fit. Returns where the ledger ends after them.
+    fn encode(&mut self) -> Cursor {
+        self.buffer.clear();
+        self.written.clear();
+        let mut cursor = self.tail.cursor;
+        for (item, position) in self.batch.iter().zip(0..=u8::MAX) {
+            let (start, gateway) = (self.buffer.len(), self.shared.gateway);
+            let leaf =
+                Leaf { gateway, seq: cursor.index, previous: cursor.previous, draft: item.draft };
+            let hash =
+                frame::write(&mut self.buffer, &leaf, item.tag.as_ref(), &item.sealed, position);
+            let size = (self.buffer.len() - start) as u64;
+            if cursor.offset + size > self.tail.len {
+                self.buffer.truncate(start);
+                break;
+            }
+            self.written.push(Written { offset: cursor.offset, leaf });
+            cursor =
+                Cursor { offset: cursor.offset + size, index: cursor.index + 1, previous: hash };
+        }
+        cursor
+    }
+
+    /// Shows what is durable to readers, then wakes those who wait for it.
+    fn publish(&mut self) {
+        let count = {
+            let mut log = self.shared.log.write();
+            for (written, item) in self.written.iter().zip(&self.batch) {
+                let draft = &written.leaf.draft;
+                log.active.live.add(written.offset, draft.id, item.tag, draft.time);
+            }
+            log.count()
+        };
+        self.shared.durable.send_replace(count);
+        for written in self.written.drain(..) {
+            follow(&mut self.tail.open, &written.leaf);
+            let Some(item) = self.batch.pop_front() else { break };
+            let receipt = Receipt { index: written.leaf.seq, seq: written.leaf.seq };
+            // A caller that went away is recorded all the same.
+            drop(item.done.send(Ok(receipt)));
+        }
+    }
+
+    /// Goes on in the next segment. Everything in this one is durable.
+    fn roll(&mut self) -> Result<(), LedgerError> {
+        let shared = &self.shared;
+        let next = shared.spare.take()?;
+        let header = Header {
+            tenant: shared.tenant,
+            gateway: shared.gateway,
+            first: self.tail.cursor.index,
+            previous: self.tail.cursor.previous,
+        };
+        let file = begin(&shared.volume, &shared.folder, next, &header)
+            .map_err(|e| LedgerError::Poisoned(text(&e)))?;
+        shared.spare.renamed();
+        let end = self.tail.cursor;
+        let active = Active {
+            first: end.index,
+            file: Arc::clone(&file),
+            live: crate::index::Live::default(),
+        };
+        let part = {
+            let mut log = shared.log.write();
+            let done = std::mem::replace(&mut log.active, active);
+            let (first, count, path) = (done.first, done.live.count(), done.file.path.clone());
+            let part = Arc::new(Part { first, count, path, index: Index::Live(done.live) });
+            Arc::make_mut(&mut log.parts).push(Arc::clone(&part));
+            part
+        };
+        shared.counters.segments.fetch_add(1, Ordering::Relaxed);
+        shared.spare.finish(Finished { part, end, open: self.tail.open.clone() });
+        self.tail.len = file.len()?;
+        self.tail.file = file;
+        self.tail.cursor.offset = HEADER as u64;
+        Ok(())
+    }
+}
+
+/// Turns a file of zeros into the segment that `header` begins: contents, name, folder.
+pub(crate) fn begin(
+    volume: &Volume,
+    folder: &std::path::Path,
+    zeros: Handle,
+    header: &Header,
+) -> Result<Arc<Handle>, LedgerError> {
+    volume.write(&zeros, &header.encode(), 0)?;
+    volume.sync(&zeros)?;
+    let segments = folder.join("segments");
+    let path = segment::path(&segments, header.first);
+    volume.rename(&zeros.path, &path)?;
+    volume.sync_folder(&segments)?;
+    volume.sync_folder(folder)?;
+    Ok(Arc::new(Handle { file: zeros.file, path }))
+}
+
+/// An error and its source, for those who get only the text.
+fn text(error: &LedgerError) -> Box<str> {
+    match error {
+        LedgerError::Poisoned(why) => why.clone(),
+        LedgerError::Io { source, .. } => format!("{error}: {source}").into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// The beginning of an empty ledger.
+pub(crate) const fn origin() -> Cursor {
+    Cursor { offset: HEADER as u64, index: 0, previous: Digest::ZERO }
+}
+
+/// The time of the last record, for the record of a gap.
+pub(crate) fn latest(log: &SharedLog) -> Time {
+    let log = log.read();
+    let before = log.parts.last().map_or(Time::EPOCH, |part| part.latest());
+    log.active.live.latest.max(before)
+}
