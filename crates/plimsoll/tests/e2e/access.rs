@@ -1,8 +1,8 @@
 //! Promise `CLOSED`: every endpoint, called by nobody, by an under-privileged key, by a key of
 //! another environment.
 
-use crate::harness::{Server, demo, get, requests};
 use crate::harness::request;
+use crate::harness::{Server, demo, get, requests};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -14,8 +14,12 @@ fn routes(server: &Server) -> Vec<(String, String, Option<String>, bool)> {
         for (verb, operation) in verbs.as_object().expect("verbs") {
             let mut filled = path.clone();
             for (name, value) in [
-                ("model", "credit-default"), ("name", "credit-default"), ("version", "1"), ("number", "1"),
-                ("id", "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911"), ("digest", &"0".repeat(64)),
+                ("model", "credit-default"),
+                ("name", "credit-default"),
+                ("version", "1"),
+                ("number", "1"),
+                ("id", "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911"),
+                ("digest", &"0".repeat(64)),
             ] {
                 filled = filled.replace(&format!("{{{name}}}"), value);
             }
@@ -40,13 +44,16 @@ fn call(server: &Server, verb: &str, path: &str, key: Option<&str>) -> u16 {
     let auth = key.map(|key| format!("Bearer {key}"));
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(auth.iter().map(|auth| ("authorization", auth.as_str())));
-    let path = if path.ends_with("/tail") { format!("{path}?wait_seconds=0") } else { path.to_owned() };
+    let path =
+        if path.ends_with("/tail") { format!("{path}?wait_seconds=0") } else { path.to_owned() };
     request(listener(server, &path), verb, &path, b"", &headers).status
 }
 
 fn refusals(server: &Server, code: &str) -> u64 {
     let page = get(server.metrics(), "/metrics", server.admin_key.as_deref()).body;
-    let lines = page.lines().filter(|line| line.starts_with("plimsoll_refusals_total") && line.contains(code));
+    let lines = page
+        .lines()
+        .filter(|line| line.starts_with("plimsoll_refusals_total") && line.contains(code));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
@@ -71,11 +78,19 @@ fn nobody_gets_in_anywhere_and_is_counted() {
         } else {
             assert_eq!(status, 401, "{verb} {path}");
             closed += 1;
-            assert_eq!(call(&server, verb, path, Some("plim_any_00000000_guess")), 401, "{verb} {path}");
+            assert_eq!(
+                call(&server, verb, path, Some("plim_any_00000000_guess")),
+                401,
+                "{verb} {path}"
+            );
         }
     }
     assert_eq!(refusals(&server, "unauthenticated") - before, closed * 2);
-    let open: Vec<_> = routes.iter().filter(|(_, _, _, open)| *open).map(|(_, path, _, _)| path.as_str()).collect();
+    let open: Vec<_> = routes
+        .iter()
+        .filter(|(_, _, _, open)| *open)
+        .map(|(_, path, _, _)| path.as_str())
+        .collect();
     let expected = ["/livez", "/readyz", "/v2", "/v2/", "/v2/health/live", "/v2/health/ready"];
     assert_eq!(open, expected, "the short list of open doors");
 }
@@ -93,7 +108,10 @@ fn an_under_privileged_key_gets_in_nowhere_and_is_counted() {
         }
         let status = call(&server, &verb, &path, Some(&key));
         // The OpenAPI document, and the list of one's own deployments (none), are for every key.
-        if path == "/openapi.json" || (path == "/v2/models" && status == 200) || path == "/api/v1/deployments" && status == 200 {
+        if path == "/openapi.json"
+            || (path == "/v2/models" && status == 200)
+            || path == "/api/v1/deployments" && status == 200
+        {
             continue;
         }
         assert!(matches!(status, 403 | 404), "{verb} {path}: {status}");
@@ -114,8 +132,15 @@ fn separation_of_duties_keys_and_environments_hold_end_to_end() {
     server.cli_as(Some(&author), &["model", "add", "credit", &text("credit/model.json")]).ok();
     let contract = text("credit/contract.yaml");
     let create = [
-        "deployment", "create", "credit-default", "--model", "credit", "--contract", &contract,
-        "--environment", "production",
+        "deployment",
+        "create",
+        "credit-default",
+        "--model",
+        "credit",
+        "--contract",
+        &contract,
+        "--environment",
+        "production",
     ];
     server.cli_as(Some(&author), &create).ok();
     let release = ["deployment", "release", "credit-default", "--version", "1"];
@@ -134,14 +159,18 @@ fn separation_of_duties_keys_and_environments_hold_end_to_end() {
     // Rotation with overlap, then revocation, both without a restart.
     let keys = server.cli(&["key", "list", "--json"]).json();
     let keys = keys["items"].as_array().or(keys.as_array()).expect("a list").clone();
-    let id = keys.iter().find(|key| key["name"] == "shop").expect("there")["id"].as_str().expect("id").to_owned();
+    let id = keys.iter().find(|key| key["name"] == "shop").expect("there")["id"]
+        .as_str()
+        .expect("id")
+        .to_owned();
     let rotated = server.cli(&["key", "rotate", &id, "--overlap", "1h", "--json"]).json();
     let replacement = rotated["secret"].as_str().expect("a secret").to_owned();
     assert_eq!((ask(&caller).status, ask(&replacement).status), (200, 200));
     server.cli(&["key", "revoke", &id]).ok();
     assert_eq!((ask(&caller).status, ask(&replacement).status), (401, 200));
 
-    let why = server.cli(&["access", "why", "ada", "Release", "deployment/credit-default", "--json"]);
+    let why =
+        server.cli(&["access", "why", "ada", "Release", "deployment/credit-default", "--json"]);
     assert!(matches!(why.code, 0..=2), "{}", why.stderr);
     let matrix = server.cli(&["access", "matrix"]).ok();
     assert!(matrix.contains("Infer") && matrix.contains("shop"), "{matrix}");
@@ -153,10 +182,12 @@ fn the_authorization_table_is_the_golden_one() {
     let server = Server::production();
     let mut table = BTreeMap::new();
     for (verb, path, action, open) in routes(&server) {
-        let who = if open { "anyone".to_owned() } else { action.unwrap_or_else(|| "NO ACTION".into()) };
+        let who =
+            if open { "anyone".to_owned() } else { action.unwrap_or_else(|| "NO ACTION".into()) };
         table.insert(format!("{path} {verb}"), who);
     }
-    let text: String = table.iter().map(|(route, action)| format!("{action:<20} {route}\n")).collect();
+    let text: String =
+        table.iter().map(|(route, action)| format!("{action:<20} {route}\n")).collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/authorization.txt");
     let golden = std::fs::read_to_string(path).unwrap_or_default();
     if golden != text {

@@ -29,19 +29,25 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// Asks on eight connections until the server dies; the ids that were acknowledged with 200.
-fn load_until_death(server: &Server, bodies: &Arc<Vec<String>>) -> (Arc<Mutex<Vec<DecisionId>>>, Vec<std::thread::JoinHandle<()>>) {
+fn load_until_death(
+    server: &Server,
+    bodies: &Arc<Vec<String>>,
+) -> (Arc<Mutex<Vec<DecisionId>>>, Vec<std::thread::JoinHandle<()>>) {
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     let stop = Arc::new(AtomicBool::new(false));
     let threads = (0..8)
         .map(|thread| {
-            let (acknowledged, bodies, stop) = (Arc::clone(&acknowledged), Arc::clone(bodies), Arc::clone(&stop));
+            let (acknowledged, bodies, stop) =
+                (Arc::clone(&acknowledged), Arc::clone(bodies), Arc::clone(&stop));
             let address = server.address();
             std::thread::spawn(move || {
                 let Ok(mut connection) = Connection::open(address) else { return };
                 for n in 0.. {
                     let body = &bodies[(thread * 61 + n) % bodies.len()];
                     match connection.infer(body, "") {
-                        Ok((200, id, _)) => acknowledged.lock().expect("fine").push(id.parse().expect("an id")),
+                        Ok((200, id, _)) => {
+                            acknowledged.lock().expect("fine").push(id.parse().expect("an id"))
+                        }
                         Ok((status, _, answer)) => panic!("{status}: {answer}"),
                         Err(_) => return,
                     }
@@ -78,7 +84,8 @@ fn rounds(mode: &str, rounds: u64, seed: u64) {
 /// Every id of `acknowledged` has exactly one completion, which opens; the whole log verifies.
 fn check(folder: &Arc<tempfile::TempDir>, acknowledged: &[DecisionId], what: &str) {
     assert!(!acknowledged.is_empty(), "{what}: nothing was acknowledged");
-    let reader = LedgerReader::open(&folder.path().join("data"), Some(&folder.path().join("keys"))).expect("opens");
+    let reader = LedgerReader::open(&folder.path().join("data"), Some(&folder.path().join("keys")))
+        .expect("opens");
     reader.verify().expect("the chain holds");
     let mut completions: HashMap<[u8; 16], u32> = HashMap::new();
     let mut intents: HashMap<[u8; 16], u32> = HashMap::new();
@@ -101,7 +108,10 @@ fn check(folder: &Arc<tempfile::TempDir>, acknowledged: &[DecisionId], what: &st
     for id in acknowledged {
         assert_eq!(completions.get(id.as_bytes()), Some(&1), "{what}: {id} was acknowledged");
     }
-    assert!(completions.values().all(|&count| count == 1), "{what}: a decision has two completions");
+    assert!(
+        completions.values().all(|&count| count == 1),
+        "{what}: a decision has two completions"
+    );
     for id in intents.keys() {
         assert!(completions.contains_key(id), "{what}: an intent was never closed");
     }
@@ -114,7 +124,11 @@ fn killed_at_any_moment_no_acknowledged_decision_is_lost_or_doubled() {
 
 #[test]
 fn killed_at_any_moment_every_intent_is_closed() {
-    rounds("strict", setting("PLIMSOLL_CRASH_ROUNDS", 10).div_ceil(4), setting("PLIMSOLL_CRASH_SEED", 1) + 7);
+    rounds(
+        "strict",
+        setting("PLIMSOLL_CRASH_ROUNDS", 10).div_ceil(4),
+        setting("PLIMSOLL_CRASH_SEED", 1) + 7,
+    );
 }
 
 /// The writer's sync comes before the reply: seen from outside, by the system calls.
@@ -122,16 +136,26 @@ fn killed_at_any_moment_every_intent_is_closed() {
 fn strace_sees_a_sync_before_each_acknowledgement() {
     let trace = tempfile::NamedTempFile::new().expect("temp");
     let mut command = Command::new("strace");
-    command.args(["-f", "-y", "-s", "24", "-e", "trace=fdatasync,fsync,sync_file_range,write,writev,sendto,sendmsg,pwrite64,pwritev2"]);
+    command.args([
+        "-f",
+        "-y",
+        "-s",
+        "24",
+        "-e",
+        "trace=fdatasync,fsync,sync_file_range,write,writev,sendto,sendmsg,pwrite64,pwritev2",
+    ]);
     command.arg("-o").arg(trace.path()).arg(BINARY);
-    let server = Server::start_by(command, Arc::new(tempfile::tempdir().expect("temp")), &["--dev"]).with_credit("durable");
+    let server =
+        Server::start_by(command, Arc::new(tempfile::tempdir().expect("temp")), &["--dev"])
+            .with_credit("durable");
     let mut connection = Connection::open(server.address()).expect("connects");
     let asked = 20;
     for body in requests().iter().take(asked) {
         assert_eq!(connection.infer(body, "").expect("answers").0, 200);
     }
     // strace passes the signal on to nobody: stop what it runs.
-    let pid = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.child.id())).expect("children");
+    let pid = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.child.id()))
+        .expect("children");
     assert!(Command::new("kill").args(["-TERM", pid.trim()]).status().expect("runs").success());
     let mut server = server;
     server.child.wait().expect("waits");
@@ -141,10 +165,14 @@ fn strace_sees_a_sync_before_each_acknowledgement() {
     for line in text.lines() {
         let is_segment = line.contains("/segments/");
         // A call that another thread interrupts is told in two lines; its end counts.
-        if is_segment && line.contains("sync(") && !line.contains("unfinished") || line.contains("fdatasync resumed") {
+        if is_segment && line.contains("sync(") && !line.contains("unfinished")
+            || line.contains("fdatasync resumed")
+        {
             synced = true;
         }
-        if line.contains("HTTP/1.1 200 OK") && line.contains("TCP") && line.contains("plimsoll") || line.contains("\"HTTP/1.1 200 OK\\r\\n") {
+        if line.contains("HTTP/1.1 200 OK") && line.contains("TCP") && line.contains("plimsoll")
+            || line.contains("\"HTTP/1.1 200 OK\\r\\n")
+        {
             let is_reply = text.lines().next().is_some();
             if is_reply && synced {
                 acknowledged += 1;
@@ -152,5 +180,8 @@ fn strace_sees_a_sync_before_each_acknowledgement() {
             }
         }
     }
-    assert!(acknowledged >= asked, "{acknowledged} of {asked} replies followed a sync of their own:\n{text}");
+    assert!(
+        acknowledged >= asked,
+        "{acknowledged} of {asked} replies followed a sync of their own:\n{text}"
+    );
 }

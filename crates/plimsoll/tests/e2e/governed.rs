@@ -6,8 +6,10 @@ use serde_json::Value;
 #[test]
 fn every_answer_is_the_models_and_every_decision_is_found_again() {
     let server = Server::dev().with_credit("durable");
-    let expected: Value =
-        serde_json::from_str(&std::fs::read_to_string(demo("credit/expected.json")).expect("committed")).expect("JSON");
+    let expected: Value = serde_json::from_str(
+        &std::fs::read_to_string(demo("credit/expected.json")).expect("committed"),
+    )
+    .expect("JSON");
     let probabilities = expected["probabilities"].as_array().expect("a list");
     let bodies = requests();
     assert_eq!(bodies.len(), probabilities.len());
@@ -73,8 +75,10 @@ fn strict_mode_records_the_intent_before_and_links_the_completion() {
     let answer = server.infer(&requests()[0], &[]);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let (folder, _) = server.stop();
-    let reader = plimsoll_ledger::LedgerReader::open(&folder.path().join("data"), None).expect("opens");
-    let id: plimsoll_types::DecisionId = answer.header("plimsoll-decision-id").expect("an id").parse().expect("an id");
+    let reader =
+        plimsoll_ledger::LedgerReader::open(&folder.path().join("data"), None).expect("opens");
+    let id: plimsoll_types::DecisionId =
+        answer.header("plimsoll-decision-id").expect("an id").parse().expect("an id");
     let found = reader.get(id.as_bytes()).expect("reads");
     let kinds: Vec<_> = found.iter().map(|entry| entry.leaf.draft.kind).collect();
     use plimsoll_types::record::Kind;

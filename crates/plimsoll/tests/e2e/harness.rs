@@ -17,7 +17,8 @@ fn free_ports() -> u16 {
     let start = 20_000 + u16::try_from(std::process::id() % 1_300).expect("small") * 30;
     loop {
         let base = start + NEXT.fetch_add(3, Ordering::Relaxed) % 9_000;
-        let bound: Vec<_> = (0..3).filter_map(|n| TcpListener::bind(("127.0.0.1", base + n)).ok()).collect();
+        let bound: Vec<_> =
+            (0..3).filter_map(|n| TcpListener::bind(("127.0.0.1", base + n)).ok()).collect();
         if bound.len() == 3 {
             return base;
         }
@@ -75,7 +76,10 @@ impl Http {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -93,7 +97,11 @@ impl Server {
     }
 
     /// Starts `command` (the binary, or a tool that runs it) with the server's arguments.
-    pub(crate) fn start_by(mut command: Command, folder: Arc<tempfile::TempDir>, args: &[&str]) -> Self {
+    pub(crate) fn start_by(
+        mut command: Command,
+        folder: Arc<tempfile::TempDir>,
+        args: &[&str],
+    ) -> Self {
         let port = free_ports();
         let dev = args.contains(&"--dev");
         let mut child = command
@@ -111,8 +119,10 @@ impl Server {
             .spawn()
             .expect("the binary runs");
         let said = Arc::new(Mutex::new(String::new()));
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("piped")), Box::new(child.stderr.take().expect("piped"))];
+        let streams: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
         for stream in streams {
             let said = Arc::clone(&said);
             std::thread::spawn(move || {
@@ -132,7 +142,8 @@ impl Server {
     /// The admin key of a first start. It is printed just after the first answer could be given.
     fn printed_key(&self) -> Option<String> {
         for _ in 0..if self.dev { 0 } else { 50 } {
-            if let Some(key) = self.said().split_whitespace().find(|word| word.starts_with("plim_")) {
+            if let Some(key) = self.said().split_whitespace().find(|word| word.starts_with("plim_"))
+            {
                 return Some(key.to_owned());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -145,7 +156,9 @@ impl Server {
             if let Some(status) = self.child.try_wait().expect("waits") {
                 panic!("the server ended with {status}: {}", self.said());
             }
-            if TcpStream::connect(self.metrics()).is_ok() && get(self.metrics(), "/readyz", None).status == 200 {
+            if TcpStream::connect(self.metrics()).is_ok()
+                && get(self.metrics(), "/readyz", None).status == 200
+            {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -176,7 +189,10 @@ impl Server {
     /// Runs the command line against this server as `key`.
     pub(crate) fn cli_as(&self, key: Option<&str>, args: &[&str]) -> Said {
         let mut command = Command::new(BINARY);
-        command.args(args).args(["--url", &format!("http://{}", self.control())]).env_remove("PLIMSOLL_KEY");
+        command
+            .args(args)
+            .args(["--url", &format!("http://{}", self.control())])
+            .env_remove("PLIMSOLL_KEY");
         if let Some(key) = key {
             command.env("PLIMSOLL_KEY", key);
         }
@@ -197,8 +213,19 @@ impl Server {
         let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         self.cli(&["model", "add", "credit", &text(&model)]).ok();
         self.cli(&[
-            "deployment", "create", "credit-default", "--model", "credit", "--version", "1",
-            "--contract", &text(&contract), "--environment", "development", "--mode", mode,
+            "deployment",
+            "create",
+            "credit-default",
+            "--model",
+            "credit",
+            "--version",
+            "1",
+            "--contract",
+            &text(&contract),
+            "--environment",
+            "development",
+            "--mode",
+            mode,
         ])
         .ok();
         self
@@ -210,7 +237,8 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
     /// Kills the process as a power cut would.
@@ -229,14 +257,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
 pub(crate) fn get(to: SocketAddr, path: &str, key: Option<&str>) -> Http {
     let auth = key.map(|key| format!("Bearer {key}"));
-    let headers: Vec<(&str, &str)> = auth.iter().map(|auth| ("authorization", auth.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        auth.iter().map(|auth| ("authorization", auth.as_str())).collect();
     request(to, "GET", path, b"", &headers)
 }
 
@@ -248,7 +277,13 @@ pub(crate) fn post(to: SocketAddr, path: &str, body: &[u8], headers: &[(&str, &s
 }
 
 /// One request on a connection of its own.
-pub(crate) fn request(to: SocketAddr, verb: &str, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Http {
+pub(crate) fn request(
+    to: SocketAddr,
+    verb: &str,
+    path: &str,
+    body: &[u8],
+    headers: &[(&str, &str)],
+) -> Http {
     let mut stream = TcpStream::connect(to).expect("connects");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     let mut head = format!("{verb} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
@@ -260,9 +295,9 @@ pub(crate) fn request(to: SocketAddr, verb: &str, path: &str, body: &[u8], heade
     }
     head.push_str("\r\n");
     // A server may answer and close before it has read a body that is too large.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)));
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    drop(stream.read_to_end(&mut answer));
     parse(&String::from_utf8_lossy(&answer)).unwrap_or_else(|| panic!("{verb} {path}: no answer"))
 }
 
@@ -271,7 +306,10 @@ pub(crate) fn parse(answer: &str) -> Option<Http> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
     Some(Http { status, headers, body: body.to_owned() })
 }
 
@@ -289,7 +327,11 @@ impl Connection {
     }
 
     /// Status, decision id and body; an error when the connection broke.
-    pub(crate) fn infer(&mut self, body: &str, headers: &str) -> std::io::Result<(u16, String, String)> {
+    pub(crate) fn infer(
+        &mut self,
+        body: &str,
+        headers: &str,
+    ) -> std::io::Result<(u16, String, String)> {
         let head = format!(
             "POST /v2/models/credit-default/infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n{headers}\r\n",

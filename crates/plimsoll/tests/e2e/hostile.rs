@@ -20,7 +20,8 @@ fn every_broken_rule_is_refused_by_name_recorded_and_never_echoed() {
     let mut count = 0;
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).expect("JSON");
-        let (why, code) = (case["why"].as_str().expect("why"), case["code"].as_str().expect("code"));
+        let (why, code) =
+            (case["why"].as_str().expect("why"), case["code"].as_str().expect("code"));
         let answer = server.infer(case["body"].as_str().expect("body"), &[]);
         assert!((400..500).contains(&answer.status), "{why}: {} {}", answer.status, answer.body);
         let said = answer.json();
@@ -40,6 +41,9 @@ fn every_broken_rule_is_refused_by_name_recorded_and_never_echoed() {
     assert!(count >= 20, "only {count} cases");
 }
 
+/// What it is, body, headers, and the status it gets.
+type Case<'a> = (&'a str, Vec<u8>, &'a [(&'a str, &'a str)], u16);
+
 /// What comes over the wire and is not a request, or is one that must not pass.
 #[test]
 fn hostile_bytes_are_refused_and_memory_stays_flat() {
@@ -52,7 +56,7 @@ fn hostile_bytes_are_refused_and_memory_stays_flat() {
     let bomb = gzip(&vec![b' '; 64 << 20]);
     let long = "9".repeat(50_000);
     let gz = [("content-encoding", "gzip")];
-    let cases: Vec<(&str, Vec<u8>, &[(&str, &str)], u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("deep nesting", deep.clone().into_bytes(), &[], 400),
         ("deep nesting in a field", format!("{{\"inputs\":{deep}}}").into_bytes(), &[], 400),
         ("many empty tensors", wide.into_bytes(), &[], 400),
@@ -60,7 +64,12 @@ fn hostile_bytes_are_refused_and_memory_stays_flat() {
         ("damaged gzip", b"\x1f\x8b\x08\x00garbage".to_vec(), &gz, 400),
         ("unknown encoding", good.clone().into_bytes(), &[("content-encoding", "br")], 415),
         ("unknown type", good.clone().into_bytes(), &[("content-type", "text/csv")], 415),
-        ("a number of fifty thousand digits", format!("{{\"inputs\":[{{\"data\":[{long}]}}]}}").into_bytes(), &[], 400),
+        (
+            "a number of fifty thousand digits",
+            format!("{{\"inputs\":[{{\"data\":[{long}]}}]}}").into_bytes(),
+            &[],
+            400,
+        ),
         ("not UTF-8", b"{\"inputs\":[\xff]}".to_vec(), &[], 400),
         ("nothing", Vec::new(), &[], 400),
         ("a lone brace", b"{".to_vec(), &[], 400),
@@ -70,7 +79,12 @@ fn hostile_bytes_are_refused_and_memory_stays_flat() {
     ];
     for round in 0..5 {
         for (what, body, headers, status) in &cases {
-            let answer = crate::harness::post(server.address(), "/v2/models/credit-default/infer", body, headers);
+            let answer = crate::harness::post(
+                server.address(),
+                "/v2/models/credit-default/infer",
+                body,
+                headers,
+            );
             assert_eq!(answer.status, *status, "{what} (round {round}): {}", answer.body);
             assert!(answer.header("plimsoll-decision-id").is_some(), "{what}");
         }
@@ -97,19 +111,19 @@ fn what_is_not_http_is_answered_or_closed() {
         let mut stream = TcpStream::connect(address).expect("connects");
         stream.set_read_timeout(Some(Duration::from_secs(3))).expect("set");
         stream.write_all(bytes).expect("writes");
-        let _ = stream.shutdown(std::net::Shutdown::Write);
+        drop(stream.shutdown(std::net::Shutdown::Write));
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
+        drop(stream.read_to_end(&mut answer));
         if let Some(answer) = parse(&String::from_utf8_lossy(&answer)) {
             assert!((400..500).contains(&answer.status), "{what}: {}", answer.status);
         }
     }
     let mut huge = TcpStream::connect(address).expect("connects");
     huge.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
-    let _ = huge.write_all(b"GET /v2 HTTP/1.1\r\nhost: a\r\n");
-    let _ = huge.write_all(format!("x: {}\r\n\r\n", "y".repeat(200_000)).as_bytes());
+    drop(huge.write_all(b"GET /v2 HTTP/1.1\r\nhost: a\r\n"));
+    drop(huge.write_all(format!("x: {}\r\n\r\n", "y".repeat(200_000)).as_bytes()));
     let mut answer = String::new();
-    let _ = huge.read_to_string(&mut answer);
+    drop(huge.read_to_string(&mut answer));
     assert!(parse(&answer).is_none_or(|answer| answer.status == 431), "{answer}");
     assert_eq!(server.infer(&requests()[0], &[]).status, 200);
 }

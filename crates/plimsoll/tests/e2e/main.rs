@@ -3,9 +3,15 @@
 //! Each test starts its own server on ports of its own and sets it up through the command
 //! line, as a user would.
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod governed;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod operate;

@@ -13,7 +13,8 @@ fn a_drain_loses_no_request() {
     let (answered, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let (bodies, answered, stop) = (Arc::clone(&bodies), Arc::clone(&answered), Arc::clone(&stop));
+            let (bodies, answered, stop) =
+                (Arc::clone(&bodies), Arc::clone(&answered), Arc::clone(&stop));
             let address = server.address();
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -33,7 +34,8 @@ fn a_drain_loses_no_request() {
     stop.store(true, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| thread.join().expect("only right answers"));
     assert_eq!(code, Some(0));
-    let reader = plimsoll_ledger::LedgerReader::open(&folder.path().join("data"), None).expect("opens");
+    let reader =
+        plimsoll_ledger::LedgerReader::open(&folder.path().join("data"), None).expect("opens");
     let recorded = reader
         .entries(0)
         .map(|entry| entry.expect("reads").leaf.draft)
@@ -92,7 +94,9 @@ fn a_backup_of_a_running_folder_restores_and_keys_are_not_in_it() {
     let ids: Vec<String> = bodies
         .iter()
         .take(50)
-        .map(|body| server.infer(body, &[]).header("plimsoll-decision-id").expect("an id").to_owned())
+        .map(|body| {
+            server.infer(body, &[]).header("plimsoll-decision-id").expect("an id").to_owned()
+        })
         .collect();
     let archive = server.folder.path().join("backup.tar");
     let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
@@ -106,7 +110,8 @@ fn a_backup_of_a_running_folder_restores_and_keys_are_not_in_it() {
     let data = elsewhere.path().join("data");
     let keys = elsewhere.path().join("keys");
     server.cli(&["restore", &text(&archive), "--data", &text(&data)]).ok();
-    let copied = Command::new("cp").arg("-a").arg(server.keys_folder()).arg(&keys).status().expect("runs");
+    let copied =
+        Command::new("cp").arg("-a").arg(server.keys_folder()).arg(&keys).status().expect("runs");
     assert!(copied.success());
     drop(server);
     let restored = Server::start_in(elsewhere, &["--dev"]);
@@ -127,7 +132,10 @@ fn metrics_count_what_happened() {
     assert_eq!(server.infer("{", &[]).status, 400);
     let page = get(server.metrics(), "/metrics", None).body;
     let value = |name: &str| {
-        let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {page}"));
+        let line = page
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name}: {page}"));
         line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a number")
     };
     assert_eq!(value("plimsoll_gateway_completions_total{result=\"answered\"}"), 7.0);
@@ -146,13 +154,24 @@ fn memory_at_idle_with_ten_deployments_is_small() {
         let name = format!("other-{n}");
         server
             .cli(&[
-                "deployment", "create", &name, "--model", "credit", "--version", "1", "--contract", &contract,
-                "--environment", "development",
+                "deployment",
+                "create",
+                &name,
+                "--model",
+                "credit",
+                "--version",
+                "1",
+                "--contract",
+                &contract,
+                "--environment",
+                "development",
             ])
             .ok();
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("there");
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("there");
     let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("there");
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+    let kib: u64 =
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
     assert!(kib < 150 * 1024, "{kib} KiB resident");
 }

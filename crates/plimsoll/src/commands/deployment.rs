@@ -1,0 +1,194 @@
+//! `plimsoll deployment`.
+
+use super::{Context, contract, when};
+use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::printer::Facts;
+use crate::settings::Value as _;
+use plimsoll_api::{CreateDeployment, Fallback, ReleaseVersion, UpdateDeployment};
+use plimsoll_contract::ErrorDetail;
+use plimsoll_types::{Digest, Name};
+use std::time::Duration;
+
+const PATH: &str = "/api/v1/deployments";
+
+/// Runs the verb.
+pub(super) fn run(context: &Context, verb: Deployment) -> Result<(), Failure> {
+    match verb {
+        Deployment::Create(args) => create(context, args),
+        Deployment::List(paged) => list(context, paged.limit),
+        Deployment::Show { name } => {
+            let found = context.client()?.get(&path(&name), &())?;
+            show(context, &found)
+        }
+        Deployment::Update(args) => update(context, args),
+        Deployment::Release { name, version } => {
+            let released = release(&context.client()?, &name, version)?;
+            show(context, &released)
+        }
+        Deployment::Archive { name } => {
+            context.client()?.delete(&path(&name))?;
+            context.printer.note(&format!("archived deployment {name}"));
+            Ok(())
+        }
+    }
+}
+
+fn path(name: &Name) -> String {
+    format!("{PATH}/{name}")
+}
+
+fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
+    let client = context.client()?;
+    let body = CreateDeployment {
+        name: args.name,
+        model: args.model,
+        contract: stored_contract(context, &client, &args.contract)?,
+        environment: args.environment,
+        owner: args.owner,
+        tier: args.tier,
+        mode: args.mode,
+        explain: args.explain,
+        fallback: args.fallback.map(|outputs| Fallback { outputs }),
+        error_detail: args.error_detail,
+        deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
+        max_in_flight: args.max_in_flight,
+    };
+    let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
+    let Some(version) = args.version else {
+        show(context, &made)?;
+        context.printer.hint(&format!(
+            "let a version answer with `plimsoll deployment release {} --version N`",
+            made.name
+        ));
+        return Ok(());
+    };
+    let released = release(&client, &made.name, version).map_err(|failure| {
+        failure.within(&format!("deployment {} was made, but no version answers in it", made.name))
+    })?;
+    show(context, &released)
+}
+
+fn release(
+    client: &Client,
+    name: &Name,
+    version: u32,
+) -> Result<plimsoll_api::Deployment, Failure> {
+    client.post(&format!("{}/release", path(name)), &ReleaseVersion { version })
+}
+
+fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
+    let mut body = UpdateDeployment {
+        contract: None,
+        owner: args.owner,
+        mode: args.mode,
+        explain: args.explain,
+        fallback: args.fallback.as_deref().map(fallback).transpose()?,
+        error_detail: args.error_detail.as_deref().map(error_detail),
+        deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
+        max_in_flight: args.max_in_flight,
+    };
+    if args.contract.is_none() && body == UpdateDeployment::default() {
+        return Err(Failure::user("there is nothing to change")
+            .hint("see what can be changed with `plimsoll deployment update --help`"));
+    }
+    let client = context.client()?;
+    body.contract =
+        args.contract.map(|text| stored_contract(context, &client, &text)).transpose()?;
+    let updated = client.patch(&path(&args.name), &body)?;
+    show(context, &updated)
+}
+
+/// The digest of a stored contract: as given, or of the file given, which is stored first.
+fn stored_contract(context: &Context, client: &Client, text: &str) -> Result<Digest, Failure> {
+    match text.parse() {
+        Ok(digest) => Ok(digest),
+        Err(_) => Ok(contract::store(context, client, text.as_ref())?.digest),
+    }
+}
+
+/// A deadline in milliseconds.
+fn millis(text: &str) -> Result<u32, Failure> {
+    let millis = when::duration(text)?.as_millis();
+    u32::try_from(millis).map_err(|_| Failure::user("`--deadline` is at most 60s"))
+}
+
+/// Numbers, or `none` to take the fallback away.
+fn fallback(text: &str) -> Result<Option<Fallback>, Failure> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let number = |text: &str| text.trim().parse().ok().filter(|value: &f64| value.is_finite());
+    let outputs: Option<Vec<f64>> = text.split(',').map(number).collect();
+    let outputs = outputs.ok_or_else(|| {
+        Failure::user(
+            "`--fallback` is `none` or a finite number for each output, such as `0.5` or `0.2,0.8`",
+        )
+    })?;
+    Ok(Some(Fallback { outputs }))
+}
+
+fn error_detail(word: &str) -> Option<ErrorDetail> {
+    let details = [ErrorDetail::Full, ErrorDetail::Field, ErrorDetail::Code];
+    details.into_iter().find(|&detail| detail_word(detail) == word)
+}
+
+fn list(context: &Context, limit: u32) -> Result<(), Failure> {
+    let page = context.client()?.list::<plimsoll_api::Deployment>(PATH, &(), limit)?;
+    let heads = ["name", "environment", "model", ">version", "mode", "owner", "tier", "state"];
+    context.show_page(&page, &heads, |table, one| {
+        let version = one.released.as_ref().map(|released| released.number.to_string());
+        table.row([
+            one.name.to_string(),
+            one.environment.to_string(),
+            one.model.to_string(),
+            version.unwrap_or_else(|| "-".to_owned()),
+            one.mode.to_string(),
+            one.owner.clone(),
+            one.tier.to_string(),
+            state(one),
+        ]);
+    })
+}
+
+fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure> {
+    context.printer.show(one, |one| {
+        let released = one.released.as_ref().map(|released| {
+            format!("{} ({})", released.number, context.time(released.released_at))
+        });
+        Facts::default()
+            .add("deployment", &one.name)
+            .add("id", one.id)
+            .add("state", state(one))
+            .add("environment", one.environment)
+            .add("owner", &one.owner)
+            .add("tier", one.tier)
+            .add("model", &one.model)
+            .maybe("version", released)
+            .add("contract", one.contract)
+            .add("mode", one.mode)
+            .add("explain", one.explain)
+            .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
+            .maybe("error detail", one.error_detail.map(detail_word))
+            .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
+            .add("max in flight", one.max_in_flight)
+            .add("created", context.time(one.created_at))
+            .add("updated", context.time(one.updated_at))
+            .maybe("archived", one.archived_at.map(|time| context.time(time)))
+            .to_string()
+    })
+}
+
+fn numbers(numbers: &[f64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn state(one: &plimsoll_api::Deployment) -> String {
+    match (one.is_ready, &one.archived_at, &one.not_ready_reason) {
+        (_, Some(_), _) => "archived".to_owned(),
+        (true, None, _) => "ready".to_owned(),
+        (false, None, Some(reason)) => format!("not ready: {reason}"),
+        (false, None, None) => "not ready".to_owned(),
+    }
+}

@@ -1,0 +1,131 @@
+//! One file per noun: each turns its part of the command line into calls and prints what
+//! comes back.
+//!
+//! They know no HTTP (`client.rs`), no environment (`settings/`), no terminal (`printer.rs`).
+
+mod access;
+mod archive;
+mod backup;
+mod config;
+mod contract;
+mod data;
+mod decision;
+mod demo;
+mod deployment;
+mod document;
+mod event;
+mod key;
+mod ledger;
+mod model;
+mod offline;
+mod predict;
+mod principal;
+mod restore;
+mod serve;
+mod status;
+mod when;
+
+use crate::cli::{Cli, Command, Global};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::printer::{Printer, Table, Words};
+use crate::settings::{Environment, Layers, Settings};
+use plimsoll_api::{Page, Timestamp};
+use plimsoll_types::SystemClock;
+use serde::Serialize;
+
+/// What every command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    pub(crate) clock: SystemClock,
+    environment: Environment,
+    global: Global,
+}
+
+impl Context {
+    /// The context of these options.
+    pub(crate) fn new(global: Global, environment: Environment) -> Self {
+        let words = match (global.quiet, global.verbose) {
+            (true, _) => Words::Quiet,
+            (_, true) => Words::Verbose,
+            _ => Words::Normal,
+        };
+        let printer = Printer::new(global.json, words, global.color, environment.no_color);
+        Self { printer, clock: SystemClock::new(), environment, global }
+    }
+
+    /// Where settings come from, with the options that every command has.
+    fn layers(&self) -> Result<Layers, Failure> {
+        let mut layers = Layers::read(&self.environment, self.global.config.as_deref())?;
+        layers.set("client.url", self.global.url.clone(), "--url");
+        layers.set("client.key", self.global.key.clone(), "--key");
+        layers.set("client.key_file", self.global.key_file.clone(), "--key-file");
+        if self.global.verbose {
+            layers.set("log.level", Some("debug".into()), "--verbose");
+        }
+        Ok(layers)
+    }
+
+    /// The server to talk to.
+    fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.settings()?)
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        Settings::resolve(&self.layers()?)
+    }
+
+    /// Prints a list: as a table for people, whole as JSON.
+    fn show_page<T: Serialize>(
+        &self,
+        page: &Page<T>,
+        heads: &[&'static str],
+        row: impl Fn(&mut Table, &T),
+    ) -> Result<(), Failure> {
+        self.printer.show(page, |page| {
+            let mut table = Table::new(heads);
+            page.items.iter().for_each(|item| row(&mut table, item));
+            table.to_string()
+        })?;
+        if page.next_cursor.is_some() {
+            self.printer.note("there are more; raise `--limit` to see them");
+        }
+        Ok(())
+    }
+
+    /// A time for people: in the local zone, or in UTC.
+    fn time(&self, time: Timestamp) -> String {
+        when::show(time, self.global.utc)
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli, environment: Environment) -> (Printer, Result<(), Failure>) {
+    let context = Context::new(cli.global, environment);
+    let result = dispatch(&context, cli.command);
+    (context.printer, result)
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(context, &args),
+        Command::Demo(args) => demo::run(context, &args),
+        Command::Config(verb) => config::run(context, &verb),
+        Command::Model(verb) => model::run(context, verb),
+        Command::Contract(verb) => contract::run(context, verb),
+        Command::Deployment(verb) => deployment::run(context, verb),
+        Command::Principal(verb) => principal::run(context, verb),
+        Command::Key(verb) => key::run(context, verb),
+        Command::Decision(verb) => decision::run(context, verb),
+        Command::Event(verb) => event::run(context, verb),
+        Command::Access(verb) => access::run(context, verb),
+        Command::Ledger(verb) => ledger::run(context, &verb),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
+        Command::Status => status::run(context),
+        Command::Openapi => document::openapi(context),
+        Command::Version => document::version(context),
+        Command::HelpMarkdown => document::help_markdown(context),
+    }
+}

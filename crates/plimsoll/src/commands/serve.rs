@@ -1,0 +1,105 @@
+//! `plimsoll serve`: settles the settings, starts logs, hands over to the server.
+
+use super::Context;
+use crate::cli::Serve;
+use crate::failure::Failure;
+use crate::logging;
+use crate::printer::Printer;
+use crate::settings::{Overrides, Settings};
+use plimsoll_ledger::LedgerError;
+use plimsoll_server::{ServerConfig, ServerError, Started};
+use std::sync::Arc;
+
+/// The settings that `args` and everything below them give.
+pub(super) fn settings(context: &Context, args: &Serve) -> Result<Settings, Failure> {
+    let mut layers = context.layers()?;
+    for assignment in &args.set {
+        layers.assign(assignment)?;
+    }
+    layers.set("data", args.data.clone(), "--data");
+    layers.set("keys", args.keys.clone(), "--keys");
+    let mut settings = Settings::resolve(&layers)?;
+    settings.apply(&Overrides { port: args.port, host: args.host, dev: args.dev })?;
+    for (name, near) in context.environment.misspelled() {
+        context
+            .printer
+            .warn(&format!("`{name}` is not a setting and was ignored; did you mean `{near}`?"));
+    }
+    Ok(settings)
+}
+
+/// Runs the server until it is told to stop.
+pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
+    let settings = settings(context, args)?;
+    let config = settings.server(args.dev)?;
+    let color = context.printer.is_colored();
+    logging::start(settings.log_level.value, settings.log_format.value, color)?;
+    warn_if_open(context, &config);
+    start(context, config)
+}
+
+/// Whoever can reach an address without TLS can read keys on their way.
+fn warn_if_open(context: &Context, config: &ServerConfig) {
+    let listen = [config.listen.data, config.listen.control];
+    let open = listen.iter().find(|address| !address.ip().is_loopback());
+    if let (Some(address), None) = (open, &config.tls) {
+        context.printer.warn(&format!(
+            "`{address}` is open to other machines without TLS; set `tls.cert` and `tls.key`, \
+             or put a proxy with TLS in front"
+        ));
+    }
+}
+
+/// Starts the server and waits for its end.
+fn start(context: &Context, config: ServerConfig) -> Result<(), Failure> {
+    let clock = Arc::new(context.clock);
+    plimsoll_server::run(config, clock, |started| greet(&context.printer, started)).map_err(failure)
+}
+
+/// Says where the server answers, and what somebody must know now or never.
+fn greet(printer: &Printer, started: &Started) {
+    let Started { data, control, metrics, scheme, .. } = started;
+    if started.dev {
+        printer.warn(
+            "this is --dev: no keys are asked for, everybody on this machine may do everything",
+        );
+        printer.note(&format!("plimsoll answers on {scheme}://{data}"));
+        return;
+    }
+    printer.note(&format!("inference  {scheme}://{data}/v2"));
+    printer.note(&format!("api        {scheme}://{control}/api/v1"));
+    printer.note(&format!("metrics    {scheme}://{metrics}/metrics"));
+    if let Some(key) = &started.admin_key {
+        printer.secret("admin key", key);
+        printer.hint("keep the key now: it is shown this once, and only its keyed hash is stored");
+    }
+}
+
+/// What the user can mend is the user's error, damage is a failed verification.
+fn failure(error: ServerError) -> Failure {
+    use ServerError as E;
+    let text = error.to_string();
+    let failure = match &error {
+        E::Ledger(LedgerError::Damaged { .. }) => Failure::unverified(text),
+        E::DevAddress(_) | E::Bind { .. } | E::Tls { .. } | E::Format { .. } | E::Folder { .. } => {
+            Failure::user(text)
+        }
+        E::Ledger(_) | E::Store(_) => Failure::user(text),
+        E::Control(_) | E::Runtime(_) | E::Traces(_) => Failure::ours(text),
+    };
+    match std::error::Error::source(&error) {
+        Some(source) => failure.because(chain(source)),
+        None => failure,
+    }
+}
+
+/// An error and its causes on one line: the error itself cannot outlive its owner.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! Settings: one list of keys, resolved once, each value with where it came from.
+//!
+//! The only place that reads the environment and `plimsoll.toml`. It knows no command; `serve`
+//! and the client get finished values.
+
+mod layers;
+mod units;
+
+pub(crate) use layers::{Environment, Layers, Origin, Sourced};
+pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
+
+use crate::failure::Failure;
+use plimsoll_server::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+/// One setting: its key in the file, its default, what it is.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// `group.name`, as in the file.
+    pub(crate) path: &'static str,
+    /// What holds if nobody says otherwise.
+    pub(crate) default: &'static str,
+    /// What it is, in a line.
+    pub(crate) doc: &'static str,
+    is_number: bool,
+}
+
+impl Key {
+    /// The variable of the environment: `PLIMSOLL_LISTEN_DATA`; `client.` is left out.
+    pub(crate) fn env(&self) -> String {
+        let path = self.path.strip_prefix("client.").unwrap_or(self.path);
+        format!("PLIMSOLL_{}", path.replace('.', "_").to_uppercase())
+    }
+}
+
+macro_rules! settings {
+    ($($field:ident: $type:ty = $path:literal, $default:literal, $doc:literal;)+) => {
+        /// Every setting's value, with where it came from.
+        #[derive(Debug)]
+        pub(crate) struct Settings { $(#[doc = $doc] pub(crate) $field: Sourced<$type>,)+ }
+
+        /// Every setting.
+        pub(crate) const KEYS: &[Key] = &[$(Key {
+            path: $path,
+            default: $default,
+            doc: $doc,
+            is_number: is_number(stringify!($type)),
+        },)+];
+
+        impl Settings {
+            /// Takes each value from the highest layer that has one.
+            pub(crate) fn resolve(layers: &Layers) -> Result<Self, Failure> {
+                let mut keys = KEYS.iter();
+                let mut next = || keys.next().ok_or_else(|| Failure::ours("a setting has no key"));
+                Ok(Self { $($field: layers.get(next()?)?,)+ })
+            }
+
+            /// Key, value and origin of each setting; secrets hidden.
+            pub(crate) fn rows(&self) -> Vec<(&'static str, String, &Origin)> {
+                vec![$(($path, self.$field.value.show(), &self.$field.origin),)+]
+            }
+        }
+    };
+}
+
+settings! {
+    data: PathBuf = "data", "./plimsoll-data", "folder of everything but keys: state, artifacts, ledger";
+    keys: PathBuf = "keys", "./plimsoll-keys", "folder of keys, never inside the data folder and never part of its backup";
+    workers: usize = "workers", "0", "threads that serve requests; 0 is one per core";
+    listen_data: SocketAddr = "listen.data", "127.0.0.1:8080", "inference; 0.0.0.0 opens it to other machines";
+    listen_control: SocketAddr = "listen.control", "127.0.0.1:8081", "the API under /api/v1/";
+    listen_metrics: SocketAddr = "listen.metrics", "127.0.0.1:8082", "metrics and health";
+    tls_cert: Option<PathBuf> = "tls.cert", "", "certificate chain in PEM, leaf first; empty is plain HTTP";
+    tls_key: Option<PathBuf> = "tls.key", "", "its private key in PEM";
+    max_connections: usize = "limits.max_connections", "4096", "connections at once, over all listeners";
+    max_in_flight: usize = "limits.max_in_flight", "1024", "inference requests in flight at once, over all deployments";
+    max_artifact: Size = "limits.max_artifact", "256MiB", "largest artifact upload";
+    header_timeout: Duration = "limits.header_timeout", "10s", "time to send a request's headers";
+    body_timeout: Duration = "limits.body_timeout", "30s", "time to send a request's body";
+    idle_timeout: Duration = "limits.idle_timeout", "75s", "time an idle connection is held";
+    drain_timeout: Duration = "limits.drain_timeout", "30s", "how long a drain waits for requests in flight";
+    segment: Size = "ledger.segment", "64MiB", "size of a ledger segment";
+    queue_records: usize = "ledger.queue_records", "4096", "records that may wait for the next sync";
+    queue: Size = "ledger.queue", "64MiB", "bytes that may wait for the next sync";
+    reserve: Size = "ledger.reserve", "256MiB", "disk space kept in reserve; 0 keeps none";
+    log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
+    log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
+    otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
+    trace_ratio: Share = "telemetry.trace_ratio", "1", "share of requests traced, 0 to 1";
+    url: String = "client.url", "http://127.0.0.1:8081", "server that commands talk to; under `serve --dev` it is http://127.0.0.1:8080";
+    key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
+    key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
+    ca_file: Option<PathBuf> = "client.ca_file", "", "root certificates in PEM to trust instead of the public ones";
+    timeout: Duration = "client.timeout", "1m", "longest time for one request, uploads not counted";
+}
+
+/// What `serve` and `config show` take from the command line beside the layers.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Overrides {
+    /// Data on this port, control on the next, metrics on the one after.
+    pub(crate) port: Option<u16>,
+    /// The address of all listeners.
+    pub(crate) host: Option<IpAddr>,
+    /// Loopback only, one port, no keys.
+    pub(crate) dev: bool,
+}
+
+impl Settings {
+    /// Applies what concerns several settings at once.
+    pub(crate) fn apply(&mut self, over: &Overrides) -> Result<(), Failure> {
+        let listeners = [&mut self.listen_data, &mut self.listen_control, &mut self.listen_metrics];
+        for (offset, listener) in (0..).zip(listeners) {
+            if let Some(host) = over.host {
+                listener.value.set_ip(host);
+                listener.origin = Origin::Cli("--host");
+            }
+            if let Some(port) = over.port {
+                // Port 0 lets the system choose each.
+                let port = if port == 0 { Some(0) } else { port.checked_add(offset) };
+                let port = port
+                    .ok_or_else(|| Failure::user("`--port` leaves no room for the two after it"))?;
+                listener.value.set_port(port);
+                listener.origin = Origin::Cli("--port");
+            }
+        }
+        if over.dev {
+            let one = self.listen_data.value;
+            if !one.ip().is_loopback() {
+                return Err(Failure::user(format!(
+                    "`--dev` asks for no keys, so it listens on loopback only, not on `{one}`"
+                ))
+                .hint(format!("it comes from: {}", self.listen_data.origin)));
+            }
+            for listener in [&mut self.listen_control, &mut self.listen_metrics] {
+                *listener = Sourced { value: one, origin: Origin::Cli("--dev") };
+            }
+        }
+        Ok(())
+    }
+
+    /// What a server is started with.
+    pub(crate) fn server(&self, dev: bool) -> Result<ServerConfig, Failure> {
+        apart(&self.data.value, &self.keys.value)?;
+        let listen = Listeners {
+            data: self.listen_data.value,
+            control: self.listen_control.value,
+            metrics: self.listen_metrics.value,
+        };
+        if !dev {
+            distinct(&listen)?;
+        }
+        Ok(ServerConfig {
+            data: self.data.value.clone(),
+            keys: self.keys.value.clone(),
+            dev,
+            listen,
+            tls: self.tls()?,
+            otlp_endpoint: self.otlp_endpoint.value.clone(),
+            trace_ratio: self.trace_ratio.value.0,
+            workers: self.workers.value,
+            limits: ServerLimits {
+                max_connections: positive(&self.max_connections, "limits.max_connections")?,
+                header_timeout: self.header_timeout.value,
+                body_timeout: self.body_timeout.value,
+                idle_timeout: self.idle_timeout.value,
+                max_artifact_bytes: self.max_artifact.value.0,
+                drain_timeout: self.drain_timeout.value,
+                max_in_flight: positive(&self.max_in_flight, "limits.max_in_flight")?,
+            },
+            ledger: LedgerLimits {
+                segment_bytes: self.segment.value.0,
+                queue_records: positive(&self.queue_records, "ledger.queue_records")?,
+                queue_bytes: usize::try_from(self.queue.value.0).map_err(|_| {
+                    Failure::user("setting `ledger.queue` is more than memory can hold")
+                })?,
+                reserve_bytes: self.reserve.value.0,
+            },
+        })
+    }
+
+    fn tls(&self) -> Result<Option<TlsFiles>, Failure> {
+        match (&self.tls_cert.value, &self.tls_key.value) {
+            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone() })),
+            (None, None) => Ok(None),
+            _ => Err(Failure::user("TLS needs both `tls.cert` and `tls.key`")),
+        }
+    }
+
+    /// The documented settings file with every default, as in `docs/plimsoll.toml`.
+    pub(crate) fn example() -> String {
+        let mut text = String::from(
+            "# Every setting of Plimsoll with its default. Precedence: command line, environment\n\
+             # (the variable is named beside each), this file, default. Unknown keys are errors.\n\
+             # `plimsoll config show` tells each value and where it came from.\n",
+        );
+        let mut group = "";
+        for key in KEYS.iter().filter(|key| key.path != "client.key") {
+            let (its_group, name) = key.path.split_once('.').unwrap_or(("", key.path));
+            if its_group != group {
+                text.push_str(&format!("\n[{its_group}]"));
+                group = its_group;
+            }
+            let quote = if key.is_number { "" } else { "\"" };
+            let (env, doc, default) = (key.env(), key.doc, key.default);
+            text.push_str(&format!("\n# {doc} ({env})\n{name} = {quote}{default}{quote}\n"));
+        }
+        text
+    }
+}
+
+/// Whether a type is written without quotes in TOML.
+const fn is_number(kind: &str) -> bool {
+    matches!(kind.as_bytes(), b"usize" | b"Share")
+}
+
+fn positive(setting: &Sourced<usize>, path: &str) -> Result<usize, Failure> {
+    match setting.value {
+        0 => Err(Failure::user(format!("setting `{path}` must be at least 1"))
+            .hint(format!("it comes from: {}", setting.origin))),
+        value => Ok(value),
+    }
+}
+
+/// Keys that lie within the data folder would end up in its backups.
+fn apart(data: &Path, keys: &Path) -> Result<(), Failure> {
+    let plain = |path: &Path| -> PathBuf {
+        path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
+    };
+    let (data, keys) = (plain(data), plain(keys));
+    if keys.starts_with(&data) || data.starts_with(&keys) {
+        return Err(Failure::user(
+            "the keys folder and the data folder may not contain one another",
+        )
+        .hint("keep keys where backups of the data folder do not reach: `--keys DIR`"));
+    }
+    Ok(())
+}
+
+fn distinct(listen: &Listeners) -> Result<(), Failure> {
+    let all = [listen.data, listen.control, listen.metrics];
+    let shared = |i: usize, j: usize| all[i] == all[j] && all[i].port() != 0;
+    if shared(0, 1) || shared(0, 2) || shared(1, 2) {
+        return Err(Failure::user("two listeners have the same address")
+            .hint("give `listen.data`, `listen.control` and `listen.metrics` a port each"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
