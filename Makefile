@@ -11,13 +11,14 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway lint fmt ci codegen demo-data tools-c tools-test tools-bench nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start lint fmt ci codegen demo-data tools-c tools-test tools-bench nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
 	@echo "make test           all tests"
-	@echo "make soak           tests that take long by design: crashes, fuzzing"
+	@echo "make soak           the long form of the tests, about two hours; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
+	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
 	@echo "make ci             what CI runs"
@@ -32,10 +33,42 @@ demo: tools-c
 test: tools-c tools-test nextest
 	cargo nextest run $(CARGO_FLAGS) --workspace --profile ci
 
-# Not at the same time, so that the fuzzer has the machine to itself.
-soak: tools-c tools-test nextest
-	PLIMSOLL_CRASH_ROUNDS=200 cargo nextest run $(CARGO_FLAGS) --workspace --profile soak --no-tests pass
-	$(MAKE) --no-print-directory fuzz SECONDS=300
+# Each step leaves a stamp, so that a soak that was interrupted goes on with the step it was in.
+# When all are done the stamps go, and the next soak begins anew. See docs/soak.md.
+SOAK := .cache/soak/$(shell git describe --always --dirty 2>/dev/null || echo here)
+SOAK_STEPS := crash simulation properties fuzz start
+CRASH_ROUNDS ?= 200
+SIM_SEEDS ?= 10000
+PROPERTY_CASES ?= 20000
+SOAK_RUN = cargo nextest run $(CARGO_FLAGS) --workspace --profile soak
+
+# One step after the other: each has the machine to itself.
+soak: tools-c tools-test tools-bench nextest
+	@mkdir -p $(SOAK)
+	@$(MAKE) --no-print-directory -j1 $(SOAK_STEPS:%=$(SOAK)/%)
+	@rm -r $(SOAK)
+
+$(SOAK)/crash:
+	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e)'
+	@touch $@
+
+$(SOAK)/simulation:
+	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) $(SOAK_RUN) -E 'package(plimsoll-ledger)'
+	@touch $@
+
+$(SOAK)/properties:
+	PROPTEST_CASES=$(PROPERTY_CASES) PROPTEST_MAX_GLOBAL_REJECTS=$(PROPERTY_CASES) \
+		$(SOAK_RUN) --ignore-default-filter \
+		-E 'not (test(crash) or package(plimsoll))'
+	@touch $@
+
+$(SOAK)/fuzz:
+	@$(MAKE) --no-print-directory fuzz SECONDS=300
+	@touch $@
+
+$(SOAK)/start:
+	@$(MAKE) --no-print-directory bench-start
+	@touch $@
 
 SECONDS ?= 60
 SEED ?= 1
@@ -46,12 +79,12 @@ bench-gateway: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/gateway.py
 
+bench-start: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/start.py
+
 lint: tools-c
-	cargo fmt --all --check
-	cargo xtask layers
-	cargo xtask tidy
-	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
-	cargo xtask codegen --check
+	cargo xtask ci
 
 fmt:
 	cargo fmt --all
@@ -83,15 +116,22 @@ tools-c:
 	@command -v cargo >/dev/null || { echo "a Rust toolchain of 1.95 or newer is needed: https://rustup.rs" >&2; exit 1; }
 	$(call need,cc,gcc libc6-dev)
 
-# One test watches system calls.
+# The end-to-end tests see the server from outside: its system calls (strace), its signals (kill,
+# which comes with ps), its TLS (curl, openssl), its decompression (gzip).
 tools-test:
 	$(call need,strace,strace)
+	$(call need,ps,procps)
+	$(call need,curl,curl)
+	$(call need,openssl,openssl)
+	$(call need,gzip,gzip)
 
 tools-bench:
 	$(call need,nginx,nginx-light)
 	$(call need,wrk,wrk)
 	$(call need,python3,python3 python3-venv)
 
+# Without its self-update, which only adds to what it compiles.
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || \
-		CARGO_TARGET_DIR=$(TARGET) cargo install --locked cargo-nextest --version $(NEXTEST_VERSION)
+		CARGO_TARGET_DIR=$(TARGET) cargo install --locked cargo-nextest --version $(NEXTEST_VERSION) \
+			--no-default-features --features default-no-update

@@ -46,7 +46,7 @@ def cases(good, text):
         ("nobody the decision is about", "missing_field", "customer_id", nobody),
         ("a field twice", "duplicate_field", last, twice),
         ("a field of no contract", "unknown_field", None, changed("age", name="agee")),
-        ("a key twice", "duplicate_key", None, text.replace('"data":', '"data":[1],"data":', 1)),
+        ("a key twice", "duplicate_key", None, text.replace('"data":', '"data":["A100000000"],"data":', 1)),
         ("two rows of data for one of shape", "shape_mismatch", "age", changed("age", data=[30, 31])),
         ("a datatype of another kind", "datatype_mismatch", "age", changed("age", datatype="BYTES")),
         ("a customer number of another form", "pattern_mismatch", "customer_id",

@@ -1,3 +1,5 @@
+//! Wire types as clients see them: their JSON, and the document that describes them.
+
 use super::*;
 use plimsoll_types::Time;
 use serde_json::{Value, json};

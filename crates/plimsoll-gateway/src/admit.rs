@@ -152,8 +152,10 @@ impl Gateway {
         clock.mark(Phase::Resolve, inner.clock.monotonic());
         inner.metrics.resolved.fetch_add(1, Relaxed);
         let slot = self.in_flight(deployment.id);
-        let mut pass = Pass::new(self, snapshot, deployment, caller, id, now, clock, head.protocol, slot);
-        match pass.admit().and_then(|()| pass.authorize()).and_then(|()| pass.version(head.version)) {
+        let mut pass =
+            Pass::new(self, snapshot, deployment, caller, id, now, clock, head.protocol, slot);
+        match pass.admit().and_then(|()| pass.authorize()).and_then(|()| pass.version(head.version))
+        {
             Ok(()) => Ok(pass),
             Err(refusal) => Err(pass.refuse(refusal).await),
         }
@@ -187,7 +189,11 @@ fn authenticate(
 ) -> Result<Arc<Caller>, Refusal> {
     let refuse = |code| Err(Refusal::new(Phase::Authenticate, code));
     let Some(value) = headers.get(AUTHORIZATION) else {
-        return snapshot.parts().dev.clone().ok_or(Refusal::new(Phase::Authenticate, RefusalCode::Unauthenticated));
+        return snapshot
+            .parts()
+            .dev
+            .clone()
+            .ok_or(Refusal::new(Phase::Authenticate, RefusalCode::Unauthenticated));
     };
     let Some((scheme, key)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
         return refuse(RefusalCode::Unauthenticated);

@@ -48,7 +48,8 @@ impl Answer {
     #[must_use]
     pub fn refusal(protocol: Protocol, id: DecisionId, refusal: &Refusal) -> Self {
         let Protocol::Oip = protocol;
-        let field = refusal.field.as_ref().map_or_else(String::new, |field| format!(": field `{field}`"));
+        let field =
+            refusal.field.as_ref().map_or_else(String::new, |field| format!(": field `{field}`"));
         let row = refusal.row.map_or_else(String::new, |row| format!(", row {row}"));
         let rule = refusal.rule.as_ref().map_or_else(String::new, |rule| format!(": {rule}"));
         let text = format!("{}{field}{row}{rule}", words(refusal.code));
@@ -71,7 +72,15 @@ impl Answer {
     pub(crate) fn oip(answered: &Answered<'_>) -> Self {
         let mut body = Vec::with_capacity(256 + 24 * answered.rows);
         write_oip(answered, &mut body);
-        Self { status: 200, id: answered.id, body, retry_after: None, replayed: false, code: None, nanos: [0; 12] }
+        Self {
+            status: 200,
+            id: answered.id,
+            body,
+            retry_after: None,
+            replayed: false,
+            code: None,
+            nanos: [0; 12],
+        }
     }
 }
 
@@ -79,7 +88,10 @@ impl Answer {
 /// when it was read, so only numbers need the serializer.
 fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
     let a = answered;
-    put(out, format_args!(r#"{{"model_name":"{}","model_version":"{}","id":"#, a.deployment, a.version));
+    put(
+        out,
+        format_args!(r#"{{"model_name":"{}","model_version":"{}","id":"#, a.deployment, a.version),
+    );
     match a.caller_id {
         Some(id) => put(out, format_args!("{}", serde_json::Value::from(id))),
         None => put(out, format_args!(r#""{}""#, a.id)),
@@ -148,7 +160,11 @@ pub(crate) const fn status(code: RefusalCode) -> u16 {
 const fn retry_after(code: RefusalCode) -> Option<u32> {
     use RefusalCode as C;
     match code {
-        C::RateLimited | C::Overloaded | C::LedgerUnavailable | C::IdempotencyInFlight | C::Draining => Some(1),
+        C::RateLimited
+        | C::Overloaded
+        | C::LedgerUnavailable
+        | C::IdempotencyInFlight
+        | C::Draining => Some(1),
         C::NotReady => Some(5),
         _ => None,
     }

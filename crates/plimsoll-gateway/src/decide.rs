@@ -109,10 +109,12 @@ impl Pass {
         self.tag = Some(tag);
         self.request = Some(inner.idempotency.digest(&[body]));
         // The lookup may read a file.
-        tokio::task::block_in_place(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(|error| {
-            tracing::error!(error = %error, "the ledger could not look up an idempotency key");
-            Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
-        })
+        tokio::task::block_in_place(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(
+            |error| {
+                tracing::error!(error = %error, "the ledger could not look up an idempotency key");
+                Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
+            },
+        )
     }
 
     /// Gives the recorded answer again, and records that.
@@ -163,16 +165,28 @@ impl Pass {
         checked
     }
 
-    fn check(&self, headers: &HeaderMap, body: &Bytes, scratch: &mut Scratch) -> Result<Facts, Refusal> {
+    fn check(
+        &self,
+        headers: &HeaderMap,
+        body: &Bytes,
+        scratch: &mut Scratch,
+    ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
         let body = plain_body(headers, body, self.max_body_bytes())?;
-        let envelope =
-            serving.contract.validate_oip(&body, scratch).map_err(|broken| broken.primary().clone())?;
+        let envelope = serving
+            .contract
+            .validate_oip(&body, scratch)
+            .map_err(|broken| broken.primary().clone())?;
         self.facts(headers, &envelope, scratch)
     }
 
     /// Reads what the contract maps: subjects, interaction, event time, slices.
-    fn facts(&self, headers: &HeaderMap, envelope: &Envelope<'_>, scratch: &Scratch) -> Result<Facts, Refusal> {
+    fn facts(
+        &self,
+        headers: &HeaderMap,
+        envelope: &Envelope<'_>,
+        scratch: &Scratch,
+    ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
         let map = serving.contract.mapping();
         let mut facts = Facts {
@@ -193,7 +207,9 @@ impl Pass {
         }
         if let Some(source) = &map.interaction {
             let text = self.mapped(headers, scratch, 0, source)?;
-            let digest = |text: Cow<'_, str>| self.gateway.0.idempotency.digest(&[b"interaction", text.as_bytes()]);
+            let digest = |text: Cow<'_, str>| {
+                self.gateway.0.idempotency.digest(&[b"interaction", text.as_bytes()])
+            };
             facts.interaction = text.map(digest);
         }
         let event_time = map.event_time.iter().map(|source| ("event_time", source));
@@ -228,17 +244,25 @@ impl Pass {
             Source::Field(_) => self.serving()?.contract.mapped_text(&scratch.rows, row, source),
             Source::Header => {
                 let value = headers.get(&*source.name).and_then(|value| value.to_str().ok());
-                value.filter(|text| !text.is_empty() && text.len() <= MAX_MAPPED_LEN).map(Cow::Borrowed)
+                value
+                    .filter(|text| !text.is_empty() && text.len() <= MAX_MAPPED_LEN)
+                    .map(Cow::Borrowed)
             }
         };
         if text.is_none() && source.required {
-            return Err(Refusal::new(Phase::Validate, RefusalCode::MissingMapping).with_field(&*source.name));
+            return Err(Refusal::new(Phase::Validate, RefusalCode::MissingMapping)
+                .with_field(&*source.name));
         }
         Ok(text)
     }
 
     /// Mode `strict`: the intent is durable before the model is called.
-    async fn intend(&mut self, facts: &Facts, plan: &RoutePlan<'_>, scratch: &Scratch) -> Result<(), Refusal> {
+    async fn intend(
+        &mut self,
+        facts: &Facts,
+        plan: &RoutePlan<'_>,
+        scratch: &Scratch,
+    ) -> Result<(), Refusal> {
         let mapped = facts.mapped();
         let intent = Ended {
             rows: &scratch.rows,
@@ -287,7 +311,8 @@ impl Pass {
         if work.values.iter().all(|value| value.is_finite()) {
             return Ok(());
         }
-        Err(Refusal::new(Phase::Guard, RefusalCode::OutputRejected).with_rule("every output must be finite"))
+        Err(Refusal::new(Phase::Guard, RefusalCode::OutputRejected)
+            .with_rule("every output must be finite"))
     }
 
     /// Records the answer, the fallback or the failure, and gives it.
@@ -317,7 +342,10 @@ impl Pass {
         let recorded = if result == ResultClass::Answered { &outputs[..] } else { &[] };
         let mapped = facts.mapped();
         let ended = Ended {
-            fallback_reason: refusal.as_ref().filter(|_| route == Route::Fallback).map(|refusal| refusal.code),
+            fallback_reason: refusal
+                .as_ref()
+                .filter(|_| route == Route::Fallback)
+                .map(|refusal| refusal.code),
             refusal: refusal.as_ref(),
             rows: &work.scratch.rows,
             flags: &work.scratch.flags,
@@ -332,7 +360,8 @@ impl Pass {
             return Ok(Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);
-        let is_wanted = |o: &&Output<'_>| facts.wanted.is_empty() || facts.wanted.iter().any(|w| w == o.name);
+        let is_wanted =
+            |o: &&Output<'_>| facts.wanted.is_empty() || facts.wanted.iter().any(|w| w == o.name);
         let wanted: Vec<_> = outputs.iter().filter(is_wanted).cloned().collect();
         let answer = Answer::oip(&Answered {
             id: self.id,
@@ -352,7 +381,12 @@ impl Facts {
     fn mapped(&self) -> Vec<Mapped<'_>> {
         self.mapped.iter().map(|(role, value)| Mapped { role, value }).collect()
     }
-    fn ended<'a>(&'a self, mapped: &'a [Mapped<'a>], kind: Kind, result: Option<ResultClass>) -> Ended<'a> {
+    fn ended<'a>(
+        &'a self,
+        mapped: &'a [Mapped<'a>],
+        kind: Kind,
+        result: Option<ResultClass>,
+    ) -> Ended<'a> {
         Ended {
             mapped,
             subjects: &self.subjects,
@@ -375,7 +409,8 @@ fn predict(version: &ServedVersion, work: &mut Work) {
     work.predicted.resize(rows.saturating_mul(width), 0.0);
     let inputs = work.features.chunks_exact(version.model.feature_count().max(1));
     let mut outputs = work.predicted.chunks_exact_mut(width.max(1));
-    let predicted = inputs.zip(&mut outputs).all(|(row, out)| version.model.predict(row, out).is_ok());
+    let predicted =
+        inputs.zip(&mut outputs).all(|(row, out)| version.model.predict(row, out).is_ok());
     work.values.clear();
     if predicted {
         work.values.extend(work.predicted.iter().map(|&value| f64::from(value)));
@@ -383,7 +418,11 @@ fn predict(version: &ServedVersion, work: &mut Work) {
 }
 
 /// The body as it is meant: of the right type, decompressed within the limit.
-fn plain_body<'a>(headers: &HeaderMap, body: &'a Bytes, limit: usize) -> Result<Cow<'a, [u8]>, Refusal> {
+fn plain_body<'a>(
+    headers: &HeaderMap,
+    body: &'a Bytes,
+    limit: usize,
+) -> Result<Cow<'a, [u8]>, Refusal> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(kind) = text(CONTENT_TYPE) {
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -400,7 +439,9 @@ fn plain_body<'a>(headers: &HeaderMap, body: &'a Bytes, limit: usize) -> Result<
 
 fn refuse_body(error: BodyError) -> Refusal {
     let (code, rule) = match error {
-        BodyError::TooLarge => (RefusalCode::BodyTooLarge, "the body must be within the deployment's limit"),
+        BodyError::TooLarge => {
+            (RefusalCode::BodyTooLarge, "the body must be within the deployment's limit")
+        }
         BodyError::Timeout => (RefusalCode::DeadlineExceeded, "the body did not come in time"),
         BodyError::Broken => (RefusalCode::MalformedRequest, "the body broke off"),
     };

@@ -101,7 +101,10 @@ mod tests {
         }
         let held = tag(a, "k").expect("good");
         assert_eq!(idempotency.begin(held), Ok(()));
-        assert_eq!(idempotency.begin(held).expect_err("held").code, RefusalCode::IdempotencyInFlight);
+        assert_eq!(
+            idempotency.begin(held).expect_err("held").code,
+            RefusalCode::IdempotencyInFlight
+        );
         idempotency.end(&held);
         assert_eq!(idempotency.begin(held), Ok(()));
     }

@@ -5,6 +5,7 @@
 use crate::admit::Gateway;
 use crate::answer::{Answer, Protocol};
 use crate::recorder::Ended;
+use crate::tally::Listener;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
 use plimsoll_types::record::ResultClass;
 use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
@@ -63,7 +64,10 @@ pub struct Pass {
 }
 
 impl Pass {
-    #[expect(clippy::too_many_arguments, reason = "called once, with everything admission found out")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once, with everything admission found out"
+    )]
     pub(crate) fn new(
         gateway: &Gateway,
         snapshot: Arc<ServingSnapshot>,
@@ -116,7 +120,8 @@ impl Pass {
         let inner = &self.gateway.0;
         let all = inner.metrics.in_flight.load(Relaxed);
         let here = self.slot.load(Relaxed);
-        let over = all > inner.limits.max_in_flight as u64 || here > self.deployment.settings.max_in_flight;
+        let over = all > inner.limits.max_in_flight as u64
+            || here > self.deployment.settings.max_in_flight;
         self.mark(Phase::Admit);
         if over {
             let rule = "too many requests are in flight; try again later";
@@ -132,7 +137,8 @@ impl Pass {
         if permitted {
             return Ok(());
         }
-        let wrong = self.caller.principal.environment.is_some_and(|e| e != self.deployment.environment);
+        let wrong =
+            self.caller.principal.environment.is_some_and(|e| e != self.deployment.environment);
         let code = if wrong { RefusalCode::WrongEnvironment } else { RefusalCode::Forbidden };
         Err(Refusal::new(Phase::Authorize, code))
     }
@@ -144,8 +150,9 @@ impl Pass {
         if asked.parse() == Ok(served) {
             return Ok(());
         }
-        Err(Refusal::new(Phase::Plan, RefusalCode::VersionNotServed)
-            .with_rule("callers do not choose versions; leave the version out, or name the one that answers"))
+        Err(Refusal::new(Phase::Plan, RefusalCode::VersionNotServed).with_rule(
+            "callers do not choose versions; leave the version out, or name the one that answers",
+        ))
     }
 
     /// What the deployment serves.
@@ -164,16 +171,39 @@ impl Pass {
     pub async fn refuse(mut self, refusal: Refusal) -> Answer {
         let result = match refusal.code {
             RefusalCode::DeadlineExceeded => ResultClass::TimedOut,
-            RefusalCode::ModelFailed | RefusalCode::OutputRejected | RefusalCode::Internal => ResultClass::Failed,
+            RefusalCode::ModelFailed | RefusalCode::OutputRejected | RefusalCode::Internal => {
+                ResultClass::Failed
+            }
             _ => ResultClass::Refused,
         };
-        let recorded = self.record(&Ended::refused(result, &refusal));
-        let told = match self.settle(recorded).await {
-            Ok(()) => self.redacted(&refusal),
-            Err(unavailable) => unavailable,
-        };
+        let told = self.complete(result, &refusal).await;
         self.finish();
         Answer { nanos: self.clock.nanos, ..Answer::refusal(self.protocol, self.id, &told) }
+    }
+
+    /// Records a refusal unless a completion was handed over already, and gives the refusal
+    /// that the caller is told. One that the ledger does not take either is counted, and is
+    /// recorded with the minute's others.
+    async fn complete(&mut self, result: ResultClass, refusal: &Refusal) -> Refusal {
+        if self.completed {
+            return self.redacted(refusal);
+        }
+        let queued = self.record(&Ended::refused(result, refusal));
+        match self.settle(queued).await {
+            Ok(()) => self.redacted(refusal),
+            Err(unavailable) => {
+                if !self.completed {
+                    self.give_up(refusal);
+                }
+                unavailable
+            }
+        }
+    }
+
+    /// The ledger takes nothing: the refusal is counted instead.
+    fn give_up(&mut self, refusal: &Refusal) {
+        self.completed = true;
+        self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, false);
     }
 
     /// What of a refusal the deployment lets its callers know.
@@ -210,7 +240,9 @@ impl Drop for Pass {
                 (ResultClass::Refused, refusal.with_rule(rule))
             };
             // Nobody waits for it: the record is queued, and written as any other.
-            drop(self.record(&Ended::refused(result, &refusal)));
+            if self.record(&Ended::refused(result, &refusal)).is_err() {
+                self.give_up(&refusal);
+            }
         }
         if let Some(tag) = &self.tag {
             self.gateway.0.idempotency.end(tag);

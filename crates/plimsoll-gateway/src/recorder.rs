@@ -29,7 +29,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) fallback_reason: Option<RefusalCode>,
 }
 
-static NO_ROWS: Rows = Rows { width: 0, cells: Vec::new(), text: String::new(), numbers: Vec::new() };
+static NO_ROWS: Rows =
+    Rows { width: 0, cells: Vec::new(), text: String::new(), numbers: Vec::new() };
 
 impl<'a> Ended<'a> {
     pub(crate) fn refused(result: ResultClass, refusal: &'a Refusal) -> Self {
@@ -68,15 +69,11 @@ impl Pass {
     /// [`Pass::settle`], or does not.
     pub(crate) fn record(&mut self, ended: &Ended<'_>) -> Result<Durable, LedgerError> {
         let queued = self.queue(ended);
-        if ended.kind == Kind::Decision {
+        if let (Ok(_), Some(result)) = (&queued, ended.result) {
             self.completed = true;
-            let metrics = &self.gateway.0.metrics;
-            if let (Ok(_), Some(result)) = (&queued, ended.result) {
-                metrics.completion(result).fetch_add(1, Relaxed);
-            }
+            self.gateway.0.metrics.completion(result).fetch_add(1, Relaxed);
             if let Some(refusal) = ended.refusal {
-                let recorded = queued.is_ok();
-                self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, recorded);
+                self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }
         }
         queued
@@ -124,7 +121,11 @@ impl Pass {
             return vec![Holder::Day { deployment: self.deployment.id, time: self.now }];
         }
         let tenant = self.deployment.tenant;
-        subjects.iter().take(MAX_HOLDERS).map(|subject| Holder::Subject { tenant, subject }).collect()
+        subjects
+            .iter()
+            .take(MAX_HOLDERS)
+            .map(|subject| Holder::Subject { tenant, subject })
+            .collect()
     }
 
     fn leaf(&self, ended: &Ended<'_>) -> LeafDraft {
@@ -140,7 +141,10 @@ impl Pass {
             route: ended.plan.map(|plan| plan.route),
             result: ended.result,
             // A fallback answered although the model's answer was refused.
-            refused_in: ended.refusal.map(|r| r.phase).filter(|_| ended.result != Some(ResultClass::Answered)),
+            refused_in: ended
+                .refusal
+                .map(|r| r.phase)
+                .filter(|_| ended.result != Some(ResultClass::Answered)),
             extension: Extension {
                 interaction: ended.interaction,
                 intent: self.intent,
@@ -155,11 +159,15 @@ impl Pass {
     /// Mode `bounded`: the answer does not wait, unless so many records wait already that a
     /// crash would lose more than the stated window.
     fn may_leave_early(&self) -> bool {
-        self.deployment.settings.mode == Mode::Bounded && self.gateway.0.ledger.queued() < BOUNDED_BACKLOG
+        self.deployment.settings.mode == Mode::Bounded
+            && self.gateway.0.ledger.queued() < BOUNDED_BACKLOG
     }
 
     /// Waits until the record is durable, if the deployment's mode asks for it.
-    pub(crate) async fn settle(&mut self, queued: Result<Durable, LedgerError>) -> Result<(), Refusal> {
+    pub(crate) async fn settle(
+        &mut self,
+        queued: Result<Durable, LedgerError>,
+    ) -> Result<(), Refusal> {
         let outcome = match queued {
             Ok(_) if self.may_leave_early() => Ok(()),
             Ok(durable) => durable.await.map(|_| ()),
@@ -168,10 +176,8 @@ impl Pass {
         self.mark(Phase::Record);
         outcome.map_err(|error| {
             tracing::warn!(error = %error, "a decision could not be recorded");
-            let refusal = Refusal::new(Phase::Record, RefusalCode::LedgerUnavailable)
-                .with_rule("the ledger cannot take records now; try again later");
-            self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, false);
-            refusal
+            Refusal::new(Phase::Record, RefusalCode::LedgerUnavailable)
+                .with_rule("the ledger cannot take records now; try again later")
         })
     }
 }

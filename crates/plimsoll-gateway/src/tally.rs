@@ -86,7 +86,8 @@ impl Tally {
         for count in &tally.counts {
             let listener = Listener::ALL.into_iter().find(|l| l.as_str() == &*count.listener);
             if let Some(listener) = listener {
-                self.unrecorded[slot(listener, count.phase, count.code)].fetch_add(count.count, Relaxed);
+                self.unrecorded[slot(listener, count.phase, count.code)]
+                    .fetch_add(count.count, Relaxed);
             }
         }
     }
@@ -99,7 +100,12 @@ fn counts(slots: &[AtomicU64], read: impl Fn(&AtomicU64) -> u64) -> Vec<RefusalC
             for &code in RefusalCode::ALL {
                 let count = read(&slots[slot(listener, phase, code)]);
                 if count > 0 {
-                    found.push(RefusalCount { listener: listener.as_str().into(), phase, code, count });
+                    found.push(RefusalCount {
+                        listener: listener.as_str().into(),
+                        phase,
+                        code,
+                        count,
+                    });
                 }
             }
         }

@@ -9,12 +9,13 @@ use plimsoll_ledger::{Ledger, LedgerConfig};
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{Environment, PolicySet, Principal, PrincipalKind, Role, RoleSet};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, ServedDeployment, ServedVersion, Serving,
-    ServingSnapshot, Settings, SnapshotParts,
+    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, ServedDeployment, ServedVersion,
+    Serving, ServingSnapshot, Settings, SnapshotParts,
 };
 use plimsoll_types::record::{DecisionBody, Kind, Mode, ResultClass, Route};
 use plimsoll_types::{
-    Clock, DecisionId, DeploymentId, Digest, Name, Phase, PrincipalId, RefusalCode, SystemClock, TenantId,
+    Clock, DecisionId, DeploymentId, Digest, Name, Phase, PrincipalId, RefusalCode, SystemClock,
+    TenantId, Time,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,7 +76,8 @@ fn setup(settings: Settings, low: &str) -> Setup {
         ..LedgerConfig::new(folder.path().join("data"), folder.path().join("keys"), TENANT)
     };
     let (ledger, _) = Ledger::open(config, Arc::clone(&clock)).expect("opens");
-    let contract = CompiledContract::compile(&Contract::from_yaml(CONTRACT).expect("reads")).expect("compiles");
+    let contract = CompiledContract::compile(&Contract::from_yaml(CONTRACT).expect("reads"))
+        .expect("compiles");
     let model = model(low);
     let binding = contract.bind(model.feature_names().expect("names")).expect("binds");
     let primary = ServedVersion {
@@ -103,10 +105,17 @@ fn setup(settings: Settings, low: &str) -> Setup {
             serving,
         })
     };
-    let deployments = vec![deployment(0, "credit", Ok(serving)), deployment(1, "empty", Err("no version".into()))];
+    let deployments = vec![
+        deployment(0, "credit", Ok(serving)),
+        deployment(1, "empty", Err("no version".into())),
+    ];
     let hasher = KeyHasher::new(&[5; 32]);
     let mut keys = HashMap::new();
-    let callers = [("caller", Role::Caller, None), ("auditor", Role::Auditor, None), ("staging", Role::Caller, Some(Environment::Staging))];
+    let callers = [
+        ("caller", Role::Caller, None),
+        ("auditor", Role::Auditor, None),
+        ("staging", Role::Caller, Some(Environment::Staging)),
+    ];
     for (index, (text, role, environment)) in (0..).zip(callers) {
         let principal = Principal {
             kind: PrincipalKind::Service,
@@ -134,13 +143,15 @@ fn setup(settings: Settings, low: &str) -> Setup {
         dev: None,
     });
     let limits = GatewayLimits { max_in_flight: 100 };
-    let gateway = Gateway::new(Arc::new(ArcSwap::from_pointee(snapshot)), ledger, clock, limits).expect("opens");
+    let gateway = Gateway::new(Arc::new(ArcSwap::from_pointee(snapshot)), ledger, clock, limits)
+        .expect("opens");
     Setup { gateway, _folder: folder }
 }
 
 fn headers(key: &str, more: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {key}")).expect("header"));
+    headers
+        .insert("authorization", HeaderValue::from_str(&format!("Bearer {key}")).expect("header"));
     for (name, value) in more {
         let name: HeaderName = name.parse().expect("name");
         headers.insert(name, HeaderValue::from_str(value).expect("value"));
@@ -156,7 +167,7 @@ fn body(age: f64) -> Bytes {
     format!(
         r#"{{"id":"mine","inputs":[{{"name":"age","shape":[1],"datatype":"FP64","data":[{age}]}},
         {{"name":"income","shape":[1],"datatype":"FP64","data":[null]}},
-        {{"name":"customer","shape":[1],"datatype":"BYTES","data":["c-1"]}}]}}"#
+        {{"name":"customer","shape":[1],"datatype":"BYTES","data":["jane.roe"]}}]}}"#
     )
     .into()
 }
@@ -173,7 +184,8 @@ async fn ask(setup: &Setup, key: &str, more: &[(&str, &str)], body: Bytes) -> An
 fn recorded(setup: &Setup, id: DecisionId) -> (plimsoll_types::record::Leaf, DecisionBody) {
     let ledger = setup.gateway.ledger();
     let entries = ledger.get(id.as_bytes()).expect("reads");
-    let mut found: Vec<_> = entries.into_iter().filter(|e| e.leaf.draft.kind == Kind::Decision).collect();
+    let mut found: Vec<_> =
+        entries.into_iter().filter(|e| e.leaf.draft.kind == Kind::Decision).collect();
     assert_eq!(found.len(), 1, "exactly one completion");
     let entry = found.remove(0);
     let plaintext = ledger.open_body(&entry).expect("opens");
@@ -195,14 +207,20 @@ async fn an_answer_is_the_models_and_its_record_says_everything() {
     );
     let (leaf, body) = recorded(&setup, answer.id);
     let draft = leaf.draft;
-    assert_eq!((draft.result, draft.route, draft.refused_in), (Some(ResultClass::Answered), Some(Route::Primary), None));
+    assert_eq!(
+        (draft.result, draft.route, draft.refused_in),
+        (Some(ResultClass::Answered), Some(Route::Primary), None)
+    );
     assert_eq!(draft.model, Some(Digest::from_bytes([1; 32])));
     assert_eq!(draft.contract, Some(Digest::from_bytes([2; 32])));
     assert_eq!(draft.snapshot, Some(Digest::from_bytes([3; 32])));
     assert_eq!(draft.policy, Some(Digest::from_bytes([4; 32])));
     assert!(draft.extension.interaction.is_some());
     assert_eq!(body.principal, PrincipalId::from_bytes([1; 16]));
-    assert_eq!((&*body.deployment, body.version, body.caller_id.as_deref()), ("credit", 3, Some("mine")));
+    assert_eq!(
+        (&*body.deployment, body.version, body.caller_id.as_deref()),
+        ("credit", 3, Some("mine"))
+    );
     assert_eq!(body.outputs, vec![("value".into(), 1, vec![-0.25])]);
     assert_eq!(&*body.mapped[0].1, "call-7");
     assert!(body.phases.iter().any(|(phase, _)| *phase == Phase::Validate));
@@ -227,28 +245,55 @@ async fn refusals_before_resolve_are_counted_and_have_no_record() {
     assert_eq!(setup.gateway.metrics().resolved.load(Relaxed), 0);
 }
 
+/// Name, headers, body, and the status, code and phase of the refusal.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Bytes, u16, RefusalCode, Phase);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_from_resolve_on_have_exactly_one_record_each() {
     let setup = setup(settings(), "0E0");
     let long: Bytes = vec![b' '; 10].into();
-    let cases: Vec<(&str, &[(&str, &str)], Bytes, u16, RefusalCode, Phase)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("auditor", &[], body(30.0), 403, RefusalCode::Forbidden, Phase::Authorize),
         ("staging", &[], body(30.0), 403, RefusalCode::WrongEnvironment, Phase::Authorize),
         ("caller", &[], body(12.0), 400, RefusalCode::OutOfRange, Phase::Validate),
         ("caller", &[], long, 400, RefusalCode::MalformedJson, Phase::Validate),
-        ("caller", &[("content-type", "text/csv")], body(30.0), 415, RefusalCode::UnsupportedMediaType, Phase::Validate),
-        ("caller", &[("content-encoding", "zstd")], body(30.0), 415, RefusalCode::UnsupportedEncoding, Phase::Validate),
-        ("caller", &[("idempotency-key", "")], body(30.0), 400, RefusalCode::IdempotencyInvalid, Phase::Validate),
+        (
+            "caller",
+            &[("content-type", "text/csv")],
+            body(30.0),
+            415,
+            RefusalCode::UnsupportedMediaType,
+            Phase::Validate,
+        ),
+        (
+            "caller",
+            &[("content-encoding", "zstd")],
+            body(30.0),
+            415,
+            RefusalCode::UnsupportedEncoding,
+            Phase::Validate,
+        ),
+        (
+            "caller",
+            &[("idempotency-key", "")],
+            body(30.0),
+            400,
+            RefusalCode::IdempotencyInvalid,
+            Phase::Validate,
+        ),
     ];
     for (key, more, body, status, code, phase) in cases {
         let answer = ask(&setup, key, more, body).await;
         assert_eq!((answer.status, answer.code), (status, Some(code)));
         let (leaf, body) = recorded(&setup, answer.id);
-        assert_eq!((leaf.draft.result, leaf.draft.refused_in), (Some(ResultClass::Refused), Some(phase)));
+        assert_eq!(
+            (leaf.draft.result, leaf.draft.refused_in),
+            (Some(ResultClass::Refused), Some(phase))
+        );
         let refusal = body.refusal.expect("a refusal");
         assert_eq!(refusal.code, code);
         let text = String::from_utf8(answer.body).expect("UTF-8");
-        assert!(!text.contains("12.0") && !text.contains("c-1"), "echoed: {text}");
+        assert!(!text.contains("12.0") && !text.contains("jane.roe"), "echoed: {text}");
     }
     let metrics = setup.gateway.metrics();
     let completions: u64 = metrics.completions.iter().map(|count| count.load(Relaxed)).sum();
@@ -276,7 +321,9 @@ async fn a_deployment_without_a_version_is_not_ready_and_a_wrong_version_is_not_
 async fn a_body_that_does_not_come_and_a_caller_that_hangs_up_are_recorded() {
     let setup = setup(settings(), "0E0");
     let headers = headers("caller", &[]);
-    for (error, status) in [(BodyError::TooLarge, 413), (BodyError::Timeout, 504), (BodyError::Broken, 400)] {
+    for (error, status) in
+        [(BodyError::TooLarge, 413), (BodyError::Timeout, 504), (BodyError::Broken, 400)]
+    {
         let pass = setup.gateway.admit(head("credit", &headers)).await.expect("admitted");
         let answer = pass.decide(&headers, Err(error)).await;
         assert_eq!(answer.status, status);
@@ -316,8 +363,13 @@ async fn an_idempotency_key_answers_once() {
     let other = ask(&setup, "caller", &key, body(50.0)).await;
     assert_eq!((other.status, other.code), (422, Some(RefusalCode::IdempotencyMismatch)));
     // Completions: the answer, the replay, the mismatch.
-    let results: Vec<_> =
-        setup.gateway.ledger().entries(0).map(|e| e.expect("reads").leaf.draft).filter_map(|d| d.result).collect();
+    let results: Vec<_> = setup
+        .gateway
+        .ledger()
+        .entries(0)
+        .map(|e| e.expect("reads").leaf.draft)
+        .filter_map(|d| d.result)
+        .collect();
     assert_eq!(results, [ResultClass::Answered, ResultClass::Replayed, ResultClass::Refused]);
     // A key that is being answered conflicts.
     let headers = headers("caller", &[("idempotency-key", "k-2")]);
@@ -363,7 +415,10 @@ async fn an_answer_that_is_not_finite_is_held_back_or_replaced() {
         assert_eq!((leaf.draft.result, leaf.draft.route), (Some(result), Some(route)));
         assert_eq!(body.refusal.map(|refusal| refusal.code), Some(RefusalCode::OutputRejected));
         if status == 200 {
-            assert_eq!(leaf.draft.extension.fallback_reason, Some(RefusalCode::OutputRejected.code()));
+            assert_eq!(
+                leaf.draft.extension.fallback_reason,
+                Some(RefusalCode::OutputRejected.code())
+            );
             assert!(String::from_utf8(answer.body).expect("UTF-8").contains(r#""fallback":true"#));
         }
     }
@@ -418,7 +473,11 @@ async fn a_ledger_that_takes_nothing_means_no_answer() {
     let answer = ask(&setup, "caller", &[], body(30.0)).await;
     assert_eq!((answer.status, answer.code), (503, Some(RefusalCode::LedgerUnavailable)));
     assert_eq!(answer.retry_after, Some(1));
-    assert_eq!(setup.gateway.metrics().completion(ResultClass::Answered).load(Relaxed), 0);
+    let completions: u64 =
+        setup.gateway.metrics().completions.iter().map(|count| count.load(Relaxed)).sum();
+    let tally = setup.gateway.tally().take(Time::EPOCH, Time::EPOCH).expect("counted instead");
+    let counted: u64 = tally.counts.iter().map(|count| count.count).sum();
+    assert_eq!((completions, counted), (0, 1), "requests = completions + aggregated refusals");
 }
 
 #[tokio::test(flavor = "multi_thread")]

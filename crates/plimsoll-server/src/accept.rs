@@ -30,6 +30,17 @@ const MAX_RESET_STREAMS: usize = 32;
 /// How long to wait after the process ran out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Where the server stands in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// It takes requests.
+    Serving,
+    /// It finishes those in flight.
+    Draining,
+    /// It cuts those still in flight.
+    Ending,
+}
+
 /// What every connection of a listener shares.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
@@ -39,7 +50,7 @@ pub(crate) struct Acceptor {
     pub(crate) header_timeout: Duration,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
-    pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) life: watch::Receiver<Life>,
 }
 
 impl Acceptor {
@@ -66,7 +77,7 @@ impl Acceptor {
             let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                _ = self.draining.wait_for(|&draining| draining) => return,
+                _ = self.life.wait_for(|&life| life != Life::Serving) => return,
             };
             match accepted {
                 Ok((stream, _)) => self.connect(stream, permit, Arc::clone(&builder)),
@@ -79,7 +90,12 @@ impl Acceptor {
         }
     }
 
-    fn connect(&self, stream: TcpStream, permit: OwnedSemaphorePermit, builder: Arc<auto::Builder<TokioExecutor>>) {
+    fn connect(
+        &self,
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        builder: Arc<auto::Builder<TokioExecutor>>,
+    ) {
         let this = self.clone();
         self.tasks.spawn(async move {
             // Held to the end of the connection.
@@ -91,7 +107,9 @@ impl Acceptor {
                 None => this.serve(stream, &builder).await,
                 Some(tls) => {
                     let handshake = tls.accept(stream);
-                    if let Ok(Ok(stream)) = tokio::time::timeout(this.header_timeout, handshake).await {
+                    if let Ok(Ok(stream)) =
+                        tokio::time::timeout(this.header_timeout, handshake).await
+                    {
                         this.serve(stream, &builder).await;
                     }
                 }
@@ -110,13 +128,17 @@ impl Acceptor {
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let mut draining = self.draining.clone();
+        let mut life = self.life.clone();
         tokio::select! {
             // What a caller does wrong on the wire is answered or closed by hyper.
             _ = connection.as_mut() => return,
-            _ = draining.wait_for(|&draining| draining) => connection.as_mut().graceful_shutdown(),
+            _ = life.wait_for(|&life| life != Life::Serving) => connection.as_mut().graceful_shutdown(),
         }
-        drop(connection.await);
+        // A connection that is cut drops its request, which records that it was.
+        tokio::select! {
+            _ = connection => {}
+            _ = life.wait_for(|&life| life == Life::Ending) => {}
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What runs beside requests: the minute's refusals and the heartbeat.
 
+use crate::accept::Life;
 use crate::app::App;
 use plimsoll_ledger::{Holder, LedgerError};
 use plimsoll_types::record::{Heartbeat, Kind, LeafDraft, RefusalTally};
@@ -13,10 +14,10 @@ use tokio::sync::watch;
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Records the tally and a heartbeat each minute, until the server drains.
-pub(crate) async fn each_minute(app: Arc<App>, mut draining: watch::Receiver<bool>) {
+pub(crate) async fn each_minute(app: Arc<App>, mut life: watch::Receiver<Life>) {
     let mut from = app.clock.now();
     loop {
-        let drains = async { draining.wait_for(|&draining| draining).await.map(|_| ()) };
+        let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
         if tokio::time::timeout(EVERY, drains).await.is_ok() {
             return;
         }

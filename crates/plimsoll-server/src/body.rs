@@ -7,7 +7,11 @@ use plimsoll_gateway::BodyError;
 use std::time::Duration;
 
 /// The whole body, at most `limit` bytes, within `time`.
-pub(crate) async fn read_body(body: Incoming, limit: usize, time: Duration) -> Result<Bytes, BodyError> {
+pub(crate) async fn read_body(
+    body: Incoming,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge);
     }

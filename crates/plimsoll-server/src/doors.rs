@@ -21,7 +21,9 @@ pub(crate) fn opens(app: &App, caller: &Caller, action: Action, fail: Fail) -> F
 fn may_ever(app: &App, caller: &Caller, action: Action) -> bool {
     let snapshot = app.gateway.snapshot();
     match nearest(caller, action) {
-        Some(resource) => snapshot.parts().policies.authorize(&caller.principal, action, &resource).allowed,
+        Some(resource) => {
+            snapshot.parts().policies.authorize(&caller.principal, action, &resource).allowed
+        }
         None => true,
     }
 }
@@ -34,18 +36,30 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
     let any = || Name::new("any").ok();
     let name = principal.scopes.as_ref().and_then(|scopes| scopes.first().cloned()).or_else(any)?;
     let nobody: Box<str> = "nobody".into();
-    let deployment =
-        Deployment { name: name.clone(), environment, owner: nobody.clone(), tier: "unassessed".into(), tenant };
+    let deployment = Deployment {
+        name: name.clone(),
+        environment,
+        owner: nobody.clone(),
+        tier: "unassessed".into(),
+        tenant,
+    };
     Some(match action.resource_kind() {
         ResourceKind::Server => Resource::Server { tenant, public_ledger: false },
         ResourceKind::Deployment => Resource::Deployment(deployment),
-        ResourceKind::Release => Resource::Release { model: name, number: 1, author: nobody, into: deployment },
-        ResourceKind::Model => Resource::Model { name, owner: nobody, tenant },
-        ResourceKind::Version => Resource::Version { model: name, number: 1, author: nobody, tenant },
-        ResourceKind::Dataset => Resource::Dataset { name, owner: nobody, tenant },
-        ResourceKind::Decision => {
-            Resource::Decision { id: DecisionId::from_bytes([0; 16]), deployment: name, environment, tenant }
+        ResourceKind::Release => {
+            Resource::Release { model: name, number: 1, author: nobody, into: deployment }
         }
+        ResourceKind::Model => Resource::Model { name, owner: nobody, tenant },
+        ResourceKind::Version => {
+            Resource::Version { model: name, number: 1, author: nobody, tenant }
+        }
+        ResourceKind::Dataset => Resource::Dataset { name, owner: nobody, tenant },
+        ResourceKind::Decision => Resource::Decision {
+            id: DecisionId::from_bytes([0; 16]),
+            deployment: name,
+            environment,
+            tenant,
+        },
         ResourceKind::Policy => Resource::Policy,
         ResourceKind::Principal => Resource::Principal { id: principal.id.clone(), tenant },
         ResourceKind::Key => Resource::Key {
@@ -54,6 +68,8 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
             environment: principal.environment,
             tenant,
         },
-        ResourceKind::Contract => Resource::Contract { name: name.as_str().into(), author: nobody, tenant },
+        ResourceKind::Contract => {
+            Resource::Contract { name: name.as_str().into(), author: nobody, tenant }
+        }
     })
 }

@@ -60,7 +60,9 @@ mod tests {
         prepare(&data).expect("made");
         prepare(&data).expect("again");
         fs::write(data.join("format"), "plimsoll-data 2\n").expect("write");
-        assert!(matches!(prepare(&data), Err(ServerError::Format { found, .. }) if found == "plimsoll-data 2"));
+        assert!(
+            matches!(prepare(&data), Err(ServerError::Format { found, .. }) if found == "plimsoll-data 2")
+        );
         let foreign = folder.path().join("a");
         assert!(matches!(prepare(&foreign), Err(ServerError::Format { .. })));
         assert!(!foreign.join("format").exists());

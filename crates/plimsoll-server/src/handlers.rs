@@ -36,7 +36,11 @@ fn health() -> Vec<Route> {
     let ready = Call::Open(oip::ready);
     let mut routes = Vec::new();
     for (path, name, call) in [("/livez", "live", live), ("/readyz", "ready", ready)] {
-        let summary = if name == "live" { "Whether the process is alive" } else { "Whether decisions can be recorded" };
+        let summary = if name == "live" {
+            "Whether the process is alive"
+        } else {
+            "Whether decisions can be recorded"
+        };
         routes.push(other(Listener::Metrics, "GET", path, ReadHealth, call).named(name, summary));
     }
     routes.push(
@@ -62,15 +66,21 @@ fn inference() -> Vec<Route> {
         data("GET", "/v2", ReadHealth, Call::Open(|_| oip::server()))
             .named("oip_server", "Name and version")
             .gives(200, schema_of::<wire::ServerMetadata>),
-        data("GET", "/v2/", ReadHealth, Call::Open(|_| oip::server())).named("oip_server_slash", "Name and version"),
+        data("GET", "/v2/", ReadHealth, Call::Open(|_| oip::server()))
+            .named("oip_server_slash", "Name and version"),
         data("GET", "/v2/health/live", ReadHealth, Call::Open(|_| oip::live()))
             .named("oip_live", "Whether the server is alive")
             .gives(200, schema_of::<wire::ServerLive>),
         data("GET", "/v2/health/ready", ReadHealth, Call::Open(oip::ready))
             .named("oip_ready", "Whether decisions can be recorded")
             .gives(200, schema_of::<wire::ServerReady>),
-        data("GET", "/v2/models", ListDeployments, Call::Quick(|app, caller, _| oip::models(app, caller)))
-            .named("oip_models", "The deployments the caller may read"),
+        data(
+            "GET",
+            "/v2/models",
+            ListDeployments,
+            Call::Quick(|app, caller, _| oip::models(app, caller)),
+        )
+        .named("oip_models", "The deployments the caller may read"),
         data("GET", "/v2/models/{model}", ReadDeployment, Call::Quick(metadata))
             .named("oip_model", "Inputs and outputs of a deployment")
             .gives(200, schema_of::<wire::ModelMetadata>),
@@ -80,15 +90,23 @@ fn inference() -> Vec<Route> {
         data("GET", "/v2/models/{model}/ready", ReadDeployment, Call::Quick(ready))
             .named("oip_model_ready", "Whether a deployment answers")
             .gives(200, schema_of::<wire::ModelReady>),
-        data("GET", "/v2/models/{model}/versions/{version}/ready", ReadDeployment, Call::Quick(ready))
-            .named("oip_model_version_ready", "Whether a deployment answers")
-            .gives(200, schema_of::<wire::ModelReady>),
+        data(
+            "GET",
+            "/v2/models/{model}/versions/{version}/ready",
+            ReadDeployment,
+            Call::Quick(ready),
+        )
+        .named("oip_model_version_ready", "Whether a deployment answers")
+        .gives(200, schema_of::<wire::ModelReady>),
         data("POST", "/v2/models/{model}/infer", Infer, Call::Infer)
             .named("oip_infer", "Ask for a decision")
             .reads(schema_of::<wire::InferRequest>)
             .gives(200, schema_of::<wire::InferResponse>),
         data("POST", "/v2/models/{model}/versions/{version}/infer", Infer, Call::Infer)
-            .named("oip_infer_version", "Ask for a decision; the version must be the one that answers")
+            .named(
+                "oip_infer_version",
+                "Ask for a decision; the version must be the one that answers",
+            )
             .reads(schema_of::<wire::InferRequest>)
             .gives(200, schema_of::<wire::InferResponse>),
         data("POST", "/v2/repository/models/{model}/load", Release, refused)
@@ -99,7 +117,10 @@ fn inference() -> Vec<Route> {
 }
 
 fn registry() -> Vec<Route> {
-    use Action::{CreateContract, CreateModel, CreateVersion, ListModels, ReadContract, ReadModel, ReadVersion};
+    use Action::{
+        CreateContract, CreateModel, CreateVersion, ListModels, ReadContract, ReadModel,
+        ReadVersion,
+    };
     vec![
         other(Listener::Control, "POST", "/api/v1/artifacts", CreateVersion, Call::Upload)
             .named("upload_artifact", "Upload a file; it is named by its digest")
@@ -134,13 +155,26 @@ fn registry() -> Vec<Route> {
         .named("create_version", "Make a version of uploaded files")
         .reads(schema_of::<api::CreateVersion>)
         .gives(201, schema_of::<api::ModelVersion>),
-        control("GET", "/api/v1/models/{model}/versions/{number}", ReadVersion, |app, ctx, input| {
-            ok(&app.control.read_version(ctx, &input.parsed("model")?, input.parsed("number")?)?)
-        })
+        control(
+            "GET",
+            "/api/v1/models/{model}/versions/{number}",
+            ReadVersion,
+            |app, ctx, input| {
+                ok(&app.control.read_version(
+                    ctx,
+                    &input.parsed("model")?,
+                    input.parsed("number")?,
+                )?)
+            },
+        )
         .named("get_version", "A model version with its manifest")
         .gives(200, schema_of::<api::ModelVersion>),
         control("POST", "/api/v1/contracts", CreateContract, |app, ctx, input| {
-            let format = if input.media.contains("yaml") { ContractFormat::Yaml } else { ContractFormat::Json };
+            let format = if input.media.contains("yaml") {
+                ContractFormat::Yaml
+            } else {
+                ContractFormat::Json
+            };
             created(&app.control.create_contract(ctx, format, &input.body)?)
         })
         .named("create_contract", "Check and keep an input contract (JSON or YAML)")
@@ -155,7 +189,10 @@ fn registry() -> Vec<Route> {
 }
 
 fn deployments() -> Vec<Route> {
-    use Action::{ArchiveDeployment, CreateDeployment, ListDeployments, ReadDeployment, Release, UpdateDeployment};
+    use Action::{
+        ArchiveDeployment, CreateDeployment, ListDeployments, ReadDeployment, Release,
+        UpdateDeployment,
+    };
     vec![
         control("GET", "/api/v1/deployments", ListDeployments, |app, ctx, input| {
             ok(&app.control.list_deployments(ctx, &input.query()?)?)
@@ -197,7 +234,8 @@ fn deployments() -> Vec<Route> {
 
 fn access() -> Vec<Route> {
     use Action::{
-        CreateKey, CreatePrincipal, ListKeys, ListPrincipals, ReadAccess, ReadPolicy, RevokeKey, RotateKey,
+        CreateKey, CreatePrincipal, ListKeys, ListPrincipals, ReadAccess, ReadPolicy, RevokeKey,
+        RotateKey,
     };
     vec![
         control("GET", "/api/v1/principals", ListPrincipals, |app, ctx, input| {
@@ -212,10 +250,12 @@ fn access() -> Vec<Route> {
         .named("create_principal", "Make a user or service")
         .reads(schema_of::<api::CreatePrincipal>)
         .gives(201, schema_of::<api::Principal>),
-        control("GET", "/api/v1/keys", ListKeys, |app, ctx, input| ok(&app.control.list_keys(ctx, &input.query()?)?))
-            .named("list_keys", "API keys, without their secrets")
-            .asks(schema_of::<api::PageQuery>)
-            .gives(200, schema_of::<api::Page<api::ApiKey>>),
+        control("GET", "/api/v1/keys", ListKeys, |app, ctx, input| {
+            ok(&app.control.list_keys(ctx, &input.query()?)?)
+        })
+        .named("list_keys", "API keys, without their secrets")
+        .asks(schema_of::<api::PageQuery>)
+        .gives(200, schema_of::<api::Page<api::ApiKey>>),
         control("POST", "/api/v1/keys", CreateKey, |app, ctx, input| {
             created(&app.control.create_key(ctx, &input.json()?)?)
         })
@@ -234,18 +274,22 @@ fn access() -> Vec<Route> {
         })
         .named("revoke_key", "Revoke a key; it stops working with the next request")
         .gives_nothing(),
-        control("GET", "/api/v1/access/matrix", ReadAccess, |app, ctx, _| ok(&app.control.access_matrix(ctx)?))
-            .named("access_matrix", "Principal × action × resource")
-            .gives(200, schema_of::<api::AccessMatrix>),
+        control("GET", "/api/v1/access/matrix", ReadAccess, |app, ctx, _| {
+            ok(&app.control.access_matrix(ctx)?)
+        })
+        .named("access_matrix", "Principal × action × resource")
+        .gives(200, schema_of::<api::AccessMatrix>),
         control("GET", "/api/v1/access/why", ReadAccess, |app, ctx, input| {
             ok(&app.control.access_why(ctx, &input.query()?)?)
         })
         .named("access_why", "Which policies decide a question")
         .asks(schema_of::<api::AccessQuestion>)
         .gives(200, schema_of::<api::AccessVerdict>),
-        control("GET", "/api/v1/policies", ReadPolicy, |app, ctx, _| ok(&app.control.read_policies(ctx)?))
-            .named("list_policies", "The policies in force, with their digest")
-            .gives(200, schema_of::<api::Policies>),
+        control("GET", "/api/v1/policies", ReadPolicy, |app, ctx, _| {
+            ok(&app.control.read_policies(ctx)?)
+        })
+        .named("list_policies", "The policies in force, with their digest")
+        .gives(200, schema_of::<api::Policies>),
     ]
 }
 
@@ -300,7 +344,11 @@ fn permitted(app: &App, caller: &Caller, action: Action) -> bool {
 }
 
 fn forbidden() -> Reply {
-    Reply::problem(&api::Problem::new(403, RefusalCode::Forbidden.as_str(), "policy does not permit this"))
+    Reply::problem(&api::Problem::new(
+        403,
+        RefusalCode::Forbidden.as_str(),
+        "policy does not permit this",
+    ))
 }
 
 fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
@@ -321,7 +369,11 @@ fn openapi(app: &App, caller: &Caller, _: &Input) -> Reply {
 }
 
 /// Streams the body into an artifact: memory stays at one frame, however large the file.
-pub(crate) async fn upload(app: &Arc<App>, ctx: RequestContext, request: Request<Incoming>) -> Result<Reply, Fail> {
+pub(crate) async fn upload(
+    app: &Arc<App>,
+    ctx: RequestContext,
+    request: Request<Incoming>,
+) -> Result<Reply, Fail> {
     let control = Arc::clone(&app.control);
     let max = app.limits.max_artifact_bytes;
     let mut upload = blocking(move || control.upload_artifact(&ctx, max)).await??;
@@ -330,7 +382,9 @@ pub(crate) async fn upload(app: &Arc<App>, ctx: RequestContext, request: Request
         let frame = match tokio::time::timeout(app.limits.body_timeout, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(Fail::bad("malformed_request", "the upload broke off".into())),
+            Ok(Some(Err(_))) => {
+                return Err(Fail::bad("malformed_request", "the upload broke off".into()));
+            }
             Err(_) => return Err(Fail::problem(408, "timeout", "the upload stalled")),
         };
         if let Ok(bytes) = frame.into_data() {
@@ -349,12 +403,14 @@ const TAIL_WAIT: u32 = 20;
 /// Answers when there are new decisions, or when the wait is over.
 pub(crate) async fn tail(app: &Arc<App>, ctx: RequestContext, input: Input) -> Result<Reply, Fail> {
     let mut query: api::TailQuery = input.query()?;
-    let wait = Duration::from_secs(query.wait_seconds.unwrap_or(TAIL_WAIT).min(MAX_TAIL_WAIT).into());
+    let wait =
+        Duration::from_secs(query.wait_seconds.unwrap_or(TAIL_WAIT).min(MAX_TAIL_WAIT).into());
     let deadline = tokio::time::Instant::now() + wait;
     let mut durable = app.gateway.ledger().watch();
     loop {
         let seen = *durable.borrow_and_update();
-        let (control, ctx, from, name) = (Arc::clone(&app.control), ctx.clone(), query.from, query.deployment.clone());
+        let (control, ctx, from, name) =
+            (Arc::clone(&app.control), ctx.clone(), query.from, query.deployment.clone());
         let tail = blocking(move || control.tail_decisions(&ctx, from, name.as_deref())).await??;
         query.from = Some(tail.next);
         if !tail.items.is_empty() || tail.next < seen {

@@ -1,11 +1,11 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
-use plimsoll_types::record::ResultClass;
 use plimsoll_types::Phase;
+use plimsoll_types::record::ResultClass;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
@@ -55,7 +55,8 @@ impl Page {
             ("gateway_overhead_duration", "Total time less time in the model", &metrics.overhead),
         ];
         for (name, help, times) in whole {
-            let encoder = to.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+            let encoder =
+                to.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
             histogram(encoder, times)?;
         }
         Ok(())
@@ -66,7 +67,8 @@ impl Page {
         let help = "Inference requests that were resolved to a deployment";
         counter(to, "gateway_requests_resolved", help, metrics.resolved.load(Relaxed))?;
         let help = "Completion records handed to the ledger";
-        let mut completions = to.encode_descriptor("gateway_completions", help, None, MetricType::Counter)?;
+        let mut completions =
+            to.encode_descriptor("gateway_completions", help, None, MetricType::Counter)?;
         for result in ResultClass::ALL {
             let count = metrics.completion(*result).load(Relaxed);
             completions
@@ -76,11 +78,21 @@ impl Page {
         let help = "Refusals by listener, phase and reason";
         let mut refusals = to.encode_descriptor("refusals", help, None, MetricType::Counter)?;
         for refusal in self.0.tally().totals() {
-            let labels =
-                [("listener", &*refusal.listener), ("phase", refusal.phase.as_str()), ("code", refusal.code.as_str())];
-            refusals.encode_family(&labels)?.encode_counter::<NoLabels, _, u64>(&refusal.count, None)?;
+            let labels = [
+                ("listener", &*refusal.listener),
+                ("phase", refusal.phase.as_str()),
+                ("code", refusal.code.as_str()),
+            ];
+            refusals
+                .encode_family(&labels)?
+                .encode_counter::<NoLabels, _, u64>(&refusal.count, None)?;
         }
-        gauge(to, "gateway_in_flight", "Inference requests in flight", metrics.in_flight.load(Relaxed))
+        gauge(
+            to,
+            "gateway_in_flight",
+            "Inference requests in flight",
+            metrics.in_flight.load(Relaxed),
+        )
     }
 
     fn ledger(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -90,7 +102,12 @@ impl Page {
         counter(to, "ledger_batches", "Batches written, each with one sync", stats.batches)?;
         counter(to, "ledger_bytes", "Bytes written to segments", stats.bytes)?;
         gauge(to, "ledger_durable_entries", "Entries in the ledger", health.durable)?;
-        gauge(to, "ledger_queue_records", "Records waiting for the writer", health.queue_records as u64)?;
+        gauge(
+            to,
+            "ledger_queue_records",
+            "Records waiting for the writer",
+            health.queue_records as u64,
+        )?;
         gauge(to, "ledger_queue_bytes", "Bytes waiting for the writer", health.queue_bytes as u64)?;
         gauge(to, "ledger_healthy", "1 if the ledger takes records", u64::from(health.ok))
     }
@@ -103,7 +120,9 @@ impl Page {
         let mut ready = to.encode_descriptor("deployment_ready", help, None, MetricType::Gauge)?;
         for deployment in &parts.deployments {
             let is_ready = u64::from(deployment.serving.is_ok());
-            ready.encode_family(&[("deployment", deployment.name.as_str())])?.encode_gauge(&is_ready)?;
+            ready
+                .encode_family(&[("deployment", deployment.name.as_str())])?
+                .encode_gauge(&is_ready)?;
         }
         Ok(())
     }

@@ -17,7 +17,14 @@ use std::sync::Arc;
 /// `GET /v2`.
 pub(crate) fn server() -> Reply {
     let extensions = Vec::new();
-    Reply::json(200, &ServerMetadata { name: "plimsoll".into(), version: env!("CARGO_PKG_VERSION").into(), extensions })
+    Reply::json(
+        200,
+        &ServerMetadata {
+            name: "plimsoll".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            extensions,
+        },
+    )
 }
 
 /// `GET /v2/health/live`, `/livez`.
@@ -54,7 +61,11 @@ pub(crate) fn metadata(app: &App, caller: &Caller, name: &str, version: Option<&
                 versions: vec![serving.primary.number.to_string()],
                 platform: serving.primary.model.format().to_string(),
                 inputs: serving.contract.contract().fields().map(tensor).collect(),
-                outputs: vec![TensorMetadata { name: output.name.into(), datatype: "FP32".into(), shape }],
+                outputs: vec![TensorMetadata {
+                    name: output.name.into(),
+                    datatype: "FP32".into(),
+                    shape,
+                }],
             },
         )
     })
@@ -76,8 +87,17 @@ pub(crate) fn repository() -> Reply {
 
 /// A refusal in the protocol's shape.
 pub(crate) fn refused(code: RefusalCode) -> Reply {
-    let answer = Answer::refusal(Protocol::Oip, DecisionId::from_bytes([0; 16]), &Refusal::new(Phase::Resolve, code));
-    Reply { status: answer.status, media: "application/json", body: answer.body, retry_after: answer.retry_after }
+    let answer = Answer::refusal(
+        Protocol::Oip,
+        DecisionId::from_bytes([0; 16]),
+        &Refusal::new(Phase::Resolve, code),
+    );
+    Reply {
+        status: answer.status,
+        media: "application/json",
+        body: answer.body,
+        retry_after: answer.retry_after,
+    }
 }
 
 fn with(
@@ -102,7 +122,11 @@ fn with(
 fn may_read(app: &App, caller: &Caller, deployment: &ServedDeployment) -> bool {
     let snapshot = app.gateway.snapshot();
     let resource = Resource::Deployment(deployment.resource());
-    snapshot.parts().policies.authorize(&caller.principal, Action::ReadDeployment, &resource).allowed
+    snapshot
+        .parts()
+        .policies
+        .authorize(&caller.principal, Action::ReadDeployment, &resource)
+        .allowed
 }
 
 fn tensor(field: &Field) -> TensorMetadata {
@@ -112,6 +136,7 @@ fn tensor(field: &Field) -> TensorMetadata {
         Kind::Boolean => "BOOL",
         Kind::Category | Kind::String | Kind::Timestamp => "BYTES",
     };
-    let shape = std::iter::once(-1).chain(field.shape.iter().map(|&size| i64::from(size))).collect();
+    let shape =
+        std::iter::once(-1).chain(field.shape.iter().map(|&size| i64::from(size))).collect();
     TensorMetadata { name: field.name.clone(), datatype: datatype.into(), shape }
 }

@@ -43,19 +43,23 @@ impl Input {
     }
     /// A path parameter as what it stands for.
     pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Fail> {
-        self.param(name).parse().map_err(|_| Fail::bad("malformed_path", format!("the path's `{name}` is malformed")))
+        self.param(name)
+            .parse()
+            .map_err(|_| Fail::bad("malformed_path", format!("the path's `{name}` is malformed")))
     }
     /// The body as JSON of type `T`.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Fail> {
         let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
         // The message of the parser names members and positions, never values of ours; it may
         // repeat an unknown member's name, which the caller just sent.
-        serde_json::from_slice(body).map_err(|error| Fail::bad("malformed_body", format!("the body does not fit: {error}")))
+        serde_json::from_slice(body)
+            .map_err(|error| Fail::bad("malformed_body", format!("the body does not fit: {error}")))
     }
     /// The query string as type `T`.
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Fail> {
-        serde_urlencoded::from_str(&self.query)
-            .map_err(|error| Fail::bad("malformed_query", format!("the query does not fit: {error}")))
+        serde_urlencoded::from_str(&self.query).map_err(|error| {
+            Fail::bad("malformed_query", format!("the query does not fit: {error}"))
+        })
     }
 }
 
@@ -113,7 +117,13 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    fn new(listener: Listener, verb: &'static str, path: &'static str, action: Action, call: Call) -> Self {
+    fn new(
+        listener: Listener,
+        verb: &'static str,
+        path: &'static str,
+        action: Action,
+        call: Call,
+    ) -> Self {
         let doc = RouteDoc {
             method: verb,
             path,
@@ -170,10 +180,21 @@ impl Route {
 pub(crate) fn data(verb: &'static str, path: &'static str, action: Action, call: Call) -> Route {
     Route::new(Listener::Data, verb, path, action, call)
 }
-pub(crate) fn control(verb: &'static str, path: &'static str, action: Action, call: Blocking) -> Route {
+pub(crate) fn control(
+    verb: &'static str,
+    path: &'static str,
+    action: Action,
+    call: Blocking,
+) -> Route {
     Route::new(Listener::Control, verb, path, action, Call::Control(call))
 }
-pub(crate) fn other(listener: Listener, verb: &'static str, path: &'static str, action: Action, call: Call) -> Route {
+pub(crate) fn other(
+    listener: Listener,
+    verb: &'static str,
+    path: &'static str,
+    action: Action,
+    call: Call,
+) -> Route {
     Route::new(listener, verb, path, action, call)
 }
 
@@ -210,7 +231,13 @@ impl RouteTable {
     }
 
     /// The route and its path parameters.
-    fn find(&self, app: &App, listener: Listener, verb: &str, path: &str) -> Result<Found, RefusalCode> {
+    fn find(
+        &self,
+        app: &App,
+        listener: Listener,
+        verb: &str,
+        path: &str,
+    ) -> Result<Found, RefusalCode> {
         let Ok(matched) = self.paths.at(path) else { return Err(RefusalCode::NotFound) };
         let mut here = matched
             .value
@@ -221,7 +248,8 @@ impl RouteTable {
         if here.peek().is_none() {
             return Err(RefusalCode::NotFound);
         }
-        let route = here.find(|route| route.doc.method == verb).ok_or(RefusalCode::MethodNotAllowed)?;
+        let route =
+            here.find(|route| route.doc.method == verb).ok_or(RefusalCode::MethodNotAllowed)?;
         let params = matched.params.iter().map(|(k, v)| (k.to_owned(), decoded(v))).collect();
         Ok(Found { route: *route, params })
     }
@@ -254,15 +282,20 @@ fn decoded(segment: &str) -> String {
 }
 
 /// Answers a request that is not an inference.
-pub(crate) async fn dispatch(app: &Arc<App>, listener: Listener, request: Request<Incoming>) -> Reply {
+pub(crate) async fn dispatch(
+    app: &Arc<App>,
+    listener: Listener,
+    request: Request<Incoming>,
+) -> Reply {
     let refuse = |phase, code, recorded: bool| {
         app.gateway.tally().count(listener, phase, code, recorded);
         refusal(request.uri().path(), &Refusal::new(phase, code))
     };
-    let found = match app.routes.find(app, listener, request.method().as_str(), request.uri().path()) {
-        Ok(found) => found,
-        Err(code) => return refuse(Phase::Resolve, code, false),
-    };
+    let found =
+        match app.routes.find(app, listener, request.method().as_str(), request.uri().path()) {
+            Ok(found) => found,
+            Err(code) => return refuse(Phase::Resolve, code, false),
+        };
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
@@ -294,7 +327,8 @@ async fn answer(
                 Ok(body) => body,
                 Err(error) => return broken_body(error),
             };
-            let header = |name| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+            let header =
+                |name| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
             let input = Input {
                 params: found.params,
                 query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -307,7 +341,12 @@ async fn answer(
     match result {
         Ok(reply) => {
             if reply.status == 403 {
-                app.gateway.tally().count(listener, Phase::Authorize, RefusalCode::Forbidden, false);
+                app.gateway.tally().count(
+                    listener,
+                    Phase::Authorize,
+                    RefusalCode::Forbidden,
+                    false,
+                );
             }
             reply
         }
@@ -374,7 +413,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn broken_body(error: BodyError) -> Reply {
     let problem = match error {
-        BodyError::TooLarge => Problem::new(413, "body_too_large", format!("the body must be at most {MAX_BODY} bytes")),
+        BodyError::TooLarge => Problem::new(
+            413,
+            "body_too_large",
+            format!("the body must be at most {MAX_BODY} bytes"),
+        ),
         BodyError::Timeout => Problem::new(408, "timeout", "the body did not come in time"),
         BodyError::Broken => Problem::new(400, "malformed_request", "the body broke off"),
     };
@@ -396,7 +439,8 @@ fn refusal(path: &str, refusal: &Refusal) -> Reply {
     let mut problem = Problem::new(answer.status, refusal.code.as_str(), detail);
     problem.phase = Some(refusal.phase);
     if answer.status == 401 {
-        problem.hint = Some("send `authorization: Bearer <key>`; `plimsoll key create` makes one".into());
+        problem.hint =
+            Some("send `authorization: Bearer <key>`; `plimsoll key create` makes one".into());
     }
     Reply::problem(&problem)
 }
@@ -405,9 +449,13 @@ fn refusal(path: &str, refusal: &Refusal) -> Reply {
 fn request_id(request: &Request<Incoming>, app: &App) -> String {
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
     let harmless = |id: &&str| {
-        !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+        !id.is_empty()
+            && id.len() <= 128
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
     };
-    given.filter(harmless).map_or_else(|| plimsoll_types::EventId::new(app.clock.now()).to_string(), str::to_owned)
+    given
+        .filter(harmless)
+        .map_or_else(|| plimsoll_types::EventId::new(app.clock.now()).to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -422,7 +470,7 @@ mod tests {
         for route in &table.routes {
             assert!(names.insert(route.doc.operation_id), "`{}` twice", route.doc.operation_id);
             assert!(!route.doc.summary.is_empty(), "{} says nothing", route.doc.path);
-            let path = route.doc.path.replace('{', "").replace('}', "");
+            let path = route.doc.path.replace(['{', '}'], "");
             let found = table.paths.at(&path).expect("a path of the table is found");
             let verbs: Vec<_> = found.value.iter().map(|&i| table.routes[i].doc.method).collect();
             assert!(verbs.contains(&route.doc.method), "{} {path}", route.doc.method);
@@ -433,7 +481,11 @@ mod tests {
     #[test]
     fn only_health_is_open() {
         let open = RouteTable::new().routes.into_iter().filter(|route| route.doc.is_open);
-        assert!(open.into_iter().all(|route| route.action == Action::ReadHealth && route.action.is_open_to_anonymous()));
+        assert!(
+            open.into_iter()
+                .all(|route| route.action == Action::ReadHealth
+                    && route.action.is_open_to_anonymous())
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub(crate) struct Service {
 
 impl Service {
     /// Answers one request.
-    pub(crate) async fn answer(&self, listener: Listener, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn answer(
+        &self,
+        listener: Listener,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         if self.app.serves(listener, Listener::Data)
             && let Some(target) = infer_target(&request)
         {
@@ -37,7 +41,11 @@ impl Service {
     }
 
     /// Open Inference Protocol v2: `POST /v2/models/{deployment}[/versions/{version}]/infer`.
-    async fn infer(&self, target: Target<String>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn infer(
+        &self,
+        target: Target<String>,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let head = Head {
             deployment: &target.deployment,
@@ -48,7 +56,8 @@ impl Service {
         let started = self.app.traces.begin(&parts.headers);
         let answer = match self.app.gateway.admit(head).await {
             Ok(pass) => {
-                let body = read_body(body, pass.max_body_bytes(), self.app.limits.body_timeout).await;
+                let body =
+                    read_body(body, pass.max_body_bytes(), self.app.limits.body_timeout).await;
                 pass.decide(&parts.headers, body).await
             }
             Err(answer) => answer,
@@ -87,7 +96,8 @@ fn infer_target(request: &Request<Incoming>) -> Option<Target<&str>> {
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(DECISION_ID, id_header(answer.id));

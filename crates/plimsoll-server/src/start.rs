@@ -1,6 +1,6 @@
 //! Start, run, drain.
 
-use crate::accept::Acceptor;
+use crate::accept::{Acceptor, Life};
 use crate::app::App;
 use crate::background;
 use crate::config::ServerConfig;
@@ -17,10 +17,14 @@ use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
+
+/// How long cut connections have to let go of their requests: a poll of each, no more.
+const CUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What there is to tell once the server answers.
 #[derive(Debug)]
@@ -45,19 +49,25 @@ pub struct Started {
 ///
 /// # Errors
 /// [`ServerError`] if it could not start.
-pub fn run(config: ServerConfig, clock: Arc<dyn Clock>, started: impl FnOnce(&Started)) -> Result<(), ServerError> {
+pub fn run(
+    config: ServerConfig,
+    clock: Arc<dyn Clock>,
+    started: impl FnOnce(&Started),
+) -> Result<(), ServerError> {
     check(&config)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if config.workers > 0 {
         builder.worker_threads(config.workers);
     }
-    let runtime = builder.enable_all().thread_name("plimsoll").build().map_err(ServerError::Runtime)?;
+    let runtime =
+        builder.enable_all().thread_name("plimsoll").build().map_err(ServerError::Runtime)?;
     runtime.block_on(serve(config, clock, started))
 }
 
 fn check(config: &ServerConfig) -> Result<(), ServerError> {
     let listen = &config.listen;
-    let others = [listen.data, listen.control, listen.metrics].into_iter().find(|a| !a.ip().is_loopback());
+    let others =
+        [listen.data, listen.control, listen.metrics].into_iter().find(|a| !a.ip().is_loopback());
     match others {
         Some(address) if config.dev => Err(ServerError::DevAddress(address)),
         _ => Ok(()),
@@ -76,7 +86,7 @@ async fn serve(
     let (app, recovery, admin_key) = parts;
     let app = Arc::new(app);
 
-    let (drain, draining) = watch::channel(false);
+    let (stage, life) = watch::channel(Life::Serving);
     let tasks = TaskTracker::new();
     let addresses = sockets.addresses.clone();
     let acceptor = Acceptor {
@@ -85,13 +95,13 @@ async fn serve(
         header_timeout: config.limits.header_timeout,
         connections: Arc::new(Semaphore::new(config.limits.max_connections)),
         tasks: tasks.clone(),
-        draining: draining.clone(),
+        life: life.clone(),
         tls: tls.clone(),
     };
     for (listener, socket) in sockets.listeners {
         tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
     }
-    tasks.spawn(background::each_minute(Arc::clone(&app), draining));
+    tasks.spawn(background::each_minute(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -106,26 +116,36 @@ async fn serve(
     signals.wait().await;
     tracing::info!("draining: requests in flight are finished, new ones are refused");
     app.gateway.begin_drain();
-    drain.send_replace(true);
+    stage.send_replace(Life::Draining);
     tasks.close();
     let finished = async {
         tasks.wait().await;
         app.gateway.drained().await;
     };
+    tokio::pin!(finished);
     tokio::select! {
-        () = finished => {}
+        () = &mut finished => return close(&app).await,
         () = tokio::time::sleep(config.limits.drain_timeout) => {
-            tracing::warn!("the drain took too long; connections are closed");
+            tracing::warn!("the drain took too long; connections are cut");
         }
-        () = signals.wait() => tracing::warn!("told to stop a second time; connections are closed"),
+        () = signals.wait() => tracing::warn!("told to stop a second time; connections are cut"),
+    }
+    // Before the ledger closes: what is cut leaves a record too.
+    stage.send_replace(Life::Ending);
+    if tokio::time::timeout(CUT_TIMEOUT, finished).await.is_err() {
+        tracing::warn!("some requests did not end even when they were cut");
     }
     close(&app).await
 }
 
 /// Opens everything there is on disk.
-fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<(App, Recovery, Option<String>), ServerError> {
+fn open(
+    config: &ServerConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<(App, Recovery, Option<String>), ServerError> {
     folder::prepare(&config.data)?;
-    let store = Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
+    let store =
+        Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
     let tenant = store.read(|read| read.meta()).map_err(ServerError::Store)?.tenant;
     let ledger_config = LedgerConfig {
         segment_bytes: config.ledger.segment_bytes,
@@ -134,14 +154,18 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<(App, Recovery, 
         reserve_bytes: config.ledger.reserve_bytes,
         ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
     };
-    let (ledger, recovery) = Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
-    let control_config = ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
-    let (control, opened) = Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
-        .map_err(ServerError::Control)?;
+    let (ledger, recovery) =
+        Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
+    let control_config =
+        ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
+    let (control, opened) =
+        Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
+            .map_err(ServerError::Control)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
-    let gateway =
-        Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits).map_err(ServerError::Ledger)?;
-    let traces = Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
+    let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
+        .map_err(ServerError::Ledger)?;
+    let traces =
+        Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let app = App {
         gateway,
         control: Arc::new(control),
@@ -199,8 +223,11 @@ impl Sockets {
             control: local(&control, listen.control)?,
             metrics: local(&metrics, listen.metrics)?,
         };
-        let listeners =
-            vec![(Listener::Data, data), (Listener::Control, control), (Listener::Metrics, metrics)];
+        let listeners = vec![
+            (Listener::Data, data),
+            (Listener::Control, control),
+            (Listener::Metrics, metrics),
+        ];
         Ok(Self { listeners, addresses })
     }
 }
@@ -221,7 +248,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
     async fn wait(&mut self) {
         tokio::select! {

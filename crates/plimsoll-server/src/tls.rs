@@ -19,14 +19,20 @@ impl Tls {
     pub(crate) fn load(files: &TlsFiles) -> Result<Self, ServerError> {
         let unreadable = |path: &std::path::Path| {
             let path = path.to_path_buf();
-            move |error: rustls_pki_types::pem::Error| ServerError::Tls { path, reason: error.to_string() }
+            move |error: rustls_pki_types::pem::Error| ServerError::Tls {
+                path,
+                reason: error.to_string(),
+            }
         };
         let chain = CertificateDer::pem_file_iter(&files.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(unreadable(&files.cert))?;
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let unusable = |error: rustls::Error| ServerError::Tls { path: files.cert.clone(), reason: error.to_string() };
+        let unusable = |error: rustls::Error| ServerError::Tls {
+            path: files.cert.clone(),
+            reason: error.to_string(),
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(unusable)?

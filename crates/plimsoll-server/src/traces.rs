@@ -6,8 +6,8 @@
 use crate::error::ServerError;
 use http::HeaderMap;
 use opentelemetry::trace::{
-    Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-    TracerProvider,
+    Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    Tracer, TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -40,7 +40,11 @@ pub(crate) struct Started {
 
 impl Traces {
     /// Traces to `endpoint`, a share of `ratio` of the requests; nothing without an endpoint.
-    pub(crate) fn new(endpoint: Option<&str>, ratio: f64, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+    pub(crate) fn new(
+        endpoint: Option<&str>,
+        ratio: f64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServerError> {
         let Some(endpoint) = endpoint else { return Ok(Self { exporter: None }) };
         let exporter = SpanExporter::builder()
             .with_http()
@@ -61,7 +65,8 @@ impl Traces {
     pub(crate) fn begin(&self, headers: &HeaderMap) -> Option<Started> {
         let exporter = self.exporter.as_ref()?;
         let parent = headers.get("traceparent").and_then(|value| parent(value.to_str().ok()?));
-        let parent = parent.map_or_else(Context::new, |span| Context::new().with_remote_span_context(span));
+        let parent =
+            parent.map_or_else(Context::new, |span| Context::new().with_remote_span_context(span));
         Some(Started { parent, at: exporter.clock.now() })
     }
 
@@ -114,7 +119,8 @@ fn system_time(time: Time) -> SystemTime {
 /// A `traceparent` of W3C Trace Context, version 00.
 fn parent(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     if version != "00" || parts.next().is_some() {
         return None;
     }
@@ -137,10 +143,14 @@ mod tests {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let span = parent(good).expect("valid");
         assert!(span.is_sampled() && span.is_remote());
-        for bad in ["", "00", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        for bad in [
+            "",
+            "00",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x"] {
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
             assert!(parent(bad).is_none(), "{bad}");
         }
     }

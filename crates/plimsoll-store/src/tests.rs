@@ -1,3 +1,5 @@
+//! The store against a real database in a temporary folder.
+
 use crate::*;
 use plimsoll_types::record::Mode;
 use plimsoll_types::{

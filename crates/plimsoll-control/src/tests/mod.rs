@@ -1,3 +1,5 @@
+//! The use cases of control, against a real store and ledger in a temporary folder.
+
 mod bench;
 mod decisions;
 

@@ -1,3 +1,5 @@
+//! Keys on disk: made, read again, rotated, destroyed, damaged.
+
 use super::*;
 use crate::disk::RealDisk;
 use plimsoll_types::SystemClock;

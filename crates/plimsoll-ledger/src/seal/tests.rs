@@ -1,3 +1,5 @@
+//! Sealed bodies: opened by the right key, and by no other.
+
 use super::*;
 use crate::disk::{RealDisk, Volume};
 use plimsoll_types::SystemClock;

@@ -1,3 +1,5 @@
+//! Settings: their defaults, their documented example, and what they may not be.
+
 use super::*;
 
 fn defaults() -> Settings {

@@ -14,4 +14,10 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod operate;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod traces;

@@ -113,7 +113,8 @@ fn who_is_not_sampled_is_not_traced() {
     assert_eq!(server.stop().1, Some(0));
     let sent = sent.lock().expect("fine");
     let all: Vec<u8> = sent.iter().flat_map(|(_, body)| body.clone()).collect();
-    let count = all.windows(named("infer").len()).filter(|window| *window == named("infer")).count();
+    let count =
+        all.windows(named("infer").len()).filter(|window| *window == named("infer")).count();
     assert_eq!(count, 1, "one request was sampled");
     assert!(contains(&all, traced.as_bytes()));
 }

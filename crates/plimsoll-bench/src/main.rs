@@ -1,0 +1,124 @@
+//! A load generator for one HTTP/1.1 endpoint: fixed requests in turn over kept-alive
+//! connections, as fast as answers come (closed loop) or at a constant rate of arrival (open
+//! loop), on one thread, so that it takes little of the cores it shares.
+//!
+//! It prints one line of JSON: statuses, throughput, latency, and the CPU time of the processes
+//! under test. It must not know what it asks for or what the answers mean.
+
+mod cpu;
+mod http;
+mod latency;
+mod load;
+
+use clap::{Args, Parser, Subcommand};
+use http::{Request, Target};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Bytes of all requests together: a few thousand bodies of some KiB, held in memory.
+const MAX_REQUEST_BYTES: usize = 256 << 20;
+
+#[derive(Parser)]
+#[command(name = "plimsoll-bench", about = "Measures an HTTP endpoint under load")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Send requests for some seconds and print what came of it as JSON.
+    Load(LoadArgs),
+}
+
+#[derive(Args)]
+struct LoadArgs {
+    /// Where to send: http://host:port/path. TLS is not spoken.
+    #[arg(long)]
+    url: String,
+    /// A file with one body per line, sent in turn by POST. Without it: GET.
+    #[arg(long)]
+    bodies: Option<PathBuf>,
+    /// Connections, kept alive.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    connections: u16,
+    /// Requests per second, at a constant rate however slow the answers (open loop). Latency
+    /// then counts from the time a request was due. Without it: as fast as answers come.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Seconds to run before measuring.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=600))]
+    warmup: u64,
+    /// Another header, as `name: value`.
+    #[arg(long = "header")]
+    headers: Vec<String>,
+    /// A process under test; its threads and descendants count too.
+    #[arg(long = "pid")]
+    pids: Vec<u32>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    #[error("cannot read the bodies: {0}")]
+    Bodies(std::io::Error),
+    #[error("the bodies file has no line with a body")]
+    NoBodies,
+    #[error("the requests are larger than {MAX_REQUEST_BYTES} bytes together")]
+    TooMuch,
+    #[error(transparent)]
+    Target(#[from] http::TargetError),
+    #[error(transparent)]
+    Load(#[from] load::LoadError),
+    #[error("cannot write the result: {0}")]
+    Output(std::io::Error),
+}
+
+fn main() -> ExitCode {
+    let Command::Load(args) = Cli::parse().command;
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if even the message cannot be written.
+            drop(writeln!(std::io::stderr().lock(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &LoadArgs) -> Result<(), BenchError> {
+    let target = Target::parse(&args.url)?;
+    let plan = load::Plan {
+        requests: requests(&target, args)?,
+        address: target.address,
+        connections: args.connections,
+        rate: args.rate,
+        warmup: Duration::from_secs(args.warmup),
+        measured: Duration::from_secs(args.seconds),
+        pids: args.pids.clone(),
+    };
+    let report = load::run(&plan)?;
+    let text = serde_json::to_string(&report).map_err(|error| BenchError::Output(error.into()))?;
+    writeln!(std::io::stdout().lock(), "{text}").map_err(BenchError::Output)
+}
+
+fn requests(target: &Target, args: &LoadArgs) -> Result<Vec<Request>, BenchError> {
+    let Some(path) = &args.bodies else {
+        return Ok(vec![Request::get(target, &args.headers)?]);
+    };
+    let text = fs_err::read_to_string(path).map_err(BenchError::Bodies)?;
+    if text.len() > MAX_REQUEST_BYTES {
+        return Err(BenchError::TooMuch);
+    }
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let requests: Vec<Request> =
+        lines.map(|body| Request::post(target, &args.headers, body)).collect::<Result<_, _>>()?;
+    if requests.is_empty() {
+        return Err(BenchError::NoBodies);
+    }
+    Ok(requests)
+}
