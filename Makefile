@@ -16,7 +16,7 @@ DEMO_PYTHON := .venv/demo/bin/python
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
 	@echo "make test           all tests"
-	@echo "make soak           the long form of the tests, about two hours; goes on where it stopped"
+	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
@@ -40,6 +40,8 @@ SOAK_STEPS := crash simulation properties fuzz start
 CRASH_ROUNDS ?= 200
 SIM_SEEDS ?= 10000
 PROPERTY_CASES ?= 20000
+# Here each case waits for the disk.
+LEDGER_CASES ?= 1000
 SOAK_RUN = cargo nextest run $(CARGO_FLAGS) --workspace --profile soak
 
 # One step after the other: each has the machine to itself.
@@ -57,9 +59,10 @@ $(SOAK)/simulation:
 	@touch $@
 
 $(SOAK)/properties:
-	PROPTEST_CASES=$(PROPERTY_CASES) PROPTEST_MAX_GLOBAL_REJECTS=$(PROPERTY_CASES) \
-		$(SOAK_RUN) --ignore-default-filter \
-		-E 'not (test(crash) or package(plimsoll))'
+	PROPTEST_CASES=$(PROPERTY_CASES) $(SOAK_RUN) --ignore-default-filter \
+		-E 'not (test(crash) or package(plimsoll) or package(plimsoll-ledger))'
+	PROPTEST_CASES=$(LEDGER_CASES) $(SOAK_RUN) --ignore-default-filter \
+		-E 'package(plimsoll-ledger) and not test(crash)'
 	@touch $@
 
 $(SOAK)/fuzz:

@@ -48,7 +48,7 @@ impl Traces {
         let Some(endpoint) = endpoint else { return Ok(Self { exporter: None }) };
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_endpoint(endpoint)
+            .with_endpoint(traces_url(endpoint)?)
             .build()
             .map_err(|error| ServerError::Traces(error.to_string()))?;
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
@@ -112,6 +112,28 @@ impl Traces {
     }
 }
 
+/// The URL that traces are posted to: a collector's address without a path means its usual
+/// path, as for `OTEL_EXPORTER_OTLP_ENDPOINT`.
+fn traces_url(endpoint: &str) -> Result<String, ServerError> {
+    let refuse = |reason: &str| ServerError::Traces(reason.to_owned());
+    let url: http::Uri = endpoint.parse().map_err(|_| refuse("the endpoint is not a URL"))?;
+    match url.scheme_str() {
+        Some("http") => {}
+        Some("https") => {
+            return Err(refuse(
+                "this build exports over plain HTTP; name a collector on this machine",
+            ));
+        }
+        _ => return Err(refuse("the endpoint must begin with http://")),
+    }
+    let is_bare = matches!(url.path(), "" | "/");
+    Ok(if is_bare {
+        format!("{}/v1/traces", endpoint.trim_end_matches('/'))
+    } else {
+        endpoint.to_owned()
+    })
+}
+
 fn system_time(time: Time) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(time.as_micros())
 }
@@ -137,6 +159,23 @@ fn parent(text: &str) -> Option<SpanContext> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_without_a_path_gets_the_usual_one() {
+        let url = |text: &str| traces_url(text).ok();
+        assert_eq!(
+            url("http://localhost:4318").as_deref(),
+            Some("http://localhost:4318/v1/traces")
+        );
+        assert_eq!(
+            url("http://localhost:4318/").as_deref(),
+            Some("http://localhost:4318/v1/traces")
+        );
+        assert_eq!(url("http://localhost/own").as_deref(), Some("http://localhost/own"));
+        for bad in ["https://collector", "collector", "ftp://x", "", "http://a b"] {
+            assert_eq!(url(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn traceparent_is_read_strictly() {

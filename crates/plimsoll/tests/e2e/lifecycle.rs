@@ -101,6 +101,7 @@ fn a_drain_ends_by_itself_when_its_time_is_over() {
     server.signal("TERM");
     let status = ends(&mut server).expect("the drain ends");
     assert_eq!(status.code(), Some(0), "{}", server.said());
+    assert_eq!(completions(&server.data_folder()).len(), 1, "what was cut off is on record");
 }
 
 /// A small disk of its own, in memory.
