@@ -15,7 +15,6 @@ use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Refusal, RefusalCod
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_util::task::TaskTracker;
 
 /// Bounds over all deployments.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +36,6 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
     pub(crate) idempotency: Idempotency,
-    /// Work that outlives a request; a drain waits for it.
-    pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
 }
@@ -76,7 +73,6 @@ impl Gateway {
             metrics: Metrics::default(),
             tally: Tally::default(),
             idempotency,
-            tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),
         })))
@@ -115,12 +111,6 @@ impl Gateway {
     pub fn begin_drain(&self) {
         self.0.draining.store(true, Relaxed);
     }
-    /// Waits until nothing is in flight. Call after [`Gateway::begin_drain`].
-    pub async fn drained(&self) {
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-    }
-
     /// `accept` to `authorize`. A request that passes is resolved to a deployment, and from
     /// then on has exactly one completion record, whatever becomes of it.
     ///

@@ -1,7 +1,7 @@
 //! Answers: what leaves, in the shapes of the caller's protocol.
 
 use plimsoll_types::record::Output;
-use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode};
+use plimsoll_types::{DecisionId, Refusal, RefusalCode};
 use std::fmt::Arguments;
 use std::io::Write as _;
 
@@ -48,13 +48,8 @@ impl Answer {
     #[must_use]
     pub fn refusal(protocol: Protocol, id: DecisionId, refusal: &Refusal) -> Self {
         let Protocol::Oip = protocol;
-        let field =
-            refusal.field.as_ref().map_or_else(String::new, |field| format!(": field `{field}`"));
-        let row = refusal.row.map_or_else(String::new, |row| format!(", row {row}"));
-        let rule = refusal.rule.as_ref().map_or_else(String::new, |rule| format!(": {rule}"));
-        let text = format!("{}{field}{row}{rule}", words(refusal.code));
         let body = serde_json::json!({
-            "error": text, "code": refusal.code, "phase": refusal.phase,
+            "error": said(refusal), "code": refusal.code, "phase": refusal.phase,
             "field": refusal.field, "row": refusal.row, "decision_id": id,
         });
         Self {
@@ -136,9 +131,19 @@ fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
     debug_assert!(written.is_ok());
 }
 
+/// What a caller is told of a refusal, in words.
+#[must_use]
+pub fn said(refusal: &Refusal) -> String {
+    let field =
+        refusal.field.as_ref().map_or_else(String::new, |field| format!(": field `{field}`"));
+    let row = refusal.row.map_or_else(String::new, |row| format!(", row {row}"));
+    let rule = refusal.rule.as_ref().map_or_else(String::new, |rule| format!(": {rule}"));
+    format!("{}{field}{row}{rule}", words(refusal.code))
+}
+
 /// The HTTP status of a refusal: what the caller can do about it.
 #[must_use]
-pub(crate) const fn status(code: RefusalCode) -> u16 {
+pub const fn status(code: RefusalCode) -> u16 {
     use RefusalCode as C;
     match code {
         C::Unauthenticated | C::KeyExpired | C::KeyRevoked => 401,
@@ -171,7 +176,7 @@ const fn retry_after(code: RefusalCode) -> Option<u32> {
 }
 
 /// What a refusal says to the caller.
-pub(crate) const fn words(code: RefusalCode) -> &'static str {
+const fn words(code: RefusalCode) -> &'static str {
     use RefusalCode as C;
     match code {
         C::BodyTooLarge => "the request body is too large",
@@ -222,14 +227,5 @@ pub(crate) const fn words(code: RefusalCode) -> &'static str {
         C::ModelFailed => "the model failed",
         C::OutputRejected => "the model's answer was rejected",
         C::Internal => "something of ours broke",
-    }
-}
-
-/// The refusal of a request that never was one for a deployment (a wrong path or verb).
-impl Answer {
-    /// An answer to a request that no phase took, with an id for the caller's logs.
-    #[must_use]
-    pub fn outside(protocol: Protocol, id: DecisionId, code: RefusalCode) -> Self {
-        Self::refusal(protocol, id, &Refusal::new(Phase::Accept, code))
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
-use plimsoll_ledger::Entry;
+use plimsoll_ledger::{Entry, MAX_HOLDERS};
 use plimsoll_serving::{Fallback, RoutePlan, ServedVersion, plan};
 use plimsoll_types::record::{DecisionBody, Kind, Mapped, Mode, Output, ResultClass, Route};
 use plimsoll_types::{Phase, Refusal, RefusalCode};
@@ -52,7 +52,6 @@ thread_local! {
 #[derive(Debug, Default)]
 struct Facts {
     caller_id: Option<String>,
-    wanted: Vec<String>,
     subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
     mapped: Vec<(&'static str, String)>,
@@ -177,7 +176,31 @@ impl Pass {
             .contract
             .validate_oip(&body, scratch)
             .map_err(|broken| broken.primary().clone())?;
+        self.asked(&envelope, &serving.primary)?;
         self.facts(headers, &envelope, scratch)
+    }
+
+    /// What the body asks beside its values must be what the path and the model say: a wish
+    /// that is passed over in silence would be answered wrongly.
+    fn asked(&self, envelope: &Envelope<'_>, primary: &ServedVersion) -> Result<(), Refusal> {
+        let refuse = |code, member: &str, rule: &str| {
+            Err(Refusal::new(Phase::Validate, code).with_field(member).with_rule(rule))
+        };
+        let malformed = RefusalCode::MalformedEnvelope;
+        if envelope.model_name.is_some_and(|name| name != self.deployment.name.as_str()) {
+            return refuse(malformed, "model_name", "must be the deployment in the path");
+        }
+        if envelope.model_version.is_some_and(|version| version.parse() != Ok(primary.number)) {
+            let rule = "callers do not choose versions; leave it out, or name the one that answers";
+            return refuse(RefusalCode::VersionNotServed, "model_version", rule);
+        }
+        if envelope.outputs.iter().any(|&name| name != primary.model.output().name) {
+            return refuse(malformed, "outputs", "must be outputs of the model");
+        }
+        if envelope.explain == Some(true) {
+            return refuse(malformed, "explain", "this deployment gives no explanations");
+        }
+        Ok(())
     }
 
     /// Reads what the contract maps: subjects, interaction, event time, slices.
@@ -189,17 +212,21 @@ impl Pass {
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
         let map = serving.contract.mapping();
-        let mut facts = Facts {
-            caller_id: envelope.id.map(str::to_owned),
-            wanted: envelope.outputs.iter().map(|&name| name.to_owned()).collect(),
-            ..Facts::default()
-        };
+        let mut facts = Facts { caller_id: envelope.id.map(str::to_owned), ..Facts::default() };
         for source in &map.subjects {
             for row in 0..scratch.rows.len() {
                 let Some(text) = self.mapped(headers, scratch, row, source)? else { continue };
-                if !facts.subjects.iter().any(|known| *known == text) {
-                    facts.subjects.push(text.into_owned());
+                if facts.subjects.iter().any(|known| *known == text) {
+                    continue;
                 }
+                // Each subject holds a key of its own to the body, so that each can be erased.
+                if facts.subjects.len() == MAX_HOLDERS {
+                    let rule = format!("one request is about at most {MAX_HOLDERS} subjects");
+                    return Err(Refusal::new(Phase::Validate, RefusalCode::TooManyRows)
+                        .with_field(&*source.name)
+                        .with_rule(rule));
+                }
+                facts.subjects.push(text.into_owned());
                 if source.source == Source::Header {
                     break;
                 }
@@ -360,16 +387,13 @@ impl Pass {
             return Ok(Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);
-        let is_wanted =
-            |o: &&Output<'_>| facts.wanted.is_empty() || facts.wanted.iter().any(|w| w == o.name);
-        let wanted: Vec<_> = outputs.iter().filter(is_wanted).cloned().collect();
         let answer = Answer::oip(&Answered {
             id: self.id,
             deployment: deployment.name.as_str(),
             version: plan.version.number,
             caller_id: facts.caller_id.as_deref(),
             rows,
-            outputs: &wanted,
+            outputs: &outputs,
             is_fallback: route == Route::Fallback,
         });
         self.finish();

@@ -19,7 +19,7 @@ mod recorder;
 mod tally;
 
 pub use admit::{Gateway, GatewayLimits, Head};
-pub use answer::{Answer, Protocol};
+pub use answer::{Answer, Protocol, said, status};
 pub use decide::BodyError;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use pass::Pass;

@@ -66,9 +66,6 @@ pub struct Metrics {
     pub resolved: AtomicU64,
     /// Completion records by result, in the order of [`ResultClass::ALL`].
     pub completions: [AtomicU64; 6],
-    /// Completions whose answer left before they were durable (mode `bounded`) and that the
-    /// ledger then failed to write.
-    pub lost: AtomicU64,
     /// Inference requests in flight.
     pub in_flight: AtomicU64,
 }

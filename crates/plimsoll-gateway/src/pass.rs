@@ -109,11 +109,6 @@ impl Pass {
     pub fn id(&self) -> DecisionId {
         self.id
     }
-    /// The deployment's name.
-    #[must_use]
-    pub fn deployment(&self) -> &str {
-        self.deployment.name.as_str()
-    }
 
     /// Rate, concurrency, load. (This pass is already counted in.)
     pub(crate) fn admit(&mut self) -> Result<(), Refusal> {

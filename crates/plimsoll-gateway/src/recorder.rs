@@ -2,7 +2,7 @@
 
 use crate::pass::Pass;
 use crate::tally::Listener;
-use plimsoll_ledger::{Durable, Holder, LedgerError, MAX_HOLDERS};
+use plimsoll_ledger::{Durable, Holder, LedgerError};
 use plimsoll_serving::RoutePlan;
 use plimsoll_types::record::{
     DecisionParts, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output, ResultClass,
@@ -121,11 +121,7 @@ impl Pass {
             return vec![Holder::Day { deployment: self.deployment.id, time: self.now }];
         }
         let tenant = self.deployment.tenant;
-        subjects
-            .iter()
-            .take(MAX_HOLDERS)
-            .map(|subject| Holder::Subject { tenant, subject })
-            .collect()
+        subjects.iter().map(|subject| Holder::Subject { tenant, subject }).collect()
     }
 
     fn leaf(&self, ended: &Ended<'_>) -> LeafDraft {

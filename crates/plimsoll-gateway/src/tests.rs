@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use plimsoll_contract::{CompiledContract, Contract};
-use plimsoll_ledger::{Ledger, LedgerConfig};
+use plimsoll_ledger::{Ledger, LedgerConfig, MAX_HOLDERS};
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{Environment, PolicySet, Principal, PrincipalKind, Role, RoleSet};
 use plimsoll_serving::{
@@ -486,4 +486,49 @@ async fn a_draining_gateway_refuses_new_requests() {
     setup.gateway.begin_drain();
     let answer = ask(&setup, "caller", &[], body(30.0)).await;
     assert_eq!((answer.status, answer.code), (503, Some(RefusalCode::Draining)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_cannot_be_met_is_refused_and_not_passed_over() {
+    let setup = setup(settings(), "0E0");
+    let plain = String::from_utf8(body(30.0).to_vec()).expect("UTF-8");
+    let with = |member: &str| Bytes::from(plain.replacen('{', &format!("{{{member},"), 1));
+    let malformed = RefusalCode::MalformedEnvelope;
+    for (member, code) in [
+        (r#""model_name":"elsewhere""#, malformed),
+        (r#""model_version":"2""#, RefusalCode::VersionNotServed),
+        (r#""outputs":[{"name":"secrets"}]"#, malformed),
+        (r#""parameters":{"explain":true}"#, malformed),
+    ] {
+        let answer = ask(&setup, "caller", &[], with(member)).await;
+        assert_eq!(answer.code, Some(code), "{member}");
+        recorded(&setup, answer.id);
+    }
+    for member in [
+        r#""model_name":"credit""#,
+        r#""model_version":"3""#,
+        r#""outputs":[{"name":"value"}]"#,
+        r#""parameters":{"explain":false}"#,
+    ] {
+        assert_eq!(ask(&setup, "caller", &[], with(member)).await.status, 200, "{member}");
+    }
+}
+
+/// A subject beyond those that can hold a key to the body could not be erased from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_about_more_subjects_than_can_hold_its_key_is_refused() {
+    let setup = setup(settings(), "0E0");
+    let rows = |count: usize| {
+        let list =
+            |item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(",");
+        let (ages, names) = (list(&|_| "30".into()), list(&|n| format!("\"c{n}\"")));
+        Bytes::from(format!(
+            r#"{{"inputs":[{{"name":"age","shape":[{count}],"datatype":"FP64","data":[{ages}]}},
+            {{"name":"customer","shape":[{count}],"datatype":"BYTES","data":[{names}]}}]}}"#
+        ))
+    };
+    assert_eq!(ask(&setup, "caller", &[], rows(MAX_HOLDERS)).await.status, 200);
+    let answer = ask(&setup, "caller", &[], rows(MAX_HOLDERS + 1)).await;
+    assert_eq!((answer.status, answer.code), (400, Some(RefusalCode::TooManyRows)));
+    recorded(&setup, answer.id);
 }

@@ -429,16 +429,10 @@ fn refusal(path: &str, refusal: &Refusal) -> Reply {
     if path == "/v2" || path.starts_with("/v2/") {
         return oip::refused(refusal.code);
     }
-    let answer = plimsoll_gateway::Answer::refusal(
-        plimsoll_gateway::Protocol::Oip,
-        plimsoll_types::DecisionId::from_bytes([0; 16]),
-        refusal,
-    );
-    let detail = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
-    let detail = detail.as_ref().and_then(|body| body["error"].as_str()).unwrap_or_default();
-    let mut problem = Problem::new(answer.status, refusal.code.as_str(), detail);
+    let status = plimsoll_gateway::status(refusal.code);
+    let mut problem = Problem::new(status, refusal.code.as_str(), plimsoll_gateway::said(refusal));
     problem.phase = Some(refusal.phase);
-    if answer.status == 401 {
+    if status == 401 {
         problem.hint =
             Some("send `authorization: Bearer <key>`; `plimsoll key create` makes one".into());
     }

@@ -118,10 +118,7 @@ async fn serve(
     app.gateway.begin_drain();
     stage.send_replace(Life::Draining);
     tasks.close();
-    let finished = async {
-        tasks.wait().await;
-        app.gateway.drained().await;
-    };
+    let finished = tasks.wait();
     tokio::pin!(finished);
     tokio::select! {
         () = &mut finished => return close(&app).await,
