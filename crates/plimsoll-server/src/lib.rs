@@ -24,6 +24,7 @@ mod service;
 mod start;
 mod tls;
 mod traces;
+pub mod witness;
 
 pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;

@@ -229,28 +229,32 @@ impl Sockets {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
 }
 
 /// The address that a listener really has: port 0 asks for any.
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+pub(crate) fn local(
+    listener: &TcpListener,
+    address: SocketAddr,
+) -> Result<SocketAddr, ServerError> {
     listener.local_addr().map_err(|source| ServerError::Bind { address, source })
 }
 
-struct Signals {
+/// Being told to stop.
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -2,6 +2,7 @@
 //!
 //! `docs/cli.md` is generated from here.
 
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -139,6 +140,9 @@ Examples:
     /// Print the version
     #[command(after_help = "Examples:\n  plimsoll version\n  plimsoll version --json")]
     Version,
+    /// A witness: cosigns checkpoints of other people's logs
+    #[command(subcommand)]
+    Witness(Witness),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,

@@ -24,6 +24,7 @@ mod restore;
 mod serve;
 mod status;
 mod when;
+pub(crate) mod witness;
 
 use crate::cli::{Cli, Command, Global};
 use crate::client::Client;
@@ -126,6 +127,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
+        Command::Witness(verb) => witness::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

@@ -21,3 +21,5 @@ mod operate;
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod witness;
