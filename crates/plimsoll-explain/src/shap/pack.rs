@@ -119,6 +119,12 @@ pub(super) fn pack(trees: Vec<Tree>, outputs: usize, plan: &Plan<'_>) -> (Pack, 
     let mut columns = vec![None; plan.places.len()];
     let mut deep = Vec::new();
     for tree in trees {
+        if tree.tests() == 0 {
+            // A constant is known before anything is known about the row.
+            let bases = pack.base.iter_mut().skip(tree.output);
+            bases.zip(tree.leaf(0)).for_each(|(base, value)| *base += value);
+            continue;
+        }
         let left = plan.bytes_max.saturating_sub(pack.quads.len() * size_of::<Quad>());
         match choose(&tree, left.min(plan.tree_bytes_max)) {
             Some(groups) => {
