@@ -2,13 +2,16 @@
 //! `shap`, and against each other on every processor's path.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are small")]
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{Random, golden_model, golden_rows, random_model};
-use plimsoll_explain::shap::{Background, Scratch, Simd, TreeExplainer, TreeOptions};
+use plimsoll_explain::shap::{
+    Background, InteractionExplainer, Scratch, Simd, TreeExplainer, TreeOptions,
+};
 use plimsoll_explain::{ExplainError, FeatureGroups, Method};
 use plimsoll_model::{LeafValues, Model, Node, Test, Tree};
 use proptest::prelude::*;
@@ -110,6 +113,36 @@ mod definition {
         out
     }
 
+    /// Half the Shapley interaction index of each pair, for output 0.
+    pub(super) fn interactions(
+        model: &Model,
+        row: &[f32],
+        background: Option<&Background>,
+    ) -> Vec<f64> {
+        let features = model.feature_count();
+        let games: Vec<f64> = (0..1 << features)
+            .map(|coalition| game(model, row, background, coalition)[0])
+            .collect();
+        let factorial = |n: usize| (1..=n).map(|i| i as f64).product::<f64>();
+        let mut values = vec![0.0; features * features];
+        for i in 0..features {
+            for j in (0..features).filter(|j| *j != i) {
+                let both = 1_usize << i | 1 << j;
+                for coalition in (0_usize..1 << features).filter(|c| c & both == 0) {
+                    let size = coalition.count_ones() as usize;
+                    let weight =
+                        factorial(size) * factorial(features - size - 2) / factorial(features - 1);
+                    let gain = games[coalition | both]
+                        - games[coalition | 1 << i]
+                        - games[coalition | 1 << j]
+                        + games[coalition];
+                    values[i * features + j] += weight * gain / 2.0;
+                }
+            }
+        }
+        values
+    }
+
     /// For each output, one value per feature; and the base values.
     pub(super) fn shapley(
         model: &Model,
@@ -189,6 +222,36 @@ proptest! {
         for (row, best) in rows.chunks(features).zip(best.chunks(features * model.margin_count())) {
             let found = explainer.explain_row(row, &mut scratch).unwrap();
             prop_assert!(found.values.iter().map(|v| v.to_bits()).eq(best.iter().map(|v| v.to_bits())));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    /// Pairs get half their interaction index, and rows of a matrix add up to SHAP values.
+    #[test]
+    fn interactions_follow_the_definition(seed: u64, with_background: bool) {
+        let mut random = Random(seed);
+        let model = Arc::new(random_model(&mut random));
+        let features = model.feature_count();
+        let row: Vec<f32> = (0..features).map(|_| random.value()).collect();
+        let drawn: Vec<f32> = (0..4 * features).map(|_| random.value()).collect();
+        let drawn = Background::new(drawn, features).unwrap();
+        let background = with_background.then_some(&drawn);
+        let options = TreeOptions { background, ..TreeOptions::default() };
+        let explainer = InteractionExplainer::new(Arc::clone(&model), &options).unwrap();
+        let mut values = vec![0.0; explainer.outputs() * features * features];
+        let mut margins = vec![0.0; explainer.outputs()];
+        explainer.explain_row(&row, &mut values, &mut margins).unwrap();
+        let (single, base) = definition::shapley(&model, &row, background);
+        prop_assert!(largest_difference(explainer.base(), &base) < 1e-12);
+        let sums: Vec<f64> = values.chunks(features).map(|row| row.iter().sum()).collect();
+        prop_assert!(largest_difference(&sums, &single) < 1e-12);
+        let exact = definition::interactions(&model, &row, background);
+        for (place, (found, exact)) in values.iter().zip(&exact).enumerate() {
+            let is_pair = place / features != place % features;
+            prop_assert!(!is_pair || (found - exact).abs() < 1e-12, "{place}: {found} {exact}");
         }
     }
 }

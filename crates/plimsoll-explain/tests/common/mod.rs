@@ -1,6 +1,7 @@
 //! Golden models of `plimsoll-model`, and random ones in XGBoost's JSON.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of random models are small")]
 
 use std::fmt::Write as _;
 use std::io::Read as _;
