@@ -245,6 +245,9 @@ impl Disk for FaultDisk {
         state.pending.push(Undo::Remove { path: path.to_path_buf(), content });
         Self::after(dies)
     }
+    fn sync_opened(&self, _folder: &File, path: &Path) -> io::Result<()> {
+        self.sync_folder(path)
+    }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.0.lock().expect("lock");
         let dies = Self::step(&mut state, "sync", &base(folder), 1)?;
