@@ -29,7 +29,7 @@ pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
 };
 pub use reader::{LedgerReader, Tail, Verified};
-pub use seal::{Holder, MAX_HOLDERS, Sealed};
+pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, open_with};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The key hierarchy: root (a file) → epoch key (wrapped, a file) → subject, day and system
-//! keys (wrapped, in the key journal) → record keys (derived, never stored).
+//! keys (wrapped, in the key journal) → record keys (derived, or wrapped in the record itself
+//! when it has several holders; never stored).
 //!
 //! The keys folder is no part of the data folder and of no backup of it. A new key is in
 //! memory at once and in the journal by the next group commit, which writes and syncs the
