@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-policy", 1),
     ("plimsoll-serving", 1),
     ("plimsoll-table", 1),
+    ("plimsoll-tlog", 1),
     ("plimsoll-ledger", 2),
     ("plimsoll-store", 2),
     ("plimsoll-control", 3),
