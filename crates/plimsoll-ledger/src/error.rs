@@ -102,6 +102,15 @@ pub enum LedgerError {
         /// What is wrong.
         what: Box<str>,
     },
+    /// A key, note or checkpoint of the log is none.
+    #[error("a note of the log is not one")]
+    Note(#[from] plimsoll_tlog::note::NoteError),
+    /// A bundle of entries is none.
+    #[error("a bundle of entries is not one")]
+    Bundle(#[from] plimsoll_tlog::bundle::BundleError),
+    /// There is no such tile.
+    #[error("a tile of the log is not one")]
+    Tile(#[from] plimsoll_tlog::tile::TileError),
     /// The tree's head could not be read or moved.
     #[error("the head of the tree could not be kept")]
     Head(#[from] crate::publish::HeadError),

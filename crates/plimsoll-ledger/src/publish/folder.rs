@@ -5,6 +5,7 @@
 use crate::LedgerError;
 use crate::disk::Volume;
 use plimsoll_tlog::bundle::{self, MAX_BUNDLE_BYTES};
+use plimsoll_tlog::note::MAX_NOTE_BYTES;
 use plimsoll_tlog::tile::{BundleId, Resource, TILE_WIDTH, TileId};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{DirBuilder, File};
@@ -57,7 +58,7 @@ impl Public {
             if is_there(&path, bytes) {
                 continue;
             }
-            let folder = path.parent().unwrap_or(&self.root);
+            let folder = path.parent().unwrap_or(&path);
             if !folders.contains_key(folder) {
                 self.make(folder)?;
                 // Opened before the names in it change, so that no error of theirs is missed.
@@ -132,14 +133,20 @@ pub(crate) fn read_bounded(path: &Path, limit: usize) -> Result<Option<Vec<u8>>,
         other => other.map_err(LedgerError::io("open", path))?,
     };
     let mut bytes = Vec::new();
-    file.take(limit as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(LedgerError::io("read", path))?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(LedgerError::io("read", path))?;
     if bytes.len() > limit {
         let (path, what) = (path.to_path_buf(), format!("it has more than {limit} bytes").into());
         return Err(LedgerError::Published { path, what });
     }
     Ok(Some(bytes))
+}
+
+/// The checkpoint file.
+///
+/// # Errors
+/// I/O.
+pub(crate) fn read_note(root: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    read_bounded(&root.join(CHECKPOINT), MAX_NOTE_BYTES)
 }
 
 /// The bytes of a tile, out of its file or, when that was removed, out of the full tile's.

@@ -9,14 +9,13 @@
 //! it either, or somebody knows a tree of this log that the entries do not lead to, it signs
 //! nothing any more and says why.
 
-use super::folder::{CHECKPOINT, Public, public, read_bounded, read_tile};
+use super::folder::{CHECKPOINT, Public, public, read_note, read_tile};
 use super::guard::{self, Guard};
 use super::heads::{HeadError, TreeHead, TreeHeads};
 use super::status::{NotSigning, SignedCheckpoint, Status};
 use super::tree::{Growing, PublicFile};
 use crate::LedgerError;
 use crate::writer::{Shared, text};
-use plimsoll_tlog::note::MAX_NOTE_BYTES;
 use plimsoll_tlog::read::Tiles;
 use plimsoll_tlog::tree::empty_root;
 use plimsoll_tlog::{Checkpoint, Signer};
@@ -30,9 +29,6 @@ use std::thread::{self, Thread};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::watch;
 
-/// The least time from one checkpoint to the next. With the time that one takes to make (ten syncs)
-/// an entry is published within a second of being durable.
-const INTERVAL: Duration = Duration::from_millis(750);
 /// How long after a failure the thread tries again.
 const RETRY: Duration = Duration::from_secs(1);
 /// The longest that the guard in the keys folder lags behind, in nanoseconds. When nothing is left
@@ -112,6 +108,7 @@ pub(crate) struct Integrator {
     control: Arc<Control>,
     heads: Arc<dyn TreeHeads>,
     signer: Signer,
+    interval: Duration,
     public: Public,
     guard: Guard,
     guarded_at: u64,
@@ -127,12 +124,25 @@ impl Integrator {
         control: Arc<Control>,
         heads: Arc<dyn TreeHeads>,
         signer: Signer,
+        interval: Duration,
     ) -> Self {
         let public = Public::new(shared.volume.clone(), public(&shared.folder));
         let guard = Guard::new(&shared.keys_folder);
         let durable = shared.durable.subscribe();
         let (head, tree) = (None, Growing::default());
-        Self { shared, control, heads, signer, public, guard, guarded_at: 0, durable, head, tree }
+        Self {
+            shared,
+            control,
+            heads,
+            signer,
+            interval,
+            public,
+            guard,
+            guarded_at: 0,
+            durable,
+            head,
+            tree,
+        }
     }
 
     /// The thread: works until it is stopped, or may sign nothing any more.
@@ -141,7 +151,7 @@ impl Integrator {
         while !self.control.is_stopping() {
             let step = if has_begun { self.step() } else { self.begin().map(|()| true) };
             let pause = match step {
-                Ok(true) if has_begun => INTERVAL,
+                Ok(true) if has_begun => self.interval,
                 Ok(_) => Duration::ZERO,
                 Err(Halt::Not(why)) => return self.control.status.stop(why),
                 Err(Halt::Failed(error)) => {
@@ -226,7 +236,7 @@ impl Integrator {
     }
 
     fn published_file(&self) -> Result<Option<Vec<u8>>, LedgerError> {
-        read_bounded(&self.public.root().join(CHECKPOINT), MAX_NOTE_BYTES)
+        read_note(self.public.root())
     }
 
     /// The tree of the stored head: its right edge out of the tiles, or all of it out of the

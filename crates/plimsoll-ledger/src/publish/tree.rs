@@ -36,6 +36,14 @@ impl Growing {
         self.edge.root()
     }
 
+    /// The paths that the partial tiles and the partial bundle have once they are full.
+    pub(crate) fn partials(&self) -> impl Iterator<Item = String> {
+        let stem = |path: String| path.split_once(".p/").map(|(stem, _)| stem.to_owned());
+        let bundle = BundleId::in_tree(self.size() / WIDTH, self.size());
+        let tiles = self.edge.partials().map(|(tile, _)| tile.path());
+        tiles.chain(bundle.map(|bundle| bundle.path())).filter_map(stem)
+    }
+
     /// Adds a leaf; `files` gets the tiles and the bundle that this fills.
     fn push(&mut self, leaf: &[u8], files: &mut Vec<PublicFile>) -> Result<(), LedgerError> {
         bundle::append(&mut self.bundle, leaf)?;

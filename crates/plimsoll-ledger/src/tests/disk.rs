@@ -81,6 +81,11 @@ impl FaultDisk {
     pub(super) fn lie(&self, name: Option<&'static str>) {
         self.0.lock().expect("lock").lie = name;
     }
+    /// Whether the power is off.
+    pub(super) fn is_dead(&self) -> bool {
+        let state = self.0.lock().expect("lock");
+        state.die_at.is_some_and(|at| state.ops >= at)
+    }
     pub(super) fn heal(&self) {
         self.0.lock().expect("lock").fail = None;
     }

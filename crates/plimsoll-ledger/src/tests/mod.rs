@@ -4,6 +4,7 @@
 mod crash;
 mod disk;
 mod golden;
+mod publish;
 mod tear;
 
 use crate::disk::Volume;
