@@ -32,6 +32,7 @@ demo: tools-c
 
 test: tools-c tools-test tools-go nextest
 	cargo nextest run $(CARGO_FLAGS) --workspace --profile ci
+	cargo nextest run $(CARGO_FLAGS) -p plimsoll-ledger --features model --profile ci
 
 # Each step leaves a stamp, so that a soak that was interrupted goes on with the step it was in.
 # When all are done the stamps go, and the next soak begins anew. See docs/soak.md.
