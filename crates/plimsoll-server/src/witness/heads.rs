@@ -23,9 +23,17 @@ const FORMAT: &str = "plimsoll-witness 1\n";
 pub(super) struct FileHeads {
     folder: fs::File,
     /// By the hash of the origin.
-    heads: BTreeMap<String, Mutex<State>>,
+    logs: BTreeMap<String, Log>,
     /// Locked while this lives.
     _lock: fs::File,
+}
+
+#[derive(Debug)]
+struct Log {
+    /// Held while a head is decided and written.
+    state: Mutex<State>,
+    /// What monitors get, which does not wait for the disk.
+    shown: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -64,21 +72,19 @@ impl FileHeads {
         }
         check_format(data)?;
         let folder = fs::File::open(&path).map_err(failed("read"))?;
-        let mut heads = BTreeMap::new();
+        let mut logs = BTreeMap::new();
         for origin in witness.origins() {
             let name = origin_hash(origin);
             let head = read(&path.join(&name), origin, witness)?;
-            heads.insert(name, Mutex::new(State::Known(head)));
+            let shown = Mutex::new(head.as_ref().map(|head| head.note.clone()));
+            logs.insert(name, Log { state: Mutex::new(State::Known(head)), shown });
         }
-        Ok(Self { folder, heads, _lock: lock })
+        Ok(Self { folder, logs, _lock: lock })
     }
 
     /// The head by the hash of its origin, as monitors ask for it.
     pub(super) fn note(&self, origin_hash: &str) -> Option<String> {
-        match &*lock(self.heads.get(origin_hash)?) {
-            State::Known(head) => head.as_ref().map(|head| head.note.clone()),
-            State::Unknown => None,
-        }
+        lock(&self.logs.get(origin_hash)?.shown).clone()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -104,23 +110,29 @@ impl Heads for FileHeads {
         next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
     ) -> Result<Result<(), R>, HeadsError> {
         let name = origin_hash(origin);
-        let mut state = lock(self.heads.get(&name).ok_or(HeadsError::Origin)?);
+        let log = self.logs.get(&name).ok_or(HeadsError::Origin)?;
+        let mut state = lock(&log.state);
         let State::Known(latest) = &*state else { return Err(HeadsError::Unknown) };
         let head = match next(latest.as_ref()) {
             Ok(head) => head,
             Err(refused) => return Ok(Err(refused)),
         };
+        // Asked again, it signs again: nothing new to keep, so repeating costs no sync.
+        if latest.as_ref().is_some_and(|kept| (kept.size, kept.root) == (head.size, head.root)) {
+            return Ok(Ok(()));
+        }
         let new = self.write(&name, &head)?;
         *state = State::Unknown;
         fs::rename(new, self.path(&name))?;
         self.folder.sync_all()?;
+        *lock(&log.shown) = Some(head.note.clone());
         *state = State::Known(Some(head));
         Ok(Ok(()))
     }
 }
 
-/// A panic under the lock leaves a state that says itself whether it is known.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+/// A panic under a lock leaves a state that says itself whether it is known.
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

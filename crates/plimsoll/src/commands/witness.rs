@@ -26,7 +26,7 @@ pub(crate) enum Witness {
     #[command(after_help = "\
 Examples:
   plimsoll witness serve --name audit.example/w1 --data ./witness --log \"$LOG_VKEY\"
-  plimsoll witness serve --listen 0.0.0.0:8090 --data ./witness --key /etc/witness.key --log \"$A\" --log \"$B\"")]
+  plimsoll witness serve --listen 0.0.0.0:8090 --data ./witness --signing-key /etc/witness.key --log \"$A\" --log \"$B\"")]
     Serve(Serve),
     /// Print the public key by which logs and auditors know a witness
     #[command(after_help = "Examples:\n  plimsoll witness vkey --data ./witness")]
@@ -57,12 +57,12 @@ pub(crate) struct Place {
     data: PathBuf,
     /// File of its secret key, made on the first start [default: witness.key in --data]
     #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    signing_key: Option<PathBuf>,
 }
 
 impl Place {
     fn key(&self) -> PathBuf {
-        self.key.clone().unwrap_or_else(|| self.data.join(KEY))
+        self.signing_key.clone().unwrap_or_else(|| self.data.join(KEY))
     }
 }
 
@@ -118,5 +118,34 @@ fn failure(error: WitnessError) -> Failure {
     match std::error::Error::source(&error) {
         Some(source) => failure.because(source.to_string()),
         None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+    use clap::{Command, CommandFactory};
+
+    fn own(command: &Command) -> Vec<&str> {
+        command.get_arguments().map(|argument| argument.get_id().as_str()).collect()
+    }
+
+    fn taken(command: &Command, global: &[&str], path: &str, found: &mut Vec<String>) {
+        for verb in command.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name());
+            let twice = own(verb).into_iter().filter(|id| global.contains(id));
+            found.extend(twice.map(|id| format!("{path}: {id}")));
+            taken(verb, global, &path, found);
+        }
+    }
+
+    /// clap lets a command take the name of an option that every command has, and then ends with
+    /// a panic when somebody gives it.
+    #[test]
+    fn no_command_takes_the_name_of_a_global_option() {
+        let root = Cli::command();
+        let mut found = Vec::new();
+        taken(&root, &own(&root), "plimsoll", &mut found);
+        assert_eq!(found, [""; 0]);
     }
 }

@@ -301,6 +301,9 @@ fn what_is_altered_or_doubled_is_refused() {
     assert!(code == Some(1) && words.contains("--name"), "{words}");
     let (code, _) = said(run(&["witness", "vkey"], empty.path()));
     assert_eq!(code, Some(1));
+    let elsewhere = data.path().join("witness.key");
+    let elsewhere = ["witness", "vkey", "--signing-key", elsewhere.to_str().expect("text")];
+    assert_eq!(run(&elsewhere, empty.path()).stdout, run(&["witness", "vkey"], data.path()).stdout);
     let vkey = run(&["witness", "vkey"], data.path()).stdout;
     let vkey = String::from_utf8(vkey).expect("text");
     let as_log = ["witness", "serve", "--listen", "127.0.0.1:0", "--log", vkey.trim()];
