@@ -5,5 +5,6 @@
 mod common;
 mod hostile;
 mod lightgbm;
+mod onnx;
 mod sklearn;
 mod xgboost;
