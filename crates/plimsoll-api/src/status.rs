@@ -40,6 +40,27 @@ pub struct LedgerStatus {
     pub reason: Option<String>,
     /// Records waiting for the next sync.
     pub queued: u64,
+    /// The ledger as a published log.
+    pub log: LogStatus,
+}
+
+/// How the published log stands.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LogStatus {
+    /// The log's verifier key: name, key id, public key.
+    pub key: String,
+    /// Entries in the tree.
+    pub integrated: u64,
+    /// Entries that the latest checkpoint covers.
+    pub published: u64,
+    /// When it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// Whether checkpoints are signed.
+    pub is_signing: bool,
+    /// Why not, or why the last attempt failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Whether a deployment answers.

@@ -31,10 +31,10 @@ pub use ledger::{
 };
 pub use publish::{
     Grown, HeadError, NotSigning, Progress, PublishConfig, Publishing, Resume, SignedCheckpoint,
-    TreeHead, TreeHeads, Verification,
+    TreeHead, TreeHeads, Verification, give_up_log,
 };
 pub use reader::{LedgerReader, Tail, Verified};
-pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, open_with};
+pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, is_committed, open_with};
 
 #[cfg(test)]
 mod tests;

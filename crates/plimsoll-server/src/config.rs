@@ -57,6 +57,15 @@ pub struct LedgerLimits {
     pub reserve_bytes: u64,
 }
 
+/// How the ledger is shown to others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogConfig {
+    /// The log's name; one made of the tenant's id if there is none.
+    pub origin: Option<String>,
+    /// Whether anyone may read checkpoints and tiles.
+    pub public: bool,
+}
+
 /// What a server is started with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
@@ -80,4 +89,6 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// The ledger's bounds.
     pub ledger: LedgerLimits,
+    /// How the ledger is shown to others.
+    pub log: LogConfig,
 }

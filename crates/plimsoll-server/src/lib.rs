@@ -16,6 +16,8 @@ mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_ledger;
+mod heads;
 mod metrics;
 mod oip;
 mod reply;
@@ -25,7 +27,7 @@ mod start;
 mod tls;
 mod traces;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
 pub use start::{Started, run};
 

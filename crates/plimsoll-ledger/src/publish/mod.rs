@@ -11,6 +11,7 @@ mod integrator;
 mod key;
 mod leaves;
 mod proofs;
+mod renew;
 mod status;
 mod tree;
 mod verify;
@@ -21,6 +22,7 @@ pub use heads::{HeadError, TreeHead, TreeHeads};
 pub(crate) use integrator::{Control, Integrator};
 pub(crate) use key::{make_signer, read_signer};
 pub use proofs::Grown;
+pub use renew::give_up_log;
 pub use status::{NotSigning, Publishing, SignedCheckpoint};
 pub use verify::{Progress, Resume, Verification};
 

@@ -41,21 +41,13 @@ fn damaged(public: &Path, error: &dyn Error) -> LedgerError {
     LedgerError::Published { path: public.to_path_buf(), what: error.to_string().into() }
 }
 
-/// The tiles of a checkpoint's tree.
-fn tiles(
-    public: &Path,
-    size: u64,
-    root: &Digest,
-) -> Result<Tiles<impl FnMut(TileId) -> Result<Vec<u8>, LedgerError>>, LedgerError> {
-    let folder = public.to_path_buf();
-    let read = move |tile: TileId| {
-        let missing = || LedgerError::Published {
-            path: folder.join(tile.path()),
-            what: "it is missing; the next start makes it".into(),
-        };
-        read_tile(&folder, tile)?.ok_or_else(missing)
+/// Reads a published tile that must be there.
+fn read(public: &Path, tile: TileId) -> Result<Vec<u8>, LedgerError> {
+    let missing = || LedgerError::Published {
+        path: public.join(tile.path()),
+        what: "it is missing; the next start makes it".into(),
     };
-    Tiles::open(size, root, read).map_err(|error| unread(public, error))
+    read_tile(public, tile)?.ok_or_else(missing)
 }
 
 /// What reading tiles says, as what a ledger says.
@@ -71,14 +63,16 @@ fn unread(public: &Path, error: ReadError<LedgerError>) -> LedgerError {
 
 fn inclusion(public: &Path, signed: &Signed, index: u64) -> Result<TlogProof, LedgerError> {
     let Checkpoint { size, root, .. } = signed.says;
-    let proof = tiles(public, size, &root)?.inclusion(index, size);
+    let proof = Tiles::open(size, &root, |tile| read(public, tile))
+        .and_then(|mut tiles| tiles.inclusion(index, size));
     let hashes = proof.map_err(|error| unread(public, error))?.hashes;
     Ok(TlogProof { extra: None, index, hashes, checkpoint: signed.note.clone() })
 }
 
 fn consistency(public: &Path, signed: &Signed, old: u64, new: u64) -> Result<Grown, LedgerError> {
-    let mut tiles = tiles(public, signed.says.size, &signed.says.root)?;
-    let mut grown = || {
+    let grown = || {
+        let Checkpoint { size, root, .. } = &signed.says;
+        let mut tiles = Tiles::open(*size, root, |tile| read(public, tile))?;
         let (old_root, new_root) = (tiles.root_at(old)?, tiles.root_at(new)?);
         Ok(Grown { old_root, new_root, proof: tiles.consistency(old, new)? })
     };

@@ -307,7 +307,7 @@ const fn first(header: &Header) -> Cursor {
 fn committed(file: &Handle, met: &Met<'_>) -> Result<(), LedgerError> {
     let reference: Option<&SealedRef> = met.leaf.draft.sealed.as_ref();
     let Frame { sealed, .. } = met.frame;
-    if is_committed(sealed, reference) {
+    if reference.map_or(sealed.is_empty(), |reference| is_committed(sealed, reference)) {
         return Ok(());
     }
     let what = "the body is not the one that the leaf commits to";

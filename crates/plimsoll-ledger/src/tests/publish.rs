@@ -329,6 +329,23 @@ fn an_old_backup_is_not_signed_from() {
     };
     assert_eq!(size, 40);
     assert_eq!(heads.stored(), old, "nothing was signed");
+    let vkey = ledger.publishing().vkey;
+    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
+    let forget = || {
+        heads.set(None);
+        Ok::<_, LedgerError>(())
+    };
+    assert!(matches!(crate::give_up_log(&data, &keys, forget), Err(LedgerError::Locked(_))));
+    ledger.close().expect("close");
+
+    // The way out: the old log is given up, another begins.
+    crate::give_up_log(&data, &keys, forget).expect("given up");
+    assert!(keys.join("log.key.1").exists());
+    let ledger = open(folder.path(), &disk, &heads);
+    let state = settled(&ledger);
+    assert_eq!(state.stopped, None);
+    assert_ne!(state.vkey, vkey, "it has another key");
+    is_log_of(folder.path(), &leaves(&ledger), &state.vkey);
 }
 
 #[test]
