@@ -41,7 +41,7 @@ pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
-pub use status::{DeploymentStatus, LedgerStatus, LogStatus, Status};
+pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use time::Timestamp;
 pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
 

@@ -11,7 +11,8 @@ use plimsoll_policy::Action;
 use plimsoll_types::DecisionId;
 
 impl Control {
-    /// The receipt of a decision; `None` while no checkpoint covers it. Does not wait: whoever
+    /// The receipt of a decision; `None` while no checkpoint covers it, or none that a witness
+    /// signed if only those will do. Does not wait: whoever
     /// wants to wait watches the checkpoints and asks again.
     ///
     /// # Errors
@@ -20,14 +21,14 @@ impl Control {
         &self,
         ctx: &RequestContext,
         id: DecisionId,
+        witnessed_only: bool,
     ) -> Result<Option<Receipt>, ControlError> {
         let entry = self.decision_entry(id)?;
         let resource = self.decision_resource(ctx, id, entry.as_ref())?;
         self.may_read(ctx, Action::ReadDecision, &resource)?;
         let entry = entry.ok_or_else(|| ControlError::not_found("decision", id))?;
-        let Some(proof) = self.ledger.prove(entry.index).map_err(ControlError::Unreadable)? else {
-            return Ok(None);
-        };
+        let proof = self.ledger.prove(entry.index, witnessed_only);
+        let Some(proof) = proof.map_err(ControlError::Unreadable)? else { return Ok(None) };
         let mut leaf = Vec::new();
         entry.leaf.encode(&mut leaf);
         let may_open = self.allows(ctx, Action::ReadDecisionBody, &resource);

@@ -4,7 +4,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use plimsoll_api as api;
-use plimsoll_ledger::Publishing;
+use plimsoll_ledger::{Publishing, SinkState};
 use plimsoll_policy::Action;
 use plimsoll_serving::ServedDeployment;
 
@@ -46,8 +46,20 @@ fn log_status(state: Publishing) -> api::LogStatus {
         integrated: state.integrated,
         published: state.published,
         published_at: state.published_at.map(Into::into),
+        witnessed: state.witnessed,
+        witnessed_at: state.witnessed_at.map(Into::into),
+        sinks: state.sinks.into_iter().map(sink_status).collect(),
         is_signing,
         reason: stopped.or_else(|| state.failing.map(Into::into)),
+    }
+}
+
+fn sink_status(sink: SinkState) -> api::SinkStatus {
+    api::SinkStatus {
+        name: sink.name.into(),
+        size: sink.size,
+        taken_at: sink.taken_at.map(Into::into),
+        failing: sink.failing.map(Into::into),
     }
 }
 

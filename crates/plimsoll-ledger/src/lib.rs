@@ -30,8 +30,9 @@ pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
 };
 pub use publish::{
-    Grown, HeadError, NotSigning, Progress, PublishConfig, Publishing, Resume, SignedCheckpoint,
-    TreeHead, TreeHeads, Verification, give_up_log,
+    CheckpointSink, Grown, Growth, HeadError, KnownHead, MAX_SINKS, NotSigning, Progress,
+    PublishConfig, Publishing, Resume, SignedCheckpoint, SinkError, SinkState, TreeHead, TreeHeads,
+    Verification, WriteOnceFolder, give_up_log,
 };
 pub use reader::{LedgerReader, Tail, Verified};
 pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, is_committed, open_with};

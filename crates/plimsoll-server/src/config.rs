@@ -64,6 +64,12 @@ pub struct LogConfig {
     pub origin: Option<String>,
     /// Whether anyone may read checkpoints and tiles.
     pub public: bool,
+    /// A folder that each minute's checkpoint is written to, once.
+    pub folder: Option<PathBuf>,
+    /// Who is sent each minute's checkpoint: an URL.
+    pub post: Option<String>,
+    /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
+    pub policy: Option<PathBuf>,
 }
 
 /// What a server is started with.

@@ -19,6 +19,8 @@ const CHECKPOINT_CACHE: &str = "public, max-age=1";
 const TILE_CACHE: &str = "public, max-age=31536000, immutable";
 const CHECKPOINT_MEDIA: &str = "text/plain; charset=utf-8";
 const TILE_MEDIA: &str = "application/octet-stream";
+/// How long a receipt waits for a witness: a little more than the time between two questions to it.
+const WITNESS_WAIT: Duration = Duration::from_secs(6);
 /// How long a receipt waits for the checkpoint that covers its decision: ten times what one takes.
 const RECEIPT_WAIT: Duration = Duration::from_secs(10);
 
@@ -81,27 +83,36 @@ fn missing(detail: &str) -> Reply {
     Reply::problem(&api::Problem::new(404, "not_found", detail))
 }
 
-/// Answers when a checkpoint covers the decision, or the wait is over.
+/// Answers when a checkpoint covers the decision, or the wait is over. If there are witnesses, it
+/// first waits for one that they signed.
 pub(crate) async fn receipt(
     app: &Arc<App>,
     ctx: RequestContext,
     input: Input,
 ) -> Result<Reply, Fail> {
     let id = input.parsed::<DecisionId>("id")?;
-    let deadline = tokio::time::Instant::now() + RECEIPT_WAIT;
+    let start = tokio::time::Instant::now();
     let mut checkpoints = app.gateway.ledger().watch_checkpoint();
+    let mut witnessed = app.has_witnesses;
     loop {
         checkpoints.mark_unchanged();
         let (control, ctx) = (Arc::clone(&app.control), ctx.clone());
-        if let Some(receipt) = blocking(move || control.receipt(&ctx, id)).await?? {
+        if let Some(receipt) = blocking(move || control.receipt(&ctx, id, witnessed)).await?? {
             return ok(&receipt);
         }
-        if app.gateway.ledger().publishing().stopped.is_some() {
+        if !witnessed && app.gateway.ledger().publishing().stopped.is_some() {
             let why = "the ledger signs no checkpoints; see `plimsoll status` for the reason";
             return Err(Fail::problem(503, "not_signing", why));
         }
-        if tokio::time::timeout_at(deadline, checkpoints.changed()).await.is_err() {
-            return Err(Fail::problem(503, "not_published", "no checkpoint covers it yet; retry"));
+        let wait = if witnessed { WITNESS_WAIT } else { RECEIPT_WAIT };
+        if tokio::time::timeout_at(start + wait, checkpoints.changed()).await.is_err() {
+            if !std::mem::take(&mut witnessed) {
+                return Err(Fail::problem(
+                    503,
+                    "not_published",
+                    "no checkpoint covers it yet; retry",
+                ));
+            }
         }
     }
 }

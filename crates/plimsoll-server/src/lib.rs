@@ -26,6 +26,7 @@ mod service;
 mod start;
 mod tls;
 mod traces;
+mod witness;
 
 pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;

@@ -1,8 +1,9 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
+use plimsoll_ledger::Publishing;
 use plimsoll_types::record::ResultClass;
-use plimsoll_types::{Clock, Phase};
+use plimsoll_types::{Clock, Phase, Time};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
@@ -123,9 +124,37 @@ impl Page {
         counter(to, "ledger_published_bytes", help, state.bytes)?;
         let is_signing = u64::from(state.stopped.is_none());
         gauge(to, "ledger_signing", "1 if checkpoints are signed", is_signing)?;
-        let Some(at) = state.published_at else { return Ok(()) };
-        let age = self.1.now().as_micros().saturating_sub(at.as_micros());
-        seconds(to, "ledger_checkpoint_age", "Time since the latest checkpoint", age)
+        let now = self.1.now().as_micros();
+        let age = |at: Time| now.saturating_sub(at.as_micros());
+        if let Some(at) = state.published_at {
+            seconds(to, "ledger_checkpoint_age", "Time since the latest checkpoint", age(at))?;
+        }
+        if let Some(at) = state.witnessed_at {
+            let help = "Time since a witness signed a checkpoint";
+            seconds(to, "ledger_not_witnessed", help, age(at))?;
+        }
+        self.sinks(to, &state)
+    }
+
+    fn sinks(&self, to: &mut DescriptorEncoder<'_>, state: &Publishing) -> fmt::Result {
+        if state.sinks.is_empty() {
+            return Ok(());
+        }
+        let help = "Entries published and not yet covered by a checkpoint at this sink";
+        let mut lag =
+            to.encode_descriptor("ledger_sink_lag_entries", help, None, MetricType::Gauge)?;
+        for sink in &state.sinks {
+            let behind = state.published.saturating_sub(sink.size);
+            lag.encode_family(&[("sink", &*sink.name)])?.encode_gauge(&behind)?;
+        }
+        let help = "1 if the sink's last attempt failed";
+        let mut failing =
+            to.encode_descriptor("ledger_sink_failing", help, None, MetricType::Gauge)?;
+        for sink in &state.sinks {
+            let fails = u64::from(sink.failing.is_some());
+            failing.encode_family(&[("sink", &*sink.name)])?.encode_gauge(&fails)?;
+        }
+        Ok(())
     }
 
     fn snapshot(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

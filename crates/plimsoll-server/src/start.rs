@@ -11,9 +11,11 @@ use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::tls::Tls;
 use crate::traces::Traces;
+use crate::witness;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
+use plimsoll_outbound::{Outbound, OutboundConfig};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
@@ -165,7 +167,10 @@ fn open(
     let control = Arc::new(control);
     let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
     let heads = Arc::new(StoredHeads(Arc::clone(&control)));
-    ledger.publish(&PublishConfig::new(origin), heads).map_err(ServerError::Ledger)?;
+    let outbound = Outbound::new(outgoing(config.dev), Arc::clone(&clock))
+        .map_err(|e| ServerError::Log { what: "ledger.policy", why: e.to_string() })?;
+    let sinks = witness::sinks(&config.log, &outbound)?;
+    ledger.publish(&PublishConfig::new(origin), heads, sinks).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
@@ -180,9 +185,15 @@ fn open(
         traces,
         routes: RouteTable::new(),
         public_ledger: config.log.public,
+        has_witnesses: config.log.policy.is_some(),
         one_port: config.dev,
     };
     Ok((app, recovery, opened.admin_key))
+}
+
+/// What outgoing requests may reach.
+fn outgoing(dev: bool) -> OutboundConfig {
+    if dev { OutboundConfig::dev() } else { OutboundConfig::default() }
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.

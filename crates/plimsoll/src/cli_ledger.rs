@@ -21,6 +21,9 @@ Examples:
         /// The log's public key, or a file with it [default: as the control state has it]
         #[arg(long, value_name = "VKEY|FILE")]
         key: Option<String>,
+        /// Whom else to know: the log and its witnesses (C2SP tlog-policy)
+        #[arg(long, value_name = "FILE", conflicts_with = "key")]
+        policy: Option<PathBuf>,
         /// Keep how far it got in this file, and go on from there if it was broken off
         #[arg(long, value_name = "FILE")]
         resume: Option<PathBuf>,

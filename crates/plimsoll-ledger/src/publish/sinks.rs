@@ -3,6 +3,7 @@
 //! but its own lag: checkpoints are published without it, and it gets the latest when it is back.
 
 use super::status::{NotSigning, SignedCheckpoint, Status};
+use plimsoll_tlog::Vkey;
 use plimsoll_tlog::note::Signature;
 use plimsoll_tlog::proof::Consistency;
 use plimsoll_types::{Clock, Digest, Time};
@@ -62,6 +63,12 @@ pub trait Growth {
     fn consistency(&self, old: u64, new: u64) -> Result<Consistency, SinkError>;
 }
 
+/// The log that sinks are fed from.
+pub(crate) trait PublishedLog: Growth + Send + Sync {
+    /// Puts signatures under a checkpoint.
+    fn cosign(&self, checkpoint: &SignedCheckpoint, signatures: &[Signature]);
+}
+
 /// A place outside of the data folder that takes checkpoints. A witness is one that answers with a
 /// signature.
 pub trait CheckpointSink: Send + fmt::Debug {
@@ -71,12 +78,12 @@ pub trait CheckpointSink: Send + fmt::Debug {
     /// The least time between two checkpoints that it is given.
     fn interval(&self) -> Duration;
 
-    /// The latest checkpoint of the log that it knows. `empty` is the signed checkpoint of the log
+    /// The latest checkpoint of the log that it knows, signed by this key. `empty` is the signed checkpoint of the log
     /// without entries, with which a witness can be asked.
     ///
     /// # Errors
     /// If it cannot be asked.
-    fn known(&mut self, empty: &str) -> Result<Option<KnownHead>, SinkError>;
+    fn known(&mut self, log: &Vkey, empty: &str) -> Result<Option<KnownHead>, SinkError>;
 
     /// Takes a checkpoint; gives the signatures that it has for it, which are verified already.
     ///
@@ -124,13 +131,10 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Sinks {
     pub(crate) fn new(sinks: Vec<Box<dyn CheckpointSink>>) -> Self {
-        let state = |sink: &Box<dyn CheckpointSink>| SinkState {
-            name: sink.name().into(),
-            size: 0,
-            taken_at: None,
-            failing: None,
-        };
-        let states = Mutex::new(sinks.iter().map(state).collect());
+        let state =
+            |name: &str| SinkState { name: name.into(), size: 0, taken_at: None, failing: None };
+        let states = sinks.iter().take(MAX_SINKS).map(|sink| state(sink.name())).collect();
+        let states = Mutex::new(states);
         let sinks = sinks.into_iter().take(MAX_SINKS).map(Mutex::new).collect();
         Self { sinks, states, stopping: AtomicBool::new(false) }
     }
@@ -142,11 +146,11 @@ impl Sinks {
 
     /// What each knows. One that cannot be asked is left out: it will say so when it is given the
     /// next checkpoint, and a witness does not sign one that does not extend what it knows.
-    pub(crate) fn known(&self, empty: &str) -> Vec<(Box<str>, KnownHead)> {
+    pub(crate) fn known(&self, log: &Vkey, empty: &str) -> Vec<(Box<str>, KnownHead)> {
         let mut known = Vec::new();
         for (place, sink) in self.sinks.iter().enumerate() {
             let mut sink = locked(sink);
-            match sink.known(empty) {
+            match sink.known(log, empty) {
                 Ok(head) => known.extend(head.map(|head| (sink.name().into(), head))),
                 Err(error) => self.change(place, |state| state.failing = Some(text(&error))),
             }
@@ -165,8 +169,7 @@ impl Sinks {
         self: &Arc<Self>,
         status: &Arc<Status>,
         clock: &Arc<dyn Clock>,
-        growth: &Arc<dyn Growth + Send + Sync>,
-        cosign: &Arc<dyn Fn(u64, &[Signature]) + Send + Sync>,
+        log: &Arc<dyn PublishedLog>,
     ) -> std::io::Result<Vec<JoinHandle<()>>> {
         let run = |place| {
             let feed = Feed {
@@ -174,8 +177,7 @@ impl Sinks {
                 sinks: Arc::clone(self),
                 status: Arc::clone(status),
                 clock: Arc::clone(clock),
-                growth: Arc::clone(growth),
-                cosign: Arc::clone(cosign),
+                log: Arc::clone(log),
             };
             thread::Builder::new().name(format!("plimsoll-sink-{place}")).spawn(move || feed.run())
         };
@@ -197,8 +199,7 @@ struct Feed {
     sinks: Arc<Sinks>,
     status: Arc<Status>,
     clock: Arc<dyn Clock>,
-    growth: Arc<dyn Growth + Send + Sync>,
-    cosign: Arc<dyn Fn(u64, &[Signature]) + Send + Sync>,
+    log: Arc<dyn PublishedLog>,
 }
 
 impl Feed {
@@ -211,7 +212,7 @@ impl Feed {
             let latest = checkpoints.borrow_and_update().clone();
             let mut pause = None;
             if let Some(latest) = latest.filter(|latest| latest.size > taken) {
-                let given = locked(sink).put(&latest, &*self.growth);
+                let given = locked(sink).put(&latest, &*self.log);
                 match given {
                     Ok(signatures) => {
                         (taken, retry) = (latest.size, FIRST_RETRY);
@@ -241,7 +242,7 @@ impl Feed {
             (state.size, state.taken_at, state.failing) = (checkpoint.size, Some(now), None);
         });
         if !signatures.is_empty() {
-            (self.cosign)(checkpoint.size, signatures);
+            self.log.cosign(checkpoint, signatures);
         }
     }
 
@@ -251,7 +252,7 @@ impl Feed {
             state.failing = Some(text(error));
             name.clone_from(&state.name);
         });
-        let durable = self.status.get().integrated;
+        let durable = self.status.get().published;
         match *error {
             SinkError::Failed(_) => {}
             SinkError::Ahead(known) => {
@@ -274,10 +275,7 @@ impl Feed {
         }
     }
 
-    fn wait(
-        &self,
-        checkpoints: &mut tokio::sync::watch::Receiver<Option<Arc<SignedCheckpoint>>>,
-    ) {
+    fn wait(&self, checkpoints: &mut tokio::sync::watch::Receiver<Option<Arc<SignedCheckpoint>>>) {
         let waker = Waker::from(Arc::new(Waking(thread::current())));
         let mut context = Context::from_waker(&waker);
         let mut changed = pin!(checkpoints.changed());

@@ -17,29 +17,26 @@ const ENDING: &str = ".checkpoint";
 /// Files looked at for the latest one: twenty years of them.
 const MAX_FILES: usize = 10_000_000;
 
-/// A folder of checkpoints, each in a file named by its size.
+/// A folder of checkpoints: `<key id of the log>/<size>.checkpoint`.
 #[derive(Debug)]
 pub struct WriteOnceFolder {
-    folder: PathBuf,
+    root: PathBuf,
     name: String,
-    log: Option<Vkey>,
+    /// The folder of this log, once the log is known.
+    folder: Option<PathBuf>,
 }
 
 impl WriteOnceFolder {
     /// The folder, which must be there.
     #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        let name = format!("the folder `{}`", folder.display());
-        Self { folder, name, log: None }
-    }
-
-    fn path(&self, size: u64) -> PathBuf {
-        self.folder.join(format!("{size:020}{ENDING}"))
+    pub fn new(root: PathBuf) -> Self {
+        let name = format!("the folder `{}`", root.display());
+        Self { root, name, folder: None }
     }
 
     /// The file with the largest size in its name.
-    fn last(&self) -> Result<Option<PathBuf>, SinkError> {
-        let items = std::fs::read_dir(&self.folder).map_err(|e| self.failed(&e))?;
+    fn last(&self, folder: &Path) -> Result<Option<PathBuf>, SinkError> {
+        let items = std::fs::read_dir(folder).map_err(|e| self.failed(&e))?;
         let mut last: Option<PathBuf> = None;
         for item in items.take(MAX_FILES) {
             let path = item.map_err(|e| self.failed(&e))?.path();
@@ -64,6 +61,20 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Makes a file that was not there, whole. The name is given by a link, which never takes the
+/// place of another file.
+fn write_new(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension("fresh");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o440).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&fresh, path);
+    std::fs::remove_file(&fresh)?;
+    linked?;
+    File::open(folder)?.sync_all()
+}
+
 /// The text of a note: what is signed, whoever signed it.
 fn text_of(note: &[u8]) -> Option<String> {
     Some(Note::parse(note).ok()?.text().to_owned())
@@ -77,22 +88,24 @@ impl CheckpointSink for WriteOnceFolder {
         INTERVAL
     }
 
-    /// What was not signed by this log's key does not count: anyone who can write to the folder
-    /// could stop the signing with it.
-    fn known(&mut self, empty: &str) -> Result<Option<KnownHead>, SinkError> {
-        let Some(path) = self.last()? else { return Ok(None) };
-        let note = read(&path).map_err(|e| self.failed(&e))?;
-        let head = text_of(&note).and_then(|text| Checkpoint::parse(&text).ok());
-        let own = text_of(empty.as_bytes()).and_then(|text| Checkpoint::parse(&text).ok());
-        match (head, own) {
-            (Some(head), Some(own)) if head.origin == own.origin => {
-                Ok(Some(KnownHead { size: head.size, root: Some(head.root) }))
-            }
-            _ => Err(SinkError::failed(format!(
-                "`{}` is not a checkpoint of this log",
-                path.display()
-            ))),
+    fn known(&mut self, log: &Vkey, _: &str) -> Result<Option<KnownHead>, SinkError> {
+        let folder = self.root.join(format!("{:08x}", log.key_id()));
+        if !self.root.is_dir() {
+            return Err(self.failed(&ErrorKind::NotFound.into()));
         }
+        match std::fs::create_dir(&folder) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(self.failed(&e)),
+            _ => {}
+        }
+        let last = self.last(&folder)?;
+        self.folder = Some(folder);
+        let Some(path) = last else { return Ok(None) };
+        let note = read(&path).map_err(|e| self.failed(&e))?;
+        let opened = Checkpoint::open(&note, &[log]).map_err(|error| {
+            SinkError::failed(format!("`{}` is no checkpoint of this log: {error}", path.display()))
+        })?;
+        let Checkpoint { size, root, .. } = opened.checkpoint;
+        Ok(Some(KnownHead { size, root: Some(root) }))
     }
 
     fn put(
@@ -100,23 +113,19 @@ impl CheckpointSink for WriteOnceFolder {
         checkpoint: &SignedCheckpoint,
         _: &dyn Growth,
     ) -> Result<Vec<Signature>, SinkError> {
-        let path = self.path(checkpoint.size);
-        let mut options = OpenOptions::new();
-        match options.write(true).create_new(true).mode(0o440).open(&path) {
-            Ok(mut file) => {
-                file.write_all(checkpoint.note.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .and_then(|()| File::open(&self.folder)?.sync_all())
-                    .map_err(|e| self.failed(&e))?;
-            }
+        let away = || SinkError::failed(format!("{} could not be used at the start", self.name));
+        let folder = self.folder.as_ref().ok_or_else(away)?;
+        let path = folder.join(format!("{:020}{ENDING}", checkpoint.size));
+        match write_new(folder, &path, checkpoint.note.as_bytes()) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 let found = read(&path).map_err(|e| self.failed(&e))?;
-                if text_of(&found) != text_of(checkpoint.note.as_bytes()) {
-                    return Err(SinkError::Forked(checkpoint.size));
+                if text_of(&found) == text_of(checkpoint.note.as_bytes()) {
+                    Ok(Vec::new())
+                } else {
+                    Err(SinkError::Forked(checkpoint.size))
                 }
             }
-            Err(e) => return Err(self.failed(&e)),
+            other => other.map(|()| Vec::new()).map_err(|e| self.failed(&e)),
         }
-        Ok(Vec::new())
     }
 }

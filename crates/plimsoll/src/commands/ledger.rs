@@ -1,10 +1,10 @@
 //! `plimsoll ledger`: the ledger's files, checkpoints, key and growth.
 
 use super::Context;
-use super::verify::{read_file, vkey};
+use super::verify::{policy_of, read_file, vkey};
 use crate::cli_ledger::Ledger;
 use crate::failure::Failure;
-use crate::printer::Facts;
+use crate::printer::{Facts, counted};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_api::Status;
@@ -38,13 +38,21 @@ struct Report {
 /// Runs the verb.
 pub(super) fn run(context: &Context, verb: &Ledger) -> Result<(), Failure> {
     match verb {
-        Ledger::Verify { data, key, resume, skip_bodies } => {
-            let log = key.as_deref().map(vkey).transpose()?;
+        Ledger::Verify { data, key, policy, resume, skip_bodies } => {
+            let mut log = key.as_deref().map(vkey).transpose()?;
             let head = head(data)?;
+            let mut witnesses = Vec::new();
+            if let Some(file) = policy {
+                let policy = policy_of(file)?;
+                let stored = head.as_ref().map(|head| &*head.log);
+                let mut logs = policy.logs().iter().map(|log| log.vkey.clone());
+                log = logs.find(|log| stored.is_none_or(|stored| log.to_string() == stored));
+                let keys = policy.witnesses().iter().map(|witness| witness.vkey.clone());
+                witnesses = keys.collect();
+            }
             let at = resume.as_deref().map(read_resume).transpose()?.flatten();
             let skip_bodies = *skip_bodies;
-            let verification =
-                Verification { log, head, skip_bodies, resume: at, ..Verification::default() };
+            let verification = Verification { log, witnesses, head, skip_bodies, resume: at };
             verify(context, data, &verification, resume.as_deref())
         }
         Ledger::Checkpoint { data } => {
@@ -106,6 +114,12 @@ fn verify(
         context.printer.warn(&format!(
             "the write of entry {index} was not finished; it was never acknowledged, \
              and the next start drops it"
+        ));
+    }
+    if verified.unknown_signatures > 0 && verification.log.is_some() {
+        context.printer.warn(&format!(
+            "{} under the checkpoint not checked; name the witnesses with `--policy`",
+            counted(verified.unknown_signatures as u64, "signature")
         ));
     }
     if verified.published > 0 && verification.log.is_none() && verification.head.is_none() {

@@ -41,6 +41,11 @@ fn text(context: &Context, status: &Status) -> String {
         }
     };
     let facts = facts.add("log", published).add("log key", &log.key);
+    let sinks = log.sinks.iter().map(|sink| match &sink.failing {
+        None => format!("{} has {} entries", sink.name, sink.size),
+        Some(why) => format!("{} has {} entries; failing: {why}", sink.name, sink.size),
+    });
+    let facts = sinks.fold(facts, |facts, sink| facts.add("checkpoints", sink));
     let mut table = Table::new(&["deployment", ">version", "state"]);
     for deployment in &status.deployments {
         let state = match (&deployment.reason, deployment.is_ready) {

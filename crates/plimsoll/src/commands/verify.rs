@@ -231,11 +231,16 @@ fn checkpoint(file: &Path, key: &Vkey) -> Result<Checkpoint, Failure> {
 fn trusted(key: Option<&str>, policy: Option<&Path>) -> Result<Policy, Failure> {
     match (key, policy) {
         (Some(key), _) => Ok(Policy::of_log(vkey(key)?)),
-        (None, Some(file)) => Policy::parse(&read_file(file)?).map_err(|error| {
-            Failure::user(format!("`{}` is not a policy", file.display())).because(chain(&error))
-        }),
+        (None, Some(file)) => policy_of(file),
         (None, None) => Err(Failure::user("name the log's key with `--key`, or a `--policy`")),
     }
+}
+
+/// A policy in a file.
+pub(super) fn policy_of(file: &Path) -> Result<Policy, Failure> {
+    Policy::parse(&read_file(file)?).map_err(|error| {
+        Failure::user(format!("`{}` is not a policy", file.display())).because(chain(&error))
+    })
 }
 
 /// A verifier key, or the file that has it.
