@@ -105,14 +105,10 @@ pub(crate) async fn receipt(
             return Err(Fail::problem(503, "not_signing", why));
         }
         let wait = if witnessed { WITNESS_WAIT } else { RECEIPT_WAIT };
-        if tokio::time::timeout_at(start + wait, checkpoints.changed()).await.is_err() {
-            if !std::mem::take(&mut witnessed) {
-                return Err(Fail::problem(
-                    503,
-                    "not_published",
-                    "no checkpoint covers it yet; retry",
-                ));
-            }
+        let is_over = tokio::time::timeout_at(start + wait, checkpoints.changed()).await.is_err();
+        if is_over && !std::mem::take(&mut witnessed) {
+            let why = "no checkpoint covers it yet; retry";
+            return Err(Fail::problem(503, "not_published", why));
         }
     }
 }

@@ -1,12 +1,17 @@
 //! Proofs: what the server publishes verifies offline, and what was altered does not.
 
 use crate::harness::{BINARY, Said, Server, get, request, requests};
+use plimsoll_tlog::cosignature::Cosigner;
 use plimsoll_tlog::proof::TlogProof;
+use plimsoll_tlog::witness::{Head, Heads, Witness, WitnessError};
 use plimsoll_tlog::{Policy, Vkey};
 use serde_json::Value;
+use std::convert::Infallible;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 fn decide(server: &Server) -> String {
     let answer = server.infer(&requests()[0], &[]);
@@ -182,13 +187,13 @@ fn growth_is_proved_between_any_two_checkpoints() {
     let asked = server.cli(&["verify", "consistency", text(&a), text(&b), "--key", key]);
     assert_eq!(asked.code, 0, "{}", asked.stderr);
     let data = server.data_folder();
-    server.stop();
+    let (_kept, _) = server.stop();
     let with = |args: &[&str]| {
         let all = [&["verify", "consistency", text(&a), text(&b), "--key", key][..], args].concat();
         offline(&all)
     };
     with(&["--proof", text(&path("proof"))]).ok();
-    assert!(data.exists());
+    with(&["--data", text(&data)]).ok();
     let hash = proof
         .lines()
         .find(|line| line.trim().starts_with('"') && line.contains('='))
@@ -294,4 +299,114 @@ fn a_server_on_an_old_backup_records_but_signs_nothing_until_the_log_is_given_up
     server.cli(&["decision", "receipt", &id]).ok();
     let new = server.cli(&["ledger", "key"]).ok();
     assert!(new.starts_with("example.com/log-2+") && new != key, "{new}");
+}
+
+#[derive(Default)]
+struct Memory(Mutex<Option<Head>>);
+
+impl Heads for Memory {
+    type Error = Infallible;
+    fn advance<R>(
+        &self,
+        _: &str,
+        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
+    ) -> Result<Result<(), R>, Infallible> {
+        let mut head = self.0.lock().expect("lock");
+        Ok(next(head.as_ref()).map(|next| *head = Some(next)))
+    }
+}
+
+/// A witness on a port of its own, for as long as the test runs. Returns its key and address.
+fn witness(log: &str) -> (String, String) {
+    let cosigner = Cosigner::from_seed("example.com/witness", &[9; 32]).expect("key");
+    let vkey = cosigner.vkey().to_string();
+    let witness = Witness::new(cosigner, vec![log.parse().expect("key")]);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let heads = Memory::default();
+        for stream in listener.incoming() {
+            cosign(&witness, &heads, &mut stream.expect("connects"));
+        }
+    });
+    (vkey, format!("http://{address}"))
+}
+
+fn cosign(witness: &Witness, heads: &Memory, stream: &mut TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().expect("clones"));
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).expect("reads");
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("reads");
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("reads");
+    let (status, media, text) = if first.starts_with("POST /add-checkpoint ") {
+        match witness.add_checkpoint(&body, 1_800_000_000, heads) {
+            Ok(signature) => (200, "text/plain", format!("{signature}\n")),
+            Err(WitnessError::Refused(refusal)) => {
+                let (text, media) = refusal.body();
+                (refusal.status(), media, text)
+            }
+            Err(WitnessError::Heads(never)) => match never {},
+        }
+    } else {
+        (404, "text/plain", String::new())
+    };
+    let head = format!(
+        "HTTP/1.1 {status} x\r\ncontent-type: {media}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        text.len()
+    );
+    stream.write_all(format!("{head}{text}").as_bytes()).expect("writes");
+}
+
+#[test]
+fn a_witness_signs_what_is_published_and_receipts_carry_it() {
+    let server = Server::dev().with_credit("durable");
+    let key = (0..200)
+        .map(|_| server.cli(&["ledger", "key"]))
+        .find(|said| said.code == 0)
+        .expect("a key")
+        .ok();
+    let (folder, _) = server.stop();
+    let (vkey, url) = witness(key.trim());
+    let policy = folder.path().join("witnesses.policy");
+    let once = folder.path().join("once");
+    std::fs::create_dir(&once).expect("make");
+    let lines = format!("log {}\nwitness w {vkey} {url}\nquorum w\n", key.trim());
+    std::fs::write(&policy, lines).expect("write");
+    let settings = [
+        format!("ledger.policy={}", text(&policy)),
+        format!("ledger.checkpoint_folder={}", text(&once)),
+    ];
+    let args = ["--dev", "--set", &settings[0], "--set", &settings[1]];
+    let server = Server::start_in(folder, &args);
+    let id = decide(&server);
+    let receipt = server.folder.path().join("receipt.json");
+    server.cli(&["decision", "receipt", &id, "-o", text(&receipt)]).ok();
+    let report =
+        offline(&["verify", "receipt", text(&receipt), "--policy", text(&policy), "--json"]);
+    assert_eq!(report.json()["witnesses"][0]["name"], "w");
+    let status = server.cli(&["status", "--json"]).json();
+    let sinks = status["ledger"]["log"]["sinks"].as_array().expect("sinks").clone();
+    assert_eq!(sinks.len(), 2);
+    assert!(status["ledger"]["log"]["witnessed"].as_u64() > Some(0), "{status}");
+    let page = get(server.metrics(), "/metrics", None).body;
+    assert!(
+        page.contains("plimsoll_ledger_sink_lag_entries") && page.contains("witness `w`"),
+        "{page}"
+    );
+    let data = server.data_folder();
+    let (_kept, _) = server.stop();
+    let verified = offline(&["ledger", "verify", "--data", text(&data), "--policy", text(&policy)]);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+    assert!(!verified.stderr.contains("not checked"), "{}", verified.stderr);
+    assert!(std::fs::read_dir(&once).expect("list").next().is_some(), "a checkpoint was kept");
 }
