@@ -16,6 +16,8 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn allocate(&self, file: &File, len: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts a file to nothing, which tells the device that its blocks are free.
+    fn truncate(&self, file: &File) -> io::Result<()>;
     /// Returns when everything written to the file would survive a power cut.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Renames a file.
@@ -56,6 +58,9 @@ impl Disk for RealDisk {
     }
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         file.write_all_at(bytes, offset)
+    }
+    fn truncate(&self, file: &File) -> io::Result<()> {
+        file.set_len(0)
     }
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
@@ -142,6 +147,9 @@ impl Volume {
     }
     pub(crate) fn sync(&self, handle: &Handle) -> Result<(), LedgerError> {
         self.0.sync(&handle.file).map_err(LedgerError::io("sync", &handle.path))
+    }
+    pub(crate) fn truncate(&self, handle: &Handle) -> Result<(), LedgerError> {
+        self.0.truncate(&handle.file).map_err(LedgerError::io("cut", &handle.path))
     }
     pub(crate) fn create(&self, path: &Path) -> Result<Handle, LedgerError> {
         let file = self.0.create(path).map_err(LedgerError::io("create", path))?;

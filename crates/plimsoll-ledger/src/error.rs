@@ -82,6 +82,17 @@ pub enum LedgerError {
         /// What is wrong and what to do.
         what: &'static str,
     },
+    /// What wraps the keys' few secrets did not do its part.
+    #[error("the root `{name}` cannot be used: {why}")]
+    Root {
+        /// Which root.
+        name: Box<str>,
+        /// Why not.
+        why: crate::RootError,
+    },
+    /// More keys were erased than this process remembers.
+    #[error("{0} keys were erased since the start, the limit of one run; restart to go on")]
+    TooManyErased(usize),
     /// None of the keys that open a body is in the key journal (erased, or another keys folder).
     #[error("no key opens this body: its keys were erased or belong to another keys folder")]
     KeyGone,

@@ -2,7 +2,7 @@
 
 use crate::disk::{RealDisk, Volume, lock};
 use crate::frame::{Entry, OVERHEAD};
-use crate::keys::Keys;
+use crate::keys::{Keys, Root, Rotation};
 use crate::log::SharedLog;
 use crate::publish::{
     self, CheckpointSink, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint,
@@ -15,7 +15,7 @@ use crate::spare::{Failure, Spare};
 use crate::writer::{Counters, Item, MAX_BATCH, Queue, Refused, Shared, Writer, latest};
 use crate::{LedgerError, writer};
 use plimsoll_types::record::{Gap, Heartbeat, Kind, LeafDraft, ResultClass};
-use plimsoll_types::{Clock, EventId, GatewayId, TenantId, Time};
+use plimsoll_types::{Clock, EventId, GatewayId, KeyId, TenantId, Time};
 use std::fs::File;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,8 @@ pub struct LedgerConfig {
     pub queue_bytes: usize,
     /// Size of the file that is given up when the disk is full; 0 for none.
     pub reserve_bytes: u64,
+    /// What wraps the keys; `None` for the file `root.key` in the keys folder.
+    pub root: Option<Arc<dyn Root>>,
 }
 
 impl LedgerConfig {
@@ -63,6 +65,7 @@ impl LedgerConfig {
             queue_records: 4096,
             queue_bytes: 64 << 20,
             reserve_bytes: 256 << 20,
+            root: None,
         }
     }
 
@@ -91,10 +94,30 @@ impl Future for Durable {
     type Output = Result<Receipt, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|answer| match answer {
-            Ok(answer) => answer.map_err(LedgerError::from),
-            Err(_) => Err(LedgerError::Thread("writer")),
-        })
+        Pin::new(&mut self.0).poll(context).map(settled)
+    }
+}
+
+/// What the writer answered, or that it is gone.
+fn settled<T>(
+    answer: Result<Result<T, Refused>, oneshot::error::RecvError>,
+) -> Result<T, LedgerError> {
+    match answer {
+        Ok(answer) => answer.map_err(LedgerError::from),
+        Err(_) => Err(LedgerError::Thread("writer")),
+    }
+}
+
+/// Blocks this thread until the writer answers.
+fn block_on<T>(receiver: oneshot::Receiver<Result<T, Refused>>) -> Result<T, LedgerError> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(receiver);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return settled(answer),
+            Poll::Pending => thread::park(),
+        }
     }
 }
 
@@ -113,15 +136,7 @@ impl Durable {
     /// # Errors
     /// As the future's.
     pub fn wait(self) -> Result<Receipt, LedgerError> {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        let mut future = pin!(self);
-        loop {
-            match future.as_mut().poll(&mut context) {
-                Poll::Ready(answer) => return answer,
-                Poll::Pending => thread::park(),
-            }
-        }
+        block_on(self.0)
     }
 }
 
@@ -215,7 +230,8 @@ impl Ledger {
                 "it has no root key, but the ledger was sealed with one; restore the keys folder";
             return Err(LedgerError::Keys { path: config.keys, what });
         }
-        let (keys, damaged_keys) = Keys::open(&config.keys, &volume, Arc::clone(&clock))?;
+        let (keys, damaged_keys) =
+            Keys::open(&config.keys, &volume, Arc::clone(&clock), config.root.as_ref())?;
         let found = recover(&config, &volume, clock.now())?;
         let recovery = Recovery {
             entries: found.tail.cursor.index,
@@ -337,6 +353,32 @@ impl Ledger {
     pub fn heartbeat(&self, beat: Heartbeat) -> Result<Durable, LedgerError> {
         let body = self.seal(&[Holder::System], &beat.encode())?;
         self.append(self.own_draft(Kind::Heartbeat), body, None)
+    }
+
+    /// Erases keys: no body sealed under them alone opens any more, in this process from now
+    /// on, and for good when this returns. Ids without a key are passed over. Blocks for a
+    /// sync. Copies of the key that the disk may hold still go with [`Self::rotate_keys`].
+    ///
+    /// # Errors
+    /// As [`Self::append`] and its future; then it is not known whether the keys are there
+    /// after a restart, and erasing them again settles it.
+    pub fn erase(&self, keys: &[KeyId]) -> Result<(), LedgerError> {
+        for key in keys {
+            self.shared.keys.bury(key.as_bytes())?;
+        }
+        let (done, receiver) = oneshot::channel();
+        self.shared.queue.flush(done)?;
+        block_on(receiver)
+    }
+
+    /// Begins a new epoch: wraps the surviving keys anew and destroys the journal and the key
+    /// of the epoch before, while records go on. Blocks for as long as the copy takes, about
+    /// two seconds for a million keys.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the epoch before is in force then, or the ledger stopped.
+    pub fn rotate_keys(&self) -> Result<Rotation, LedgerError> {
+        self.shared.keys.rotate(&self.shared.volume)
     }
 
     /// Every durable entry with this id, in order: an intent and its completion.

@@ -6,7 +6,7 @@ use crate::LedgerError;
 use crate::disk::Handle;
 use crate::frame::Entry;
 use crate::index::{Live, note};
-use crate::keys::Keys;
+use crate::keys::{Keys, Root};
 use crate::ledger::{Entries, open_body};
 use crate::log::{Active, Log, SharedLog};
 use crate::publish::Verification;
@@ -67,6 +67,18 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError`] if there is no ledger, or it is damaged or of another format.
     pub fn open(data: &Path, keys: Option<&Path>) -> Result<Self, LedgerError> {
+        Self::open_under(data, keys, None)
+    }
+
+    /// The same, with keys that `root` wraps; `None` for the file in the keys folder.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`LedgerError::Root`].
+    pub fn open_under(
+        data: &Path,
+        keys: Option<&Path>,
+        root: Option<&Arc<dyn Root>>,
+    ) -> Result<Self, LedgerError> {
         let folder = recovery::folder(data);
         let Some((_, gateway)) = read_identity(&folder)? else {
             return Err(LedgerError::Format { path: folder, what: "there is no ledger in it" });
@@ -85,7 +97,7 @@ impl LedgerReader {
         })?;
         let active = Active { first: header.first, file: Arc::new(file), live };
         let log = Arc::new(SharedLog::new(Log { parts: Arc::new(parts), active }));
-        let keys = keys.map(Keys::open_existing).transpose()?;
+        let keys = keys.map(|keys| Keys::open_existing(keys, root)).transpose()?;
         Ok(Self { folder, gateway, keys, log })
     }
 

@@ -20,7 +20,7 @@ use crate::keys::{HolderKey, Keys, aead, expand, random};
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use aws_lc_rs::{constant_time, hkdf};
 use plimsoll_types::record::SealedRef;
-use plimsoll_types::{DeploymentId, TenantId, Time};
+use plimsoll_types::{DeploymentId, KeyId, TenantId, Time};
 use std::cell::RefCell;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -269,6 +269,16 @@ fn key_of_record(keys: &Keys, parts: &Parts<'_>) -> Result<(RecordKey, MessageKe
     Err(LedgerError::KeyGone)
 }
 
+/// The keys that a sealed body names, whether they are still there or not. Nothing if it is
+/// no sealed body.
+pub fn holders(sealed: &[u8]) -> impl Iterator<Item = KeyId> {
+    holder_ids(sealed).map(KeyId::from_bytes)
+}
+
+pub(crate) fn holder_ids(sealed: &[u8]) -> impl Iterator<Item = [u8; ID]> {
+    Parts::parse(sealed).into_iter().flat_map(|parts| parts.ids())
+}
+
 /// Whether `sealed` is the body that a leaf commits to. Needs no key.
 #[must_use]
 pub fn is_committed(sealed: &[u8], reference: &SealedRef) -> bool {
@@ -452,13 +462,18 @@ impl<'a> Parts<'a> {
         Ok(message)
     }
 
-    fn holders(&self) -> impl Iterator<Item = ([u8; ID], Option<&'a [u8; WRAPPED]>)> {
+    fn holders(&self) -> impl Iterator<Item = ([u8; ID], Option<&'a [u8; WRAPPED]>)> + use<'a> {
         let list = self.header.get(FIXED..).unwrap_or_default();
         let size = if list.len() == ID { ID } else { ID + WRAPPED };
         list.chunks_exact(size)
             .map(|holder| (field(holder, 0), holder.get(ID..).and_then(|rest| rest.first_chunk())))
     }
+
+    fn ids(&self) -> impl Iterator<Item = [u8; ID]> + use<'a> {
+        self.holders().map(|(id, _)| id)
+    }
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests;

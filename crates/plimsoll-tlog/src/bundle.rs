@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(entries(&bundle, 3), Ok(vec![&b"one"[..], b"", &[7; 300]]));
         assert_eq!(entries(&bundle, 2), Err(BundleError::Count(2)));
         assert_eq!(entries(&bundle, 4), Err(BundleError::Count(4)));
-        assert_eq!(entries(&bundle[..8], 2), Err(BundleError::Short(2)));
+        assert_eq!(entries(&bundle[..8], 3), Err(BundleError::Short(2)));
         assert_eq!(entries(&bundle[..10], 3), Err(BundleError::Short(2)));
         assert_eq!(append(&mut bundle, &[0; 65_536]), Err(BundleError::Entry(65_536)));
         assert_eq!(entries(b"", 0), Ok(Vec::new()));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn keys(folder: &std::path::Path) -> (Keys, Volume) {
     let volume = Volume(Arc::new(RealDisk));
-    let keys = Keys::open(folder, &volume, Arc::new(SystemClock::new())).expect("keys").0;
+    let keys = Keys::open(folder, &volume, Arc::new(SystemClock::new()), None).expect("keys").0;
     (keys, volume)
 }
 

@@ -216,6 +216,16 @@ impl Disk for FaultDisk {
         });
         Self::after(dies)
     }
+    fn truncate(&self, file: &File) -> io::Result<()> {
+        let mut state = self.0.lock().expect("lock");
+        let dies = Self::step(&mut state, "truncate", &name_of(file), 0)?;
+        let len = file.metadata()?.len();
+        let mut old = vec![0; usize::try_from(len).expect("small")];
+        file.read_exact_at(&mut old, 0)?;
+        file.set_len(0)?;
+        state.pending.push(Undo::Write { file: file.try_clone()?, offset: 0, old, len });
+        Self::after(dies)
+    }
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut state = self.0.lock().expect("lock");
         // A sync that the power cut ends has synced nothing that may be relied on.

@@ -3,6 +3,7 @@
 
 mod crash;
 mod disk;
+mod erasure;
 mod golden;
 mod publish;
 mod tear;

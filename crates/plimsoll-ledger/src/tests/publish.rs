@@ -756,6 +756,56 @@ fn a_sink_that_is_away_delays_nothing() {
     assert!(sinks[0].failing.is_some() && sinks[0].size == 0, "{sinks:?}");
 }
 
+/// CPU seconds of this process so far, in ticks of 10 ms.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("stat");
+    let after = stat.rsplit(") ").next().expect("fields");
+    let ticks = after.split(' ').skip(11).take(2).map(|n| n.parse::<f64>().expect("number"));
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Figures for `docs/benchmarks.md`; run with `--run-ignored only --no-capture`.
+#[test]
+#[ignore = "prints figures, checks none"]
+fn figures_of_verification() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut wide = config(folder.path());
+    wide.segment_bytes = 64 << 20;
+    let clock = Arc::new(SystemClock::new());
+    let (ledger, _) = Ledger::open(wide, clock).expect("open");
+    let heads = Arc::new(Heads::default());
+    let publishing = PublishConfig::new(ORIGIN.to_owned());
+    ledger
+        .publish(&publishing, Arc::clone(&heads) as Arc<dyn TreeHeads>, Vec::new())
+        .expect("publish");
+    let holder = [Holder::System];
+    let start = cpu();
+    for _ in 0..150 {
+        let waiting: Vec<_> = (0..2000)
+            .map(|_| {
+                let body = ledger.seal(&holder, &[7; 700]).expect("seal");
+                let draft = super::draft(plimsoll_types::record::Kind::Decision);
+                ledger.append(draft, body, None).expect("queue")
+            })
+            .collect();
+        for item in waiting {
+            item.wait().expect("durable");
+        }
+    }
+    ledger.close().expect("close");
+    println!("recording and publishing: {:.0} entries per CPU second", 300_000.0 / (cpu() - start));
+    println!("published {} entries", ledger.publishing().published);
+    let reader = LedgerReader::open(&folder.path().join("data"), None).expect("reader");
+    for skip_bodies in [false, true] {
+        let verification =
+            Verification { head: heads.stored(), skip_bodies, ..Verification::default() };
+        let start = cpu();
+        let found = reader.verify_with(&verification, |_| {}).expect("verify");
+        let rate = found.entries as f64 / (cpu() - start);
+        println!("verification, bodies {}: {rate:.0} entries per CPU second", !skip_bodies);
+    }
+}
+
 /// Power cuts at random moments while the tree grows: what was ever signed stays a beginning of
 /// the log, and the log is whole in the end.
 #[test]
