@@ -15,6 +15,7 @@ pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod receipt;
 mod status;
 mod time;
 mod words;
@@ -39,7 +40,8 @@ pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
-pub use status::{DeploymentStatus, LedgerStatus, Status};
+pub use receipt::Receipt;
+pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use time::Timestamp;
 pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
 

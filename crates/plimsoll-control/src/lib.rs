@@ -26,6 +26,7 @@ mod ledger_scan;
 mod model;
 mod page;
 mod principal;
+mod receipt;
 mod recover;
 mod status;
 mod version;

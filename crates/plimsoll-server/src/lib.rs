@@ -11,11 +11,14 @@ mod accept;
 mod app;
 mod background;
 mod body;
+mod checkpoint_sinks;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_ledger;
+mod heads;
 mod metrics;
 mod oip;
 mod reply;
@@ -26,7 +29,7 @@ mod tls;
 mod traces;
 pub mod witness;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
 pub use start::{Started, run};
 

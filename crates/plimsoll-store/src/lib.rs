@@ -17,7 +17,7 @@ mod store;
 mod write;
 
 pub use error::StoreError;
-pub use head::TreeHeadRow;
+pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};
 pub use row::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,

@@ -3,6 +3,7 @@
 //! `docs/cli.md` is generated from here.
 
 use crate::commands::witness::Witness;
+use crate::cli_ledger::{Ledger, Verify};
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -120,9 +121,12 @@ Examples:
     /// Who may do what, and why
     #[command(subcommand)]
     Access(Access),
-    /// The ledger's files
+    /// The ledger: its files, its checkpoints, its key
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Check a proof offline, with nothing but the log's public key
+    #[command(subcommand)]
+    Verify(Verify),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -548,6 +552,18 @@ Examples:
         #[command(flatten)]
         paged: Paged,
     },
+    /// Get what proves a decision offline; waits for the checkpoint that covers it
+    #[command(after_help = "\
+Examples:
+  plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 -o receipt.json
+  plimsoll verify receipt receipt.json --key log.vkey")]
+    Receipt {
+        /// The decision id
+        id: DecisionId,
+        /// Where to [default: stdout]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Print decisions as they come; with --json one object per line
     #[command(after_help = "\
 Examples:
@@ -602,18 +618,6 @@ Examples:
         action: String,
         /// A resource: deployment/NAME, model/NAME, release/NAME/N, server
         resource: String,
-    },
-}
-
-/// Verbs of the ledger.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Ledger {
-    /// Check every record of a data folder; exits with 3 if one is not what it should be
-    #[command(after_help = "Examples:\n  plimsoll ledger verify --data ./plimsoll-data")]
-    Verify {
-        /// The data folder
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
     },
 }
 

@@ -23,10 +23,12 @@ mod principal;
 mod restore;
 mod serve;
 mod status;
+mod verify;
 mod when;
 pub(crate) mod witness;
 
 use crate::cli::{Cli, Command, Global};
+use crate::cli_ledger::Ledger;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::{Printer, Table, Words};
@@ -103,7 +105,12 @@ impl Context {
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli, environment: Environment) -> (Printer, Result<(), Failure>) {
-    let context = Context::new(cli.global, environment);
+    let mut global = cli.global;
+    // There `--key` is the log's public key, and none to this server.
+    if matches!(cli.command, Command::Verify(_) | Command::Ledger(Ledger::Verify { .. })) {
+        global.key = None;
+    }
+    let context = Context::new(global, environment);
     let result = dispatch(&context, cli.command);
     (context.printer, result)
 }
@@ -122,6 +129,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
+        Command::Verify(verb) => verify::run(context, &verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),
