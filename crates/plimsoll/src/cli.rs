@@ -139,6 +139,9 @@ Examples:
     /// Print the version
     #[command(after_help = "Examples:\n  plimsoll version\n  plimsoll version --json")]
     Version,
+    /// Explanations of models and their answers, offline
+    #[command(subcommand)]
+    Explain(crate::commands::Explain),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,

@@ -14,6 +14,7 @@ mod demo;
 mod deployment;
 mod document;
 mod event;
+mod explain;
 mod key;
 mod ledger;
 mod model;
@@ -21,9 +22,12 @@ mod offline;
 mod predict;
 mod principal;
 mod restore;
+mod rows;
 mod serve;
 mod status;
 mod when;
+
+pub(crate) use explain::Explain;
 
 use crate::cli::{Cli, Command, Global};
 use crate::client::Client;
@@ -126,6 +130,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
+        Command::Explain(verb) => explain::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }
