@@ -168,8 +168,11 @@ impl Source {
         rows::open(self.names.len(), self.is_named.then_some(&names), path)
     }
 
-    fn fill(&self, inputs: &mut Vec<f32>, batch: &Table) -> Result<(), Failure> {
-        rows::fill(inputs, batch, |feature| self.categories.get(feature)?.as_ref())
+    fn fill(&self, inputs: &mut Vec<f64>, batch: &Table) -> Result<(), Failure> {
+        rows::fill(inputs, batch, |feature| {
+            let known = self.categories.get(feature).and_then(Option::as_ref);
+            (known, self.model.unknown_category(feature))
+        })
     }
 
     /// The rows of a background.
@@ -327,7 +330,7 @@ impl Engine {
     /// Explains rows on all threads; the result is row-major in the order of the columns.
     fn explain(
         &self,
-        rows: &[f32],
+        rows: &[f64],
         width: usize,
         columns: usize,
         scratches: &mut [Scratch],
@@ -363,7 +366,7 @@ impl Engine {
 
     fn part(
         &self,
-        rows: &[f32],
+        rows: &[f64],
         width: usize,
         columns: usize,
         scratch: &mut Scratch,
@@ -381,7 +384,7 @@ impl Engine {
                 for (result, (values, margins)) in results.chunks_exact_mut(columns).zip(rows) {
                     let outputs = values.chunks_exact(features).zip(margins).zip(explainer.base());
                     let cells = outputs.flat_map(|((values, margin), base)| {
-                        values.iter().copied().chain([*base, f64::from(*margin)])
+                        values.iter().copied().chain([*base, *margin])
                     });
                     result.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
                 }
@@ -405,7 +408,7 @@ impl Engine {
                             let value = matrix.get(i * features + j).copied().unwrap_or(0.0);
                             if i == j { value } else { 2.0 * value }
                         };
-                        pairs.iter().map(cell).chain([*base, f64::from(*margin)])
+                        pairs.iter().map(cell).chain([*base, *margin])
                     });
                     result.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
                 }

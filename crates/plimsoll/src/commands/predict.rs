@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, args: &Predict) -> Result<(), Failure> {
         model.feature_names().map(|names| names.iter().map(AsRef::as_ref).collect());
     let reader = rows::open(model.feature_count(), names.as_deref(), &args.data)?;
     let scorer = Scorer::new(&model, args.raw);
-    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer.names)?;
+    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer)?;
     let scored = score(context, reader, scorer, sink);
     context.printer.progress_done();
     if let (Err(_), Some(path)) = (&scored, &args.output) {
@@ -58,9 +58,9 @@ struct Scorer<'a> {
     /// One for each number of a row.
     names: Vec<String>,
     /// Row-major, one value for each feature.
-    inputs: Vec<f32>,
+    inputs: Vec<f64>,
     /// Row-major, one value for each name.
-    outputs: Vec<f32>,
+    outputs: Vec<f64>,
 }
 
 impl<'a> Scorer<'a> {
@@ -77,7 +77,9 @@ impl<'a> Scorer<'a> {
 
     /// Scores the batch into `outputs`.
     fn score(&mut self, batch: &Table) -> Result<(), Failure> {
-        rows::fill(&mut self.inputs, batch, |feature| contract::categories(self.model, feature))?;
+        rows::fill(&mut self.inputs, batch, |feature| {
+            (contract::categories(self.model, feature), self.model.unknown_category(feature))
+        })?;
         self.outputs.clear();
         self.outputs.resize(batch.rows * self.names.len(), 0.0);
         let scored = if self.raw {
@@ -96,34 +98,37 @@ enum Sink {
     Csv {
         out: Box<dyn Write>,
         has_header: bool,
+        is_double: bool,
     },
     Parquet(Box<TableWriter>),
 }
 
 impl Sink {
-    fn open(printer: &Printer, path: Option<&Path>, names: &[String]) -> Result<Self, Failure> {
+    fn open(printer: &Printer, path: Option<&Path>, scorer: &Scorer<'_>) -> Result<Self, Failure> {
+        let is_double = scorer.model.output().is_double;
         let is_csv =
             |path: &Path| path.extension().is_none_or(|ending| ending.eq_ignore_ascii_case("csv"));
         Ok(match path {
-            None => Self::Csv { out: printer.stream(), has_header: false },
+            None => Self::Csv { out: printer.stream(), has_header: false, is_double },
             Some(path) if is_csv(path) => {
                 let out = Box::new(BufWriter::new(fs::File::create(path)?));
-                Self::Csv { out, has_header: false }
+                Self::Csv { out, has_header: false, is_double }
             }
             Some(path) => {
-                let schema: Vec<ColumnSchema> = names.iter().map(|name| schema(name)).collect();
+                let schema: Vec<ColumnSchema> =
+                    scorer.names.iter().map(|name| schema(name)).collect();
                 Self::Parquet(Box::new(TableWriter::create(path, &schema).map_err(data::failure)?))
             }
         })
     }
 
-    fn write(&mut self, scores: &[f32], names: &[String]) -> Result<(), Failure> {
+    fn write(&mut self, scores: &[f64], names: &[String]) -> Result<(), Failure> {
         match self {
-            Self::Csv { out, has_header } => {
+            Self::Csv { out, has_header, is_double } => {
                 if !std::mem::replace(has_header, true) {
                     writeln!(out, "{}", names.join(",")).map_err(Failure::output)?;
                 }
-                csv(out, scores, names.len()).map_err(Failure::output)
+                csv(out, scores, names.len(), *is_double).map_err(Failure::output)
             }
             Self::Parquet(writer) => writer.write(&table(scores, names)).map_err(data::failure),
         }
@@ -145,24 +150,25 @@ fn schema(name: &str) -> ColumnSchema {
     ColumnSchema { name: name.to_owned(), kind: ColumnKind::Number }
 }
 
-fn csv(out: &mut dyn Write, scores: &[f32], width: usize) -> std::io::Result<()> {
+#[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
+fn csv(out: &mut dyn Write, scores: &[f64], width: usize, is_double: bool) -> std::io::Result<()> {
     for row in scores.chunks(width.max(1)) {
         for (place, score) in row.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            write!(out, "{comma}{score}")?;
+            match is_double {
+                true => write!(out, "{comma}{score}")?,
+                false => write!(out, "{comma}{}", *score as f32)?,
+            }
         }
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn table(scores: &[f32], names: &[String]) -> Table {
+fn table(scores: &[f64], names: &[String]) -> Table {
     let column = |(place, name): (usize, &String)| {
         let values = scores.iter().skip(place).step_by(names.len().max(1));
-        Column {
-            name: name.clone(),
-            data: ColumnData::Number(values.map(|&score| score.into()).collect()),
-        }
+        Column { name: name.clone(), data: ColumnData::Number(values.copied().collect()) }
     };
     Table {
         columns: names.iter().enumerate().map(column).collect(),

@@ -2,7 +2,7 @@
 
 use super::data;
 use crate::failure::Failure;
-use plimsoll_model::Categories;
+use plimsoll_model::{Categories, Model, UnknownCategory};
 use plimsoll_table::{Column, ColumnData, Limits, Table, TableReader};
 use std::path::Path;
 
@@ -28,15 +28,15 @@ pub(super) fn open(
 }
 
 /// Puts a batch into `inputs`, row-major; null is NaN, as models read it. `categories` are
-/// those a feature was trained with.
+/// those a feature was trained with, and what becomes of others.
 pub(super) fn fill<'a>(
-    inputs: &mut Vec<f32>,
+    inputs: &mut Vec<f64>,
     batch: &Table,
-    categories: impl Fn(usize) -> Option<&'a Categories>,
+    categories: impl Fn(usize) -> (Option<&'a Categories>, UnknownCategory),
 ) -> Result<(), Failure> {
     let width = batch.columns.len();
     inputs.clear();
-    inputs.resize(batch.rows * width, f32::NAN);
+    inputs.resize(batch.rows * width, f64::NAN);
     for (feature, column) in batch.columns.iter().enumerate() {
         let places = inputs.iter_mut().skip(feature).step_by(width.max(1));
         fill_column(categories(feature), column, places)?;
@@ -46,15 +46,15 @@ pub(super) fn fill<'a>(
 
 /// Puts a column into its places.
 fn fill_column<'a>(
-    categories: Option<&Categories>,
+    (categories, unknown): (Option<&Categories>, UnknownCategory),
     column: &Column,
-    places: impl Iterator<Item = &'a mut f32>,
+    places: impl Iterator<Item = &'a mut f64>,
 ) -> Result<(), Failure> {
-    let codes = Codes { column, categories };
+    let codes = Codes { column, categories, unknown };
     match &column.data {
         ColumnData::Number(values) => {
             for (place, &value) in places.zip(values) {
-                *place = single(value);
+                *place = value;
             }
         }
         ColumnData::Integer(values) => {
@@ -65,7 +65,7 @@ fn fill_column<'a>(
         }
         ColumnData::Boolean(values) => {
             for (place, value) in places.zip(values) {
-                *place = value.map_or(f32::NAN, |value| f32::from(u8::from(value)));
+                *place = value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
             }
         }
         ColumnData::Text(values) => {
@@ -83,10 +83,11 @@ fn fill_column<'a>(
 struct Codes<'a> {
     column: &'a Column,
     categories: Option<&'a Categories>,
+    unknown: UnknownCategory,
 }
 
 impl Codes<'_> {
-    fn of_integer(&self, value: i64) -> Result<f32, Failure> {
+    fn of_integer(&self, value: i64) -> Result<f64, Failure> {
         match self.categories {
             None => Ok(integer(value)),
             Some(Categories::Integers(known)) => {
@@ -96,7 +97,7 @@ impl Codes<'_> {
         }
     }
 
-    fn of_text(&self, text: &str) -> Result<f32, Failure> {
+    fn of_text(&self, text: &str) -> Result<f64, Failure> {
         match self.categories {
             None => Err(self
                 .failure("has texts, for which the model file names no categories")
@@ -110,11 +111,15 @@ impl Codes<'_> {
         }
     }
 
-    fn code(&self, place: Option<usize>) -> Result<f32, Failure> {
-        let place = place.and_then(|place| u32::try_from(place).ok());
-        let place =
-            place.ok_or_else(|| self.failure("has a value that the model was not trained with"))?;
-        Ok(integer(place.into()))
+    fn code(&self, place: Option<usize>) -> Result<f64, Failure> {
+        match (place.and_then(|place| u32::try_from(place).ok()), self.unknown) {
+            (Some(place), _) => Ok(place.into()),
+            (None, UnknownCategory::Missing) => Ok(f64::NAN),
+            (None, UnknownCategory::Coded) => Ok(Model::UNKNOWN_CODE),
+            (None, UnknownCategory::Refused) => {
+                Err(self.failure("has a value that the model was not trained with"))
+            }
+        }
     }
 
     fn failure(&self, what: &str) -> Failure {
@@ -122,11 +127,6 @@ impl Codes<'_> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rounding to the model's precision is meant")]
-fn single(value: f64) -> f32 {
-    value as f32
-}
-
-fn integer(value: i64) -> f32 {
-    value as f32
+fn integer(value: i64) -> f64 {
+    value as f64
 }
