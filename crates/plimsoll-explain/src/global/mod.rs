@@ -38,9 +38,9 @@ pub struct FeatureReport {
     /// Mean change of the margin when its values are dealt out to the rows anew.
     pub permutation: f64,
     /// For each row of the sample its value and its contribution; a missing value is NaN.
-    pub points: Vec<(f32, f64)>,
+    pub points: Vec<(f64, f64)>,
     /// Values, and the mean margin of the sample if every row had them (partial dependence).
-    pub dependence: Vec<(f32, f64)>,
+    pub dependence: Vec<(f64, f64)>,
     /// The same for single rows (individual conditional expectation).
     pub single_rows: Vec<Vec<f64>>,
 }
@@ -77,7 +77,7 @@ pub struct Reporter {
     output: usize,
     rows: u64,
     sums: Vec<f64>,
-    sample: Vec<f32>,
+    sample: Vec<f64>,
     random: Random,
 }
 
@@ -111,7 +111,7 @@ impl Reporter {
     ///
     /// # Errors
     /// [`ExplainError::Shape`] if there are not as many contributions as values.
-    pub fn add(&mut self, rows: &[f32], values: &[f64]) -> Result<(), ExplainError> {
+    pub fn add(&mut self, rows: &[f64], values: &[f64]) -> Result<(), ExplainError> {
         let (width, outputs) = (self.sums.len(), self.explainer.outputs());
         let (found, expected) = (values.len(), rows.len().saturating_mul(outputs));
         if found != expected {
@@ -127,7 +127,7 @@ impl Reporter {
     }
 
     /// Keeps each row with the same chance (Vitter 1985, algorithm R).
-    fn pick(&mut self, row: &[f32]) {
+    fn pick(&mut self, row: &[f64]) {
         let width = self.sums.len();
         if self.sample.len() < SAMPLE_ROWS * width {
             self.sample.extend_from_slice(row);
@@ -194,7 +194,7 @@ impl Reporter {
 
     fn feature(&mut self, feature: usize, values: &[f64]) -> Result<FeatureReport, ExplainError> {
         let width = self.sums.len();
-        let own: Vec<f32> = self.sample.iter().skip(feature).step_by(width).copied().collect();
+        let own: Vec<f64> = self.sample.iter().skip(feature).step_by(width).copied().collect();
         let contributions = values.iter().skip(feature).step_by(width);
         let points = own.iter().copied().zip(contributions.copied()).collect();
         let margins = self.margins(&self.sample)?;
@@ -216,7 +216,7 @@ impl Reporter {
     }
 
     /// The sample with other values of one feature.
-    fn with(&self, feature: usize, values: impl Iterator<Item = f32>) -> Vec<f32> {
+    fn with(&self, feature: usize, values: impl Iterator<Item = f64>) -> Vec<f64> {
         let mut rows = self.sample.clone();
         let places = rows.iter_mut().skip(feature).step_by(self.sums.len());
         places.zip(values).for_each(|(place, value)| *place = value);
@@ -224,19 +224,19 @@ impl Reporter {
     }
 
     /// Margins of rows at the output.
-    fn margins(&self, rows: &[f32]) -> Result<Vec<f64>, ExplainError> {
+    fn margins(&self, rows: &[f64]) -> Result<Vec<f64>, ExplainError> {
         let model: &Model = self.explainer.model();
         let (outputs, count) = (model.margin_count(), rows.len() / self.sums.len().max(1));
         let mut margins = vec![0.0; count * outputs];
         model.margins_batch(rows, count, &mut margins)?;
-        Ok(margins.into_iter().skip(self.output).step_by(outputs).map(f64::from).collect())
+        Ok(margins.into_iter().skip(self.output).step_by(outputs).collect())
     }
 }
 
 /// Values of a feature to vary it over: all that occur if they are few, else quantiles.
-fn grid(values: &[f32]) -> Vec<f32> {
-    let mut known: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    known.sort_by(f32::total_cmp);
+fn grid(values: &[f64]) -> Vec<f64> {
+    let mut known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    known.sort_by(f64::total_cmp);
     known.dedup();
     if known.len() <= GRID_MAX {
         return known;
@@ -274,7 +274,7 @@ impl Random {
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
-    fn shuffle(&mut self, values: &mut [f32]) {
+    fn shuffle(&mut self, values: &mut [f64]) {
         for last in (1..values.len()).rev() {
             let end = u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1);
             let other = usize::try_from(self.below(end)).unwrap_or(0);
@@ -289,20 +289,20 @@ mod tests {
 
     #[test]
     fn a_grid_has_every_value_or_quantiles() {
-        assert_eq!(grid(&[2.0, f32::NAN, 1.0, 2.0]), [1.0, 2.0]);
-        let many: Vec<f32> = (0..1000_u16).rev().map(f32::from).collect();
+        assert_eq!(grid(&[2.0, f64::NAN, 1.0, 2.0]), [1.0, 2.0]);
+        let many: Vec<f64> = (0..1000_u16).rev().map(f64::from).collect();
         let grid = grid(&many);
         assert_eq!((grid.len(), grid[0], grid[GRID_MAX - 1]), (GRID_MAX, 0.0, 999.0));
         assert!(grid.is_sorted());
-        assert!(super::grid(&[f32::NAN]).is_empty());
+        assert!(super::grid(&[f64::NAN]).is_empty());
     }
 
     #[test]
     fn shuffling_keeps_every_value() {
-        let mut values: Vec<f32> = (0..100_u8).map(f32::from).collect();
+        let mut values: Vec<f64> = (0..100_u8).map(f64::from).collect();
         Random(7).shuffle(&mut values);
         assert!(!values.is_sorted());
-        values.sort_by(f32::total_cmp);
-        assert!(values.iter().copied().eq((0..100_u8).map(f32::from)));
+        values.sort_by(f64::total_cmp);
+        assert!(values.iter().copied().eq((0..100_u8).map(f64::from)));
     }
 }

@@ -213,18 +213,18 @@ fn swarm(svg: &mut String, feature: &FeatureReport, middle: f64, scale: &Scale) 
 }
 
 /// Shades by the rank of a value, so that one outlier does not make all others look alike.
-struct Shades(Vec<f32>);
+struct Shades(Vec<f64>);
 
 impl Shades {
     fn of(feature: &FeatureReport) -> Self {
-        let mut known: Vec<f32> =
+        let mut known: Vec<f64> =
             feature.points.iter().map(|point| point.0).filter(|value| !value.is_nan()).collect();
-        known.sort_by(f32::total_cmp);
+        known.sort_by(f64::total_cmp);
         known.dedup();
         Self(known)
     }
     /// The shade of a value; the last for a missing one.
-    fn of_value(&self, value: f32) -> usize {
+    fn of_value(&self, value: f64) -> usize {
         if value.is_nan() {
             return SHADES;
         }
@@ -259,12 +259,12 @@ pub(super) fn dependence(id: &str, feature: &FeatureReport) -> String {
         "Each dot is a sampled row; rows without a value are left out.",
     );
     let known = || feature.points.iter().filter(|point| !point.0.is_nan());
-    let x = Scale::over(known().map(|point| f64::from(point.0)), MARGIN + 6.0, SMALL.0 - 14.0);
+    let x = Scale::over(known().map(|point| point.0), MARGIN + 6.0, SMALL.0 - 14.0);
     let y = Scale::over(known().map(|point| point.1).chain([0.0]), SMALL.1 - 42.0, 12.0);
     axes(&mut svg, &x, &y, &feature.name);
     svg.push_str(r#"<path class="dot plain" d=""#);
     for (value, contribution) in known() {
-        svg.push_str(&format!("M{:.1} {:.1}h0", x.place((*value).into()), y.place(*contribution)));
+        svg.push_str(&format!("M{:.1} {:.1}h0", x.place(*value), y.place(*contribution)));
     }
     svg.push_str(r#""/></svg>"#);
     svg
@@ -276,7 +276,7 @@ pub(super) fn partial(id: &str, feature: &FeatureReport) -> String {
     let title = format!("Margin if every row had this {}", feature.name);
     let description = "The thick line is the mean over the sample, thin lines are single rows.";
     open(&mut svg, SMALL, id, &title, description);
-    let values = || feature.dependence.iter().map(|point| f64::from(point.0));
+    let values = || feature.dependence.iter().map(|point| point.0);
     let x = Scale::over(values(), MARGIN + 6.0, SMALL.0 - 14.0);
     let single = feature.single_rows.iter().flatten().copied();
     let all = feature.dependence.iter().map(|point| point.1).chain(single);

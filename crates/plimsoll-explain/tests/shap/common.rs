@@ -24,9 +24,9 @@ pub(crate) fn golden_model(folder: &str) -> Model {
 }
 
 /// 10,000 rows of 25 values, some missing.
-pub(crate) fn golden_rows() -> Vec<f32> {
+pub(crate) fn golden_rows() -> Vec<f64> {
     let bytes = golden("rows.f32.gz");
-    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()).into()).collect()
 }
 
 /// A generator of numbers that is the same everywhere (Steele and others 2014, SplitMix64).
@@ -44,8 +44,8 @@ impl Random {
         (self.next() % end as u64) as usize
     }
     /// A small number on a grid, so that values meet thresholds; one in eight is missing.
-    pub(crate) fn value(&mut self) -> f32 {
-        if self.below(8) == 0 { f32::NAN } else { self.below(9) as f32 - 2.0 }
+    pub(crate) fn value(&mut self) -> f64 {
+        if self.below(8) == 0 { f64::NAN } else { self.below(9) as f64 - 2.0 }
     }
 }
 

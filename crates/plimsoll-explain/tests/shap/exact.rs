@@ -8,7 +8,7 @@ use plimsoll_explain::shap::{
     Background, InteractionExplainer, Scratch, Simd, TreeExplainer, TreeOptions,
 };
 use plimsoll_explain::{ExplainError, FeatureGroups, Method};
-use plimsoll_model::{LeafValues, Model, Node, Test, Tree};
+use plimsoll_model::{LeafValues, Model, Node, Tree};
 use proptest::prelude::*;
 
 /// No tables: everything in `f64`.
@@ -16,13 +16,13 @@ const NO_TABLES: usize = 0;
 
 fn explain(
     model: &Arc<Model>,
-    rows: &[f32],
+    rows: &[f64],
     options: &TreeOptions<'_>,
 ) -> (TreeExplainer, Vec<f64>) {
     let explainer = TreeExplainer::new(Arc::clone(model), options).unwrap();
     let count = rows.len() / model.feature_count();
     let mut values = vec![f64::NAN; count * explainer.outputs() * explainer.features()];
-    let mut margins = vec![f32::NAN; count * explainer.outputs()];
+    let mut margins = vec![f64::NAN; count * explainer.outputs()];
     explainer.explain_rows(rows, &mut Scratch::default(), &mut values, &mut margins).unwrap();
     (explainer, values)
 }
@@ -36,44 +36,34 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
 mod definition {
     use super::*;
 
-    pub(super) fn goes_left(test: Test<'_>, missing_left: bool, value: f32) -> bool {
-        match test {
-            _ if value.is_nan() => missing_left,
-            Test::Less(threshold) => value < threshold,
-            Test::Outside(set) => value < 0.0 || !set.contains(value as u32),
-        }
-    }
-
     /// The expected value of a tree when only the features of `coalition` are known.
     fn conditional(
         tree: &Tree<'_>,
         node: usize,
-        row: &[f32],
+        row: &[f64],
         coalition: usize,
         out: &mut [f64],
         share: f64,
     ) {
         match tree.node(node).unwrap() {
             Node::Leaf { values: LeafValues::One(value), .. } => {
-                out[tree.group()] += share * f64::from(value);
+                out[tree.group()] += share * value;
             }
             Node::Leaf { values: LeafValues::PerMargin(values), .. } => {
-                out.iter_mut()
-                    .zip(values)
-                    .for_each(|(out, value)| *out += share * f64::from(*value));
+                out.iter_mut().zip(values).for_each(|(out, value)| *out += share * *value);
             }
-            Node::Split { feature, test, missing_left, left, right, cover } => {
+            Node::Split { feature, left, right, cover, .. } => {
                 if coalition >> feature & 1 == 1 {
-                    let next =
-                        if goes_left(test, missing_left, row[feature]) { left } else { right };
+                    let is_left = tree.goes_left(node, row[feature]).unwrap();
+                    let next = if is_left { left } else { right };
                     return conditional(tree, next, row, coalition, out, share);
                 }
                 for child in [left, right] {
                     let (Node::Leaf { cover: below, .. } | Node::Split { cover: below, .. }) =
                         tree.node(child).unwrap();
-                    let cover = f64::from(cover.unwrap());
+                    let cover = cover.unwrap();
                     // XGBoost halves what no training row reached.
-                    let part = if cover > 0.0 { f64::from(below.unwrap()) / cover } else { 0.5 };
+                    let part = if cover > 0.0 { below.unwrap() / cover } else { 0.5 };
                     conditional(tree, child, row, coalition, out, share * part);
                 }
             }
@@ -83,11 +73,11 @@ mod definition {
     /// What the model says when only the features of `coalition` are known.
     fn game(
         model: &Model,
-        row: &[f32],
+        row: &[f64],
         background: Option<&Background>,
         coalition: usize,
     ) -> Vec<f64> {
-        let mut out: Vec<f64> = model.base_margins().iter().copied().map(f64::from).collect();
+        let mut out: Vec<f64> = model.base_margins().to_vec();
         match background {
             None => {
                 for tree in model.trees() {
@@ -98,7 +88,7 @@ mod definition {
                 let share = 1.0 / background.rows().len() as f64;
                 for drawn in background.rows() {
                     let pick = |f: usize| if coalition >> f & 1 == 1 { row[f] } else { drawn[f] };
-                    let mixed: Vec<f32> = (0..row.len()).map(pick).collect();
+                    let mixed: Vec<f64> = (0..row.len()).map(pick).collect();
                     for tree in model.trees() {
                         conditional(&tree, 0, &mixed, usize::MAX, &mut out, share);
                     }
@@ -111,7 +101,7 @@ mod definition {
     /// Half the Shapley interaction index of each pair, for output 0.
     pub(super) fn interactions(
         model: &Model,
-        row: &[f32],
+        row: &[f64],
         background: Option<&Background>,
     ) -> Vec<f64> {
         let features = model.feature_count();
@@ -141,7 +131,7 @@ mod definition {
     /// For each output, one value per feature; and the base values.
     pub(super) fn shapley(
         model: &Model,
-        row: &[f32],
+        row: &[f64],
         background: Option<&Background>,
     ) -> (Vec<f64>, Vec<f64>) {
         let (features, outputs) = (model.feature_count(), model.margin_count());
@@ -174,8 +164,8 @@ proptest! {
         let mut random = Random(seed);
         let model = Arc::new(random_model(&mut random));
         let features = model.feature_count();
-        let rows: Vec<f32> = (0..70 * features).map(|_| random.value()).collect();
-        let drawn: Vec<f32> = (0..(1 + random.below(9)) * features).map(|_| random.value()).collect();
+        let rows: Vec<f64> = (0..70 * features).map(|_| random.value()).collect();
+        let drawn: Vec<f64> = (0..(1 + random.below(9)) * features).map(|_| random.value()).collect();
         let drawn = Background::new(drawn, features).unwrap();
         let background = with_background.then_some(&drawn);
         let options = TreeOptions { background, ..TreeOptions::default() };
@@ -203,7 +193,7 @@ proptest! {
         let mut random = Random(seed);
         let model = Arc::new(random_model(&mut random));
         let features = model.feature_count();
-        let rows: Vec<f32> = (0..130 * features).map(|_| random.value()).collect();
+        let rows: Vec<f64> = (0..130 * features).map(|_| random.value()).collect();
         let drawn = Background::new(rows[..5 * features].to_vec(), features).unwrap();
         let background = with_background.then_some(&drawn);
         let options = TreeOptions { background, ..TreeOptions::default() };
@@ -230,8 +220,8 @@ proptest! {
         let mut random = Random(seed);
         let model = Arc::new(random_model(&mut random));
         let features = model.feature_count();
-        let row: Vec<f32> = (0..features).map(|_| random.value()).collect();
-        let drawn: Vec<f32> = (0..4 * features).map(|_| random.value()).collect();
+        let row: Vec<f64> = (0..features).map(|_| random.value()).collect();
+        let drawn: Vec<f64> = (0..4 * features).map(|_| random.value()).collect();
         let drawn = Background::new(drawn, features).unwrap();
         let background = with_background.then_some(&drawn);
         let options = TreeOptions { background, ..TreeOptions::default() };
@@ -328,7 +318,7 @@ fn what_cannot_be_explained_is_refused() {
         Background::new(vec![0.0; 4], 3),
         Err(ExplainError::BackgroundColumns { .. })
     ));
-    let infinite = Background::new(vec![0.0, 1.0, f32::INFINITY, 0.0], 2);
+    let infinite = Background::new(vec![0.0, 1.0, f64::INFINITY, 0.0], 2);
     assert_eq!(infinite, Err(ExplainError::BackgroundNotFinite { row: 1 }));
     // XGBoost wrote leaves with several values without covers before 3.
     let vectors = Arc::new(golden_model("2.1/vector_leaf"));

@@ -62,11 +62,12 @@ impl Golden {
         };
         Model::load(&bytes, &Limits::default()).unwrap()
     }
-    fn rows(&self) -> Vec<f32> {
-        reals(&match &*self.model {
+    fn rows(&self) -> Vec<f64> {
+        let rows = reals(&match &*self.model {
             "-" => unpack(&file(&format!("{}.rows.gz", self.set))),
             _ => golden("rows.f32.gz"),
-        })
+        });
+        rows.into_iter().map(f64::from).collect()
     }
     /// Contributions in full, and the sums with signs.
     fn expected(&self) -> (Vec<f32>, Vec<f32>) {
@@ -100,9 +101,9 @@ fn values_agree_with_the_references() {
         };
         assert_eq!(explainer.method(), expected);
         let mut values = vec![f64::NAN; ROWS * golden.outputs * golden.features];
-        let mut margins = vec![f32::NAN; ROWS * golden.outputs];
+        let mut margins = vec![f64::NAN; ROWS * golden.outputs];
         explainer.explain_rows(&rows, &mut Scratch::default(), &mut values, &mut margins).unwrap();
-        let scale = margins.iter().fold(0.0_f64, |most, margin| most.max(f64::from(margin.abs())));
+        let scale = margins.iter().fold(0.0_f64, |most, margin| most.max(margin.abs()));
         let (full, sums) = golden.expected();
         let in_full = values.iter().zip(&full).map(|(a, b)| (a - f64::from(*b)).abs());
         let worst = in_full.fold(0.0, f64::max);
