@@ -14,6 +14,9 @@ pub enum ExplainError {
         /// The first tree without.
         tree: usize,
     },
+    /// The model is no ensemble of trees.
+    #[error("the model is linear; explain it as one")]
+    NotTrees,
     /// The model or the contract has more features than are explained.
     #[error("{found} features, the limit is {max}; explain a model of fewer features")]
     TooManyFeatures {

@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`shap`] | exact SHAP values of tree ensembles, path-dependent and interventional |
+//! | [`global`] | what a model goes by over many rows, as data and plots |
 //!
 //! Other methods take their place beside it, one file or folder each, and give the same types.
 //!
@@ -15,6 +16,7 @@
 
 mod error;
 mod explanation;
+pub mod global;
 pub mod shap;
 
 pub use error::ExplainError;

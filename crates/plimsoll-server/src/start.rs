@@ -11,7 +11,7 @@ use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::tls::Tls;
 use crate::traces::Traces;
-use crate::witness;
+use crate::checkpoint_sinks;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};

@@ -147,6 +147,9 @@ Examples:
     /// A witness: cosigns checkpoints of other people's logs
     #[command(subcommand)]
     Witness(Witness),
+    /// Explanations of models and their answers, offline
+    #[command(subcommand)]
+    Explain(crate::commands::Explain),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,

@@ -14,6 +14,7 @@ mod demo;
 mod deployment;
 mod document;
 mod event;
+mod explain;
 mod key;
 mod ledger;
 mod model;
@@ -21,11 +22,14 @@ mod offline;
 mod predict;
 mod principal;
 mod restore;
+mod rows;
 mod serve;
 mod status;
 mod verify;
 mod when;
 pub(crate) mod witness;
+
+pub(crate) use explain::Explain;
 
 use crate::cli::{Cli, Command, Global};
 use crate::cli_ledger::Ledger;
@@ -136,6 +140,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
         Command::Witness(verb) => witness::run(context, verb),
+        Command::Explain(verb) => explain::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }
