@@ -9,6 +9,7 @@
 //! cannot reach this crate.
 
 mod error;
+mod explain;
 mod read;
 mod row;
 mod schema;
@@ -18,7 +19,7 @@ mod write;
 pub use error::StoreError;
 pub use read::{MAX_PAGE, Read};
 pub use row::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow, Release,
     VersionRow,
 };
 pub use store::{Change, Store};
