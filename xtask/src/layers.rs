@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-types", 0),
     ("plimsoll-api", 1),
     ("plimsoll-contract", 1),
+    ("plimsoll-explain", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
     ("plimsoll-serving", 1),
@@ -31,6 +32,8 @@ const TOOLS: u8 = 9;
 /// Edges within a layer. Each needs a sentence in `ARCHITECTURE.md`.
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-contract"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
@@ -42,6 +45,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-types", &["tokio", "http", "rusqlite", "fs-err"], "the words do no I/O"),
     ("plimsoll-contract", &["tokio", "http", "hyper", "axum"], "a contract knows no HTTP"),
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
+    ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
