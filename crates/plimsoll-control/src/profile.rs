@@ -25,7 +25,11 @@ impl Control {
         document: &[u8],
     ) -> Result<api::ProfileSummary, ControlError> {
         // Asked before the document is parsed: whoever may not store one costs nothing.
-        let permit = self.permit(ctx, Action::CreateProfile, &resource(ctx, "new", ctx.principal.id.clone()))?;
+        let permit = self.permit(
+            ctx,
+            Action::CreateProfile,
+            &resource(ctx, "new", ctx.principal.id.clone()),
+        )?;
         let profile = parse(format, document)?;
         let canonical = profile.canonical_json().map_err(refuse)?;
         let digest = sha256(&canonical);
@@ -96,7 +100,9 @@ fn parse(format: ContractFormat, document: &[u8]) -> Result<ExplainProfile, Cont
         ContractFormat::Json => ExplainProfile::from_json(document),
         ContractFormat::Yaml => match std::str::from_utf8(document) {
             Ok(text) => ExplainProfile::from_yaml(text),
-            Err(_) => return Err(ControlError::invalid("body", "the explain profile is not UTF-8")),
+            Err(_) => {
+                return Err(ControlError::invalid("body", "the explain profile is not UTF-8"));
+            }
         },
     };
     profile.map_err(refuse)

@@ -44,6 +44,9 @@ pub enum ExplainError {
         /// The row.
         row: usize,
     },
+    /// A background file is no background of the model.
+    #[error("the background file cannot be used: {0}")]
+    BackgroundFile(String),
     /// The mapping of model features to contract features does not fit the model.
     #[error("{found} model features are mapped to contract features, the model has {expected}")]
     Groups {

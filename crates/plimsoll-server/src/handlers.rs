@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(deployments());
     routes.extend(access());
     routes.extend(records());
+    routes.extend(crate::handlers_explain::routes());
     routes
 }
 
@@ -327,11 +328,11 @@ fn version(input: &Input) -> Option<&str> {
     Some(input.param("version")).filter(|version| !version.is_empty())
 }
 
-fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(200, body))
 }
 
-fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(201, body))
 }
 

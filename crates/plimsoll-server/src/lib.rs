@@ -10,12 +10,14 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_explain;
 mod metrics;
 mod oip;
 mod reply;

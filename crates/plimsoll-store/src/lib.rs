@@ -19,8 +19,8 @@ mod write;
 pub use error::StoreError;
 pub use read::{MAX_PAGE, Read};
 pub use row::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow, Release,
-    VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow,
+    Release, VersionRow,
 };
 pub use store::{Change, Store};
 pub use write::Write;

@@ -40,6 +40,7 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
             list(context, &filter, paged.limit)
         }
         Decision::Tail { deployment } => tail(context, deployment),
+        Decision::Explain(args) => super::decision_explain::run(context, &args),
     }
 }
 
