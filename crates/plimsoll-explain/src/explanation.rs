@@ -146,8 +146,8 @@ pub(crate) fn additive(
     }
     let residual = base + sum - margin;
     let tolerated = ADDITIVITY_TOLERANCE * margin.abs().max(base.abs()).max(size);
-    // Not `>`: a residual that is no number is a violation too.
-    if residual.abs() <= tolerated {
+    // Not `>`: a residual that is no number is a violation too, and so is an endless one.
+    if residual.abs() <= tolerated && tolerated.is_finite() {
         return Ok(());
     }
     Err(ExplainError::NotAdditive { row, output, residual, tolerated })

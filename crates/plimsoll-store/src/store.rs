@@ -39,7 +39,7 @@ pub struct Change<'a> {
 pub struct Store {
     path: PathBuf,
     pub(crate) writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    pub(crate) reader: Mutex<Connection>,
 }
 
 impl Store {

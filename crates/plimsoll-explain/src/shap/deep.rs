@@ -204,7 +204,7 @@ impl Paths {
 }
 
 /// Adds the value of each leaf, weighed by the share of the training rows that reached it.
-fn add_expected(tree: &Tree, node: usize, share: f64, base: &mut [f64]) {
+pub(super) fn add_expected(tree: &Tree, node: usize, share: f64, base: &mut [f64]) {
     match tree.nodes.get(node) {
         Some(Node::Split(split)) => {
             add_expected(tree, split.left, share * split.shares[0], base);
@@ -216,7 +216,7 @@ fn add_expected(tree: &Tree, node: usize, share: f64, base: &mut [f64]) {
 }
 
 /// Adds the value of the leaf that a row with these bits reaches.
-fn add_reached(tree: &Tree, bits: &[u8], share: f64, base: &mut [f64]) {
+pub(super) fn add_reached(tree: &Tree, bits: &[u8], share: f64, base: &mut [f64]) {
     let mut node = 0;
     while let Some(Node::Split(split)) = tree.nodes.get(node) {
         node = child(split, bits);
@@ -232,7 +232,7 @@ fn add_leaf(tree: &Tree, first: usize, share: f64, base: &mut [f64]) {
 }
 
 /// The child that a row with these bits goes to.
-fn child(split: &Split, bits: &[u8]) -> usize {
+pub(super) fn child(split: &Split, bits: &[u8]) -> usize {
     let goes_left = bits.get(split.test).copied() == Some(split.left_bit);
     if goes_left { split.left } else { split.right }
 }

@@ -70,11 +70,11 @@ pub(super) struct Group {
 }
 
 /// Cuts `tree` into groups of at most `bits` conditions; a leaf alone may have
-/// [`LEAF_CONDITIONS_MAX`]. `None` if a leaf has more, or the tree has no test.
+/// [`LEAF_CONDITIONS_MAX`]. `None` if a leaf has more.
 pub(super) fn cut(tree: &Tree, bits: usize) -> Option<Vec<Group>> {
     let mut cutter = Cutter { tree, bits, inner: inner_counts(tree), groups: Vec::new() };
     cutter.visit(0, &mut Vec::new())?;
-    (!cutter.groups.is_empty()).then_some(cutter.groups)
+    Some(cutter.groups)
 }
 
 /// How many tests are at and below each node. Children come after their parents.
@@ -100,7 +100,6 @@ impl Cutter<'_> {
     fn visit(&mut self, node: usize, path: &mut Vec<Step>) -> Option<()> {
         let above = features(path).len();
         match self.tree.nodes.get(node)? {
-            Node::Leaf(_) if path.is_empty() => {}
             Node::Leaf(_) if above > LEAF_CONDITIONS_MAX => return None,
             Node::Split(split) if above + self.inner[node] > self.bits => {
                 for (step, child) in Step::both(split) {

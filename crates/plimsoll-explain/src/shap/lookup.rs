@@ -9,7 +9,7 @@
 //! `pulp` chooses AVX2 or AVX-512 at run time; its functions are safe, and so is this file.
 
 use super::forest::Compare;
-use super::pack::{Lookup, Pack, PackedTree, Quad};
+use super::pack::{Pack, PackedTree, Quad};
 
 /// Rows of a block: one row's bits of a test fill a cache line, and the sums of 25 features
 /// take a sixth of a first-level cache.
@@ -125,8 +125,14 @@ impl<A: Add> Run<'_, A> {
                 decide(tree, columns, bits);
                 let sums = &mut sums[..tree.sums()];
                 sums.fill([0.0; ROWS]);
+                let (mut index, mut slots) = (&tree.index[..], &tree.slots[..]);
                 for lookup in &tree.lookups {
-                    look_up(add, lookup, &pack.quads, bits, sums);
+                    let (own_index, own_slots);
+                    (own_index, index) = index.split_at(usize::from(lookup.bits));
+                    (own_slots, slots) = slots.split_at(usize::from(lookup.quads));
+                    let table =
+                        &pack.quads[lookup.table as usize..][..own_slots.len() << own_index.len()];
+                    look_up(add, table, own_index, own_slots, bits, sums);
                 }
                 for (target, sums) in tree.targets.iter().zip(sums) {
                     let totals = &mut totals[*target];
@@ -162,41 +168,47 @@ fn decide(tree: &PackedTree, columns: &[Column], bits: &mut [Bits]) {
 }
 
 #[inline(always)]
-fn look_up<A: Add>(add: A, lookup: &Lookup, quads: &[Quad], bits: &[Bits], sums: &mut [Sums]) {
-    if lookup.bits.len() <= 8 {
-        let index = index(lookup, bits, |index: u8, bit| index << 1 | bit);
-        entries(add, lookup, quads, &index, sums);
+fn look_up<A: Add>(
+    add: A,
+    table: &[Quad],
+    index: &[u16],
+    slots: &[[u16; 4]],
+    bits: &[Bits],
+    sums: &mut [Sums],
+) {
+    if index.len() <= 8 {
+        let index = indices(index, bits, |index: u8, bit| index << 1 | bit);
+        entries(add, table, slots, &index, sums);
     } else {
-        let index = index(lookup, bits, |index: u16, bit| index << 1 | u16::from(bit));
-        entries(add, lookup, quads, &index, sums);
+        let index = indices(index, bits, |index: u16, bit| index << 1 | u16::from(bit));
+        entries(add, table, slots, &index, sums);
     }
 }
 
+/// The index of each row, from the bits that make it up.
 #[inline(always)]
-fn index<I: Copy + Default>(
-    lookup: &Lookup,
+fn indices<I: Copy + Default>(
+    index: &[u16],
     bits: &[Bits],
     push: impl Fn(I, u8) -> I,
 ) -> [I; ROWS] {
-    let mut index = [I::default(); ROWS];
-    for bit in &lookup.bits {
+    let mut indices = [I::default(); ROWS];
+    for bit in index {
         let bits = &bits[usize::from(*bit)];
-        index.iter_mut().zip(bits).for_each(|(index, bit)| *index = push(*index, *bit));
+        indices.iter_mut().zip(bits).for_each(|(index, bit)| *index = push(*index, *bit));
     }
-    index
+    indices
 }
 
 #[inline(always)]
 fn entries<A: Add, I: Copy + Into<usize>>(
     add: A,
-    lookup: &Lookup,
-    quads: &[Quad],
+    table: &[Quad],
+    slots: &[[u16; 4]],
     index: &[I; ROWS],
     sums: &mut [Sums],
 ) {
-    let table = &quads[lookup.table..][..lookup.quads << lookup.bits.len()];
-    let slots = lookup.slots.as_chunks::<4>().0;
-    match lookup.quads {
+    match slots.len() {
         1 => add_all::<A, I, 1>(add, table, slots, index, sums),
         2 => add_all::<A, I, 2>(add, table, slots, index, sums),
         3 => add_all::<A, I, 3>(add, table, slots, index, sums),
@@ -313,35 +325,60 @@ mod x86 {
     }
 }
 
-/// Adds the contributions of all packed trees to one row, whose values are `columns`.
+/// Room for one row.
+#[derive(Debug, Default)]
+pub(super) struct RowScratch {
+    columns: Vec<f32>,
+    bits: Vec<u8>,
+    places: Vec<u32>,
+    picked: Vec<Quad>,
+    sums: Vec<f32>,
+}
+
+/// Adds the contributions of all packed trees to one row.
 ///
-/// `bits` and `sums` are room for one tree, `totals` the contributions.
-pub(super) fn row(
-    pack: &Pack,
-    columns: &[f32],
-    bits: &mut [u8],
-    sums: &mut [f32],
-    totals: &mut [f64],
-) {
+/// Tables are larger than near caches, and each is read in one place. So all places are found
+/// first, then all are read, many at a time because none waits for another, and then added.
+pub(super) fn row(pack: &Pack, row: &[f32], scratch: &mut RowScratch, totals: &mut [f64]) {
+    let RowScratch { columns, bits, places, picked, sums } = scratch;
+    columns.clear();
+    columns.extend(pack.columns.iter().map(|feature| row[*feature]));
+    bits.resize(pack.bits_max, 0);
+    sums.resize(pack.sums_max, 0.0);
+    places.clear();
     for tree in &pack.trees {
         decide_row(tree, columns, bits);
+        place_row(tree, bits, places);
+    }
+    picked.clear();
+    picked.extend(places.iter().map(|place| pack.quads[*place as usize]));
+    let mut picked = &picked[..];
+    for tree in &pack.trees {
+        let own;
+        (own, picked) = picked.split_at(tree.slots.len());
         let sums = &mut sums[..tree.sums()];
         sums.fill(0.0);
-        for lookup in &tree.lookups {
-            let index = lookup
-                .bits
-                .iter()
-                .fold(0_usize, |index, bit| index << 1 | usize::from(bits[usize::from(*bit)]));
-            let entry = &pack.quads[lookup.table + index * lookup.quads..][..lookup.quads];
-            for (quad, slots) in entry.iter().zip(lookup.slots.as_chunks::<4>().0) {
-                for (value, slot) in quad.iter().zip(slots) {
-                    sums[usize::from(*slot)] += value;
-                }
+        for (quad, slots) in own.iter().zip(&tree.slots) {
+            for (value, slot) in quad.iter().zip(slots) {
+                sums[usize::from(*slot)] += value;
             }
         }
         for (target, sum) in tree.targets.iter().zip(sums) {
             totals[*target] += f64::from(*sum);
         }
+    }
+}
+
+/// The places of the quads that a row with these bits takes from the tables of a tree.
+fn place_row(tree: &PackedTree, bits: &[u8], places: &mut Vec<u32>) {
+    let mut index = &tree.index[..];
+    for lookup in &tree.lookups {
+        let own;
+        (own, index) = index.split_at(usize::from(lookup.bits));
+        let entry =
+            own.iter().fold(0_u32, |index, bit| index << 1 | u32::from(bits[usize::from(*bit)]));
+        let first = lookup.table + entry * u32::from(lookup.quads);
+        places.extend(first..first + u32::from(lookup.quads));
     }
 }
 

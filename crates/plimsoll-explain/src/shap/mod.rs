@@ -11,6 +11,7 @@ mod deep;
 mod forest;
 mod game;
 mod group;
+mod interactions;
 mod lookup;
 mod pack;
 
@@ -23,8 +24,10 @@ use plimsoll_types::Digest;
 
 use crate::error::ExplainError;
 use crate::explanation::{Explanation, FEATURES_MAX, FeatureGroups, Method, Quality, additive};
+pub use interactions::InteractionExplainer;
+
 use deep::{Deep, DeepScratch};
-use lookup::{Bits, Blocks, Column, Lanes, ROWS, Sums, Totals};
+use lookup::{Bits, Blocks, Column, Lanes, ROWS, RowScratch, Sums, Totals};
 use pack::{Pack, Plan};
 
 /// Rows that background values are averaged over: what a model was built on, or a sample of it.
@@ -154,9 +157,7 @@ pub struct TreeExplainer {
 /// Room for explanations, kept from one to the next so that nothing is allocated.
 #[derive(Debug)]
 pub struct Scratch {
-    columns: Vec<f32>,
-    bits: Vec<u8>,
-    sums: Vec<f32>,
+    row: RowScratch,
     margins: Vec<f32>,
     explanation: Explanation,
     deep: DeepScratch,
@@ -169,9 +170,7 @@ pub struct Scratch {
 impl Default for Scratch {
     fn default() -> Self {
         Self {
-            columns: Vec::new(),
-            bits: Vec::new(),
-            sums: Vec::new(),
+            row: RowScratch::default(),
             margins: Vec::new(),
             explanation: Explanation::empty(Method::TreePathDependent, Quality::Exact),
             deep: DeepScratch::default(),
@@ -304,11 +303,7 @@ impl TreeExplainer {
 
     /// Computes the explanation of a row whose margins are in the scratch.
     fn fill(&self, row: &[f32], scratch: &mut Scratch) {
-        let Scratch { columns, bits, sums, margins, explanation, deep, .. } = scratch;
-        columns.clear();
-        columns.extend(self.pack.columns.iter().map(|feature| row[*feature]));
-        bits.resize(self.pack.bits_max, 0);
-        sums.resize(self.pack.sums_max, 0.0);
+        let Scratch { row: row_scratch, margins, explanation, deep, .. } = scratch;
         explanation.method = self.method;
         explanation.quality = Quality::Exact;
         explanation.features = self.features;
@@ -319,7 +314,7 @@ impl TreeExplainer {
         explanation.values.clear();
         explanation.values.resize(self.outputs() * self.features, 0.0);
         let values = &mut explanation.values;
-        lookup::row(&self.pack, columns, bits, sums, values);
+        lookup::row(&self.pack, row, row_scratch, values);
         self.deep.row(row, deep, |output, feature, value| {
             values[output * self.features + self.places[feature]] += value;
         });

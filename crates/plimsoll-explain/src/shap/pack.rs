@@ -19,6 +19,9 @@ pub(super) const QUADS_MAX: usize = 4;
 /// holds beside the tables.
 pub(super) const TESTS_MAX: usize = 1024;
 
+/// Quads of all tables: 32 GiB, so that 32 bits name each.
+const QUADS_TOTAL_MAX: usize = 1 << 31;
+
 /// Conditions that a group is cut for. More make fewer, larger tables; at eight the entries a
 /// block of rows touches still stay in a second-level cache.
 const BITS: std::ops::RangeInclusive<usize> = 4..=9;
@@ -46,16 +49,14 @@ pub(super) struct All {
 }
 
 /// One table and how it is indexed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Lookup {
-    /// The bits of the index, the highest first.
-    pub(super) bits: Box<[u16]>,
-    /// The first quad of the table.
-    pub(super) table: usize,
-    /// Quads per entry.
-    pub(super) quads: usize,
-    /// The sums of the tree that the values of an entry are added to.
-    pub(super) slots: Box<[u16]>,
+    /// The first quad of the table; [`QUADS_TOTAL_MAX`] bounds them.
+    pub(super) table: u32,
+    /// How many bits index it: of [`PackedTree::index`], those after the lookup before.
+    pub(super) bits: u8,
+    /// Quads per entry, and so many of [`PackedTree::slots`].
+    pub(super) quads: u8,
 }
 
 /// A tree that is explained from tables.
@@ -65,6 +66,10 @@ pub(super) struct PackedTree {
     pub(super) others: Vec<ColumnOther>,
     pub(super) all: Vec<All>,
     pub(super) lookups: Vec<Lookup>,
+    /// The bits that index the tables, one lookup after the other, the highest first.
+    pub(super) index: Vec<u16>,
+    /// The sums that each quad of an entry is added to, one lookup after the other.
+    pub(super) slots: Vec<[u16; 4]>,
     /// The contribution that each sum of the tree belongs to.
     pub(super) targets: Vec<usize>,
 }
@@ -119,7 +124,14 @@ pub(super) fn pack(trees: Vec<Tree>, outputs: usize, plan: &Plan<'_>) -> (Pack, 
     let mut columns = vec![None; plan.places.len()];
     let mut deep = Vec::new();
     for tree in trees {
-        let left = plan.bytes_max.saturating_sub(pack.quads.len() * size_of::<Quad>());
+        if tree.tests() == 0 {
+            // A constant is known before anything is known about the row.
+            let bases = pack.base.iter_mut().skip(tree.output);
+            bases.zip(tree.leaf(0)).for_each(|(base, value)| *base += value);
+            continue;
+        }
+        let bytes_max = plan.bytes_max.min(QUADS_TOTAL_MAX * size_of::<Quad>());
+        let left = bytes_max.saturating_sub(pack.quads.len() * size_of::<Quad>());
         match choose(&tree, left.min(plan.tree_bytes_max)) {
             Some(groups) => {
                 let packed = add(&mut pack, &mut columns, &tree, &groups, plan, &weights);
@@ -197,8 +209,15 @@ fn add(
         .iter()
         .map(|test| ColumnOther { column: column(test.feature), test: test.clone() })
         .collect();
-    let mut packed =
-        PackedTree { compares, others, all: Vec::new(), lookups: Vec::new(), targets: Vec::new() };
+    let mut packed = PackedTree {
+        compares,
+        others,
+        all: Vec::new(),
+        lookups: Vec::new(),
+        index: Vec::new(),
+        slots: Vec::new(),
+        targets: Vec::new(),
+    };
     let background: Option<Vec<Vec<u8>>> = plan.background.map(|rows| {
         let bits = |row: &&[f32]| {
             let mut bits = Vec::with_capacity(tree.tests());
@@ -241,7 +260,7 @@ fn add_lookups(
     contributions: &Contributions,
     targets: &[usize],
 ) {
-    let bits: Box<[u16]> =
+    let bits: Vec<u16> =
         group.conditions.iter().map(|condition| bit(&mut packed.all, tests, condition)).collect();
     // Model features of one contract feature share a sum: their values are added here.
     let mut distinct = targets.to_vec();
@@ -249,7 +268,7 @@ fn add_lookups(
     distinct.dedup();
     for part in distinct.chunks(4 * QUADS_MAX) {
         let quads = part.len().div_ceil(4);
-        let table = pack.quads.len();
+        let table = u32::try_from(pack.quads.len()).unwrap_or(u32::MAX);
         let entries = contributions.values.chunks_exact(contributions.width.max(1));
         for entry in entries {
             let mut sums = [0.0_f64; 4 * QUADS_MAX];
@@ -264,8 +283,10 @@ fn add_lookups(
         }
         let known = packed.targets.len();
         let own = part.iter().map(|target| packed.targets.partition_point(|t| t < target));
-        let slots = own.chain(known..known + FILLERS).take(4 * quads).map(narrow).collect();
-        packed.lookups.push(Lookup { bits: bits.clone(), table, quads, slots });
+        let slots: Vec<u16> = own.chain(known..known + FILLERS).map(narrow).collect();
+        packed.slots.extend(slots.as_chunks::<4>().0.iter().take(quads));
+        packed.index.extend(&bits);
+        packed.lookups.push(Lookup { table, bits: small(bits.len()), quads: small(quads) });
     }
 }
 
@@ -285,6 +306,11 @@ fn bit(all: &mut Vec<All>, tests: usize, condition: &Condition) -> u16 {
             )
         }
     }
+}
+
+/// Bits of an index and quads of an entry are at most ten and four.
+fn small(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 /// Bits and sums of a tree are bounded by its tests, conjunctions and outputs, all below 2^16.
