@@ -8,11 +8,11 @@ use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
 use crate::words::{roles, stored};
-use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail, Field, Kind};
+use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
     BackgroundFile, CompiledProfile, ExplainProfile, Explainer, MAX_BACKGROUND_BYTES,
 };
-use plimsoll_model::{Categories, Limits, Model};
+use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{PolicySet, Principal};
 use plimsoll_serving::{
     ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, ServedDeployment,
@@ -241,36 +241,7 @@ pub(crate) fn fit(
             format!("the fallback has {given} numbers, the model's answer {outputs}").into()
         );
     }
-    let Some(names) = model.feature_names() else {
-        let binding = contract.bind_in_order(model.feature_count());
-        return binding.map_err(|error| error.to_string().into());
-    };
-    let binding = contract.bind(names).map_err(|error| error.to_string())?;
-    for (feature, place) in binding.places().iter().enumerate() {
-        // Files name an empty list for features that are not categories.
-        let trained = model.categories(feature).filter(|trained| !trained.is_empty());
-        let (Some(trained), Some(field)) = (trained, contract.field(*place)) else {
-            continue;
-        };
-        check_categories(trained, field)?;
-    }
-    Ok(binding)
-}
-
-/// The model reads a category as its index. An index in another list than the one it was
-/// trained on would be another category, and nothing later could tell.
-fn check_categories(trained: &Categories, field: &Field) -> Result<(), Box<str>> {
-    let same = match trained {
-        Categories::Texts(texts) => texts.iter().map(|t| &**t).eq(field.values.iter()),
-        Categories::Integers(numbers) => {
-            numbers.iter().map(ToString::to_string).eq(field.values.iter().cloned())
-        }
-    };
-    if field.kind == Kind::Category && same {
-        return Ok(());
-    }
-    let name = &field.name;
-    Err(format!("the feature `{name}` must be a category with the values the model was trained on, in their order").into())
+    plimsoll_serving::fit(contract, model).map_err(|error| error.to_string().into())
 }
 
 impl Compiler {

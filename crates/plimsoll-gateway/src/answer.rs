@@ -41,6 +41,8 @@ pub(crate) struct Answered<'a> {
     pub(crate) caller_id: Option<&'a str>,
     pub(crate) rows: usize,
     pub(crate) outputs: &'a [Output<'a>],
+    /// Whether the model answers in 64 bits.
+    pub(crate) is_double: bool,
     pub(crate) is_fallback: bool,
     /// Why, if the caller asked.
     pub(crate) explanation: Option<&'a Explanation>,
@@ -109,12 +111,13 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
         if output.width > 1 {
             put(out, format_args!(",{}", output.width));
         }
-        out.extend_from_slice(br#"],"datatype":"FP32","data":["#);
+        let datatype = if a.is_double { "FP64" } else { "FP32" };
+        put(out, format_args!(r#"],"datatype":"{datatype}","data":["#));
         for (index, value) in output.values.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            write_number(*value, out);
+            write_number(*value, a.is_double, out);
         }
         out.extend_from_slice(b"]}");
     }
@@ -186,11 +189,16 @@ fn begin_tensor(name: &str, datatype: &str, shape: &[usize], out: &mut Vec<u8>) 
     put(out, format_args!(r#"{shape:?},"data":["#));
 }
 
-/// The shortest text of a 32-bit float; null for what JSON has no word for.
-#[expect(clippy::cast_possible_truncation, reason = "model outputs are 32-bit floats, held in 64")]
-fn write_number(value: f64, out: &mut Vec<u8>) {
+/// The shortest text of a float of its width; null for what JSON has no word for.
+#[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
+fn write_number(value: f64, is_double: bool, out: &mut Vec<u8>) {
+    let written = match is_double {
+        _ if !value.is_finite() => return out.extend_from_slice(b"null"),
+        true => serde_json::to_writer(&mut *out, &value),
+        false => serde_json::to_writer(&mut *out, &(value as f32)),
+    };
     // Writing into a vector cannot fail; if it did, null is the honest number.
-    if !value.is_finite() || serde_json::to_writer(&mut *out, &(value as f32)).is_err() {
+    if written.is_err() {
         out.extend_from_slice(b"null");
     }
 }

@@ -42,8 +42,7 @@ pub enum BodyError {
 #[derive(Debug, Default)]
 struct Work {
     scratch: Scratch,
-    features: Vec<f32>,
-    predicted: Vec<f32>,
+    features: Vec<f64>,
     values: Vec<f64>,
     explain: plimsoll_explain::shap::Scratch,
 }
@@ -167,6 +166,7 @@ impl Pass {
             caller_id: body.caller_id.as_deref(),
             rows: body.rows.len(),
             outputs: &outputs,
+            is_double: self.answered_in_double(&body),
             is_fallback: entry.leaf.draft.route == Some(Route::Fallback),
             explanation: body.explanation.as_ref().filter(|_| why),
             features: self.features(),
@@ -174,6 +174,19 @@ impl Pass {
         answer.replayed = true;
         self.finish();
         Ok(answer)
+    }
+
+    /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
+    /// still does, else as its numbers need.
+    fn answered_in_double(&self, body: &DecisionBody) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "asks whether anything is lost")]
+        let is_single = |value: &f64| f64::from(*value as f32).to_bits() == value.to_bits();
+        match self.serving() {
+            Ok(serving) if serving.primary.number == body.version => {
+                serving.primary.model.output().is_double
+            }
+            _ => !body.outputs.iter().all(|(_, _, values)| values.iter().all(is_single)),
+        }
     }
 
     fn validate(
@@ -432,6 +445,7 @@ impl Pass {
             caller_id: facts.caller_id.as_deref(),
             rows,
             outputs: &outputs,
+            is_double: output.is_double,
             is_fallback: route == Route::Fallback,
             explanation: explanation.as_ref().filter(|_| facts.why),
             features: self.features(),
@@ -469,15 +483,14 @@ fn predict(version: &ServedVersion, work: &mut Work) {
     for row in 0..rows {
         version.binding.model_row(&work.scratch.rows, row, &mut work.features);
     }
-    work.predicted.clear();
-    work.predicted.resize(rows.saturating_mul(width), 0.0);
+    work.values.clear();
+    work.values.resize(rows.saturating_mul(width), 0.0);
     let inputs = work.features.chunks_exact(version.model.feature_count().max(1));
-    let mut outputs = work.predicted.chunks_exact_mut(width.max(1));
+    let mut outputs = work.values.chunks_exact_mut(width.max(1));
     let predicted =
         inputs.zip(&mut outputs).all(|(row, out)| version.model.predict(row, out).is_ok());
-    work.values.clear();
-    if predicted {
-        work.values.extend(work.predicted.iter().map(|&value| f64::from(value)));
+    if !predicted {
+        work.values.clear();
     }
 }
 

@@ -79,7 +79,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
     let contract = CompiledContract::compile(&Contract::from_yaml(CONTRACT).expect("reads"))
         .expect("compiles");
     let model = model(low);
-    let binding = contract.bind(model.feature_names().expect("names")).expect("binds");
+    let binding = plimsoll_serving::fit(&contract, &model).expect("binds");
     let primary = ServedVersion {
         model_name: Name::new("credit").expect("name"),
         number: 3,
@@ -434,7 +434,7 @@ async fn overflow(setup: &Setup) -> Answer {
     let serving = credit.serving.as_ref().expect("served");
     let text = include_str!("../tests/overflow.json");
     let model = Model::load(text.as_bytes(), &Limits::default()).expect("a model");
-    let binding = serving.contract.bind(model.feature_names().expect("names")).expect("binds");
+    let binding = plimsoll_serving::fit(&serving.contract, &model).expect("binds");
     let primary = ServedVersion {
         model_name: serving.primary.model_name.clone(),
         number: 3,

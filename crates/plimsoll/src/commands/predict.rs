@@ -6,7 +6,7 @@ use crate::cli::Predict;
 use crate::failure::Failure;
 use crate::printer::{Printer, counted};
 use fs_err as fs;
-use plimsoll_model::{Categories, Model};
+use plimsoll_model::{Categories, Model, UnknownCategory};
 use plimsoll_table::{
     Column, ColumnData, ColumnKind, ColumnSchema, Limits, Table, TableReader, TableWriter,
 };
@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Predict) -> Result<(), Failure> {
     let model = contract::load(&args.artifact)?;
     let reader = open(&model, &args.data)?;
     let scorer = Scorer::new(&model, args.raw);
-    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer.names)?;
+    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer)?;
     let scored = score(context, reader, scorer, sink);
     context.printer.progress_done();
     if let (Err(_), Some(path)) = (&scored, &args.output) {
@@ -74,9 +74,9 @@ struct Scorer<'a> {
     /// One for each number of a row.
     names: Vec<String>,
     /// Row-major, one value for each feature.
-    inputs: Vec<f32>,
+    inputs: Vec<f64>,
     /// Row-major, one value for each name.
-    outputs: Vec<f32>,
+    outputs: Vec<f64>,
 }
 
 impl<'a> Scorer<'a> {
@@ -95,7 +95,7 @@ impl<'a> Scorer<'a> {
     fn score(&mut self, batch: &Table) -> Result<(), Failure> {
         let width = self.model.feature_count();
         self.inputs.clear();
-        self.inputs.resize(batch.rows * width, f32::NAN);
+        self.inputs.resize(batch.rows * width, f64::NAN);
         for (feature, column) in batch.columns.iter().enumerate() {
             let places = self.inputs.iter_mut().skip(feature).step_by(width.max(1));
             fill(self.model, feature, column, places)?;
@@ -116,13 +116,14 @@ fn fill<'a>(
     model: &Model,
     feature: usize,
     column: &Column,
-    places: impl Iterator<Item = &'a mut f32>,
+    places: impl Iterator<Item = &'a mut f64>,
 ) -> Result<(), Failure> {
-    let codes = Codes { column, categories: contract::categories(model, feature) };
+    let categories = contract::categories(model, feature);
+    let codes = Codes { column, categories, unknown: model.unknown_category(feature) };
     match &column.data {
         ColumnData::Number(values) => {
             for (place, &value) in places.zip(values) {
-                *place = single(value);
+                *place = value;
             }
         }
         ColumnData::Integer(values) => {
@@ -133,7 +134,7 @@ fn fill<'a>(
         }
         ColumnData::Boolean(values) => {
             for (place, value) in places.zip(values) {
-                *place = value.map_or(f32::NAN, |value| f32::from(u8::from(value)));
+                *place = value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
             }
         }
         ColumnData::Text(values) => {
@@ -151,10 +152,11 @@ fn fill<'a>(
 struct Codes<'a> {
     column: &'a Column,
     categories: Option<&'a Categories>,
+    unknown: UnknownCategory,
 }
 
 impl Codes<'_> {
-    fn of_integer(&self, value: i64) -> Result<f32, Failure> {
+    fn of_integer(&self, value: i64) -> Result<f64, Failure> {
         match self.categories {
             None => Ok(integer(value)),
             Some(Categories::Integers(known)) => {
@@ -164,7 +166,7 @@ impl Codes<'_> {
         }
     }
 
-    fn of_text(&self, text: &str) -> Result<f32, Failure> {
+    fn of_text(&self, text: &str) -> Result<f64, Failure> {
         match self.categories {
             None => Err(self
                 .failure("has texts, for which the model file names no categories")
@@ -178,11 +180,15 @@ impl Codes<'_> {
         }
     }
 
-    fn code(&self, place: Option<usize>) -> Result<f32, Failure> {
-        let place = place.and_then(|place| u32::try_from(place).ok());
-        let place =
-            place.ok_or_else(|| self.failure("has a value that the model was not trained with"))?;
-        Ok(integer(place.into()))
+    fn code(&self, place: Option<usize>) -> Result<f64, Failure> {
+        match (place.and_then(|place| u32::try_from(place).ok()), self.unknown) {
+            (Some(place), _) => Ok(place.into()),
+            (None, UnknownCategory::Missing) => Ok(f64::NAN),
+            (None, UnknownCategory::Coded) => Ok(Model::UNKNOWN_CODE),
+            (None, UnknownCategory::Refused) => {
+                Err(self.failure("has a value that the model was not trained with"))
+            }
+        }
     }
 
     fn failure(&self, what: &str) -> Failure {
@@ -190,13 +196,8 @@ impl Codes<'_> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rounding to the model's precision is meant")]
-fn single(value: f64) -> f32 {
-    value as f32
-}
-
-fn integer(value: i64) -> f32 {
-    value as f32
+fn integer(value: i64) -> f64 {
+    value as f64
 }
 
 /// Where scores go: CSV or Parquet.
@@ -206,34 +207,37 @@ enum Sink {
     Csv {
         out: Box<dyn Write>,
         has_header: bool,
+        is_double: bool,
     },
     Parquet(Box<TableWriter>),
 }
 
 impl Sink {
-    fn open(printer: &Printer, path: Option<&Path>, names: &[String]) -> Result<Self, Failure> {
+    fn open(printer: &Printer, path: Option<&Path>, scorer: &Scorer<'_>) -> Result<Self, Failure> {
+        let is_double = scorer.model.output().is_double;
         let is_csv =
             |path: &Path| path.extension().is_none_or(|ending| ending.eq_ignore_ascii_case("csv"));
         Ok(match path {
-            None => Self::Csv { out: printer.stream(), has_header: false },
+            None => Self::Csv { out: printer.stream(), has_header: false, is_double },
             Some(path) if is_csv(path) => {
                 let out = Box::new(BufWriter::new(fs::File::create(path)?));
-                Self::Csv { out, has_header: false }
+                Self::Csv { out, has_header: false, is_double }
             }
             Some(path) => {
-                let schema: Vec<ColumnSchema> = names.iter().map(|name| schema(name)).collect();
+                let schema: Vec<ColumnSchema> =
+                    scorer.names.iter().map(|name| schema(name)).collect();
                 Self::Parquet(Box::new(TableWriter::create(path, &schema).map_err(data::failure)?))
             }
         })
     }
 
-    fn write(&mut self, scores: &[f32], names: &[String]) -> Result<(), Failure> {
+    fn write(&mut self, scores: &[f64], names: &[String]) -> Result<(), Failure> {
         match self {
-            Self::Csv { out, has_header } => {
+            Self::Csv { out, has_header, is_double } => {
                 if !std::mem::replace(has_header, true) {
                     writeln!(out, "{}", names.join(",")).map_err(Failure::output)?;
                 }
-                csv(out, scores, names.len()).map_err(Failure::output)
+                csv(out, scores, names.len(), *is_double).map_err(Failure::output)
             }
             Self::Parquet(writer) => writer.write(&table(scores, names)).map_err(data::failure),
         }
@@ -255,24 +259,25 @@ fn schema(name: &str) -> ColumnSchema {
     ColumnSchema { name: name.to_owned(), kind: ColumnKind::Number }
 }
 
-fn csv(out: &mut dyn Write, scores: &[f32], width: usize) -> std::io::Result<()> {
+#[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
+fn csv(out: &mut dyn Write, scores: &[f64], width: usize, is_double: bool) -> std::io::Result<()> {
     for row in scores.chunks(width.max(1)) {
         for (place, score) in row.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            write!(out, "{comma}{score}")?;
+            match is_double {
+                true => write!(out, "{comma}{score}")?,
+                false => write!(out, "{comma}{}", *score as f32)?,
+            }
         }
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn table(scores: &[f32], names: &[String]) -> Table {
+fn table(scores: &[f64], names: &[String]) -> Table {
     let column = |(place, name): (usize, &String)| {
         let values = scores.iter().skip(place).step_by(names.len().max(1));
-        Column {
-            name: name.clone(),
-            data: ColumnData::Number(values.map(|&score| score.into()).collect()),
-        }
+        Column { name: name.clone(), data: ColumnData::Number(values.copied().collect()) }
     };
     Table {
         columns: names.iter().enumerate().map(column).collect(),

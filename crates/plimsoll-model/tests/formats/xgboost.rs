@@ -2,42 +2,22 @@
 //!
 //! The goldens are made by `golden/make_goldens.py`, one folder per XGBoost release.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
-
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::PathBuf;
 
-use plimsoll_model::{
-    Categories, FeatureType, Format, LeafValues, Limits, Model, Node, OutputKind, TreeRange,
-};
+use plimsoll_model::{Categories, FeatureType, Format, Limits, Model, Node, OutputKind, TreeRange};
 
-const FEATURES: usize = 25;
-const ROWS: usize = 10_000;
-
-fn golden(path: &str) -> Vec<u8> {
-    let full = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path);
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(&full).unwrap_or_else(|error| panic!("{path}: {error}"));
-    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-fn reals(path: &str) -> Vec<f32> {
-    let bytes = golden(path);
-    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
-}
+use crate::common::{FEATURES, ROWS, assert_same_bits, golden, singles as reals, walk_trees};
 
 /// The rows as the golden model saw them: a code without a named category was missing there.
-fn rows_of(model: &Model, rows: &[f32]) -> Vec<f32> {
+fn rows_of(model: &Model, rows: &[f64]) -> Vec<f64> {
     let names_blue = model.feature_names().is_some();
     let end = |feature| match model.categories(feature) {
-        Some(all) => all.len() as f32,
+        Some(all) => all.len() as f64,
         None if names_blue && feature == 20 => 3.0,
-        None => f32::INFINITY,
+        None => f64::INFINITY,
     };
-    let ends: Vec<f32> = (0..FEATURES).map(end).collect();
-    let known = |(value, end): (&f32, &f32)| if value < end { *value } else { f32::NAN };
+    let ends: Vec<f64> = (0..FEATURES).map(end).collect();
+    let known = |(value, end): (&f64, &f64)| if value < end { *value } else { f64::NAN };
     rows.iter().zip(ends.iter().cycle()).map(known).collect()
 }
 
@@ -50,7 +30,7 @@ struct Golden {
 }
 
 fn goldens() -> Vec<Golden> {
-    let list = include_str!("golden/goldens.txt");
+    let list = include_str!("../golden/goldens.txt");
     let parse = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         let [release, name, range, margins, outputs] = words[..] else { panic!("{line}") };
@@ -70,18 +50,6 @@ fn load(folder: &str, syntax: &str, range: TreeRange) -> Model {
         .unwrap_or_else(|error| panic!("{folder}.{syntax}: {error}"))
 }
 
-/// Names the first differing number by model, row and both bit patterns.
-fn assert_same_bits(what: &str, width: usize, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let (row, found_bits, expected_bits) = (index / width, found.to_bits(), expected.to_bits());
-        assert!(
-            found_bits == expected_bits,
-            "{what}, row {row}: {found:?} ({found_bits:#010x}), golden {expected:?} ({expected_bits:#010x})"
-        );
-    }
-}
-
 #[test]
 fn margins_are_bitwise_equal() {
     let rows = reals("rows.f32.gz");
@@ -92,12 +60,12 @@ fn margins_are_bitwise_equal() {
             let model = load(&folder, syntax, range);
             assert_eq!((model.feature_count(), model.margin_count()), (FEATURES, margins));
             let rows = rows_of(&model, &rows);
-            let mut found = vec![f32::NAN; ROWS * margins];
+            let mut found = vec![f64::NAN; ROWS * margins];
             for (row, out) in rows.chunks(FEATURES).zip(found.chunks_mut(margins)) {
                 model.margins(row, out).unwrap();
             }
             assert_same_bits(&format!("{folder}.{syntax} single"), margins, &found, &expected);
-            found.fill(f32::NAN);
+            found.fill(f64::NAN);
             model.margins_batch(&rows, ROWS, &mut found).unwrap();
             assert_same_bits(&format!("{folder}.{syntax} batch"), margins, &found, &expected);
         }
@@ -112,7 +80,7 @@ fn batches_of_every_small_size_equal_single_rows() {
         let expected = reals(&format!("{folder}.margin.gz"));
         let width = model.margin_count();
         for count in (0..=17).chain([63, 64, 65, 127, 128, 129]) {
-            let mut found = vec![f32::NAN; count * width];
+            let mut found = vec![f64::NAN; count * width];
             model.margins_batch(&rows[..count * FEATURES], count, &mut found).unwrap();
             assert_same_bits(folder, width, &found, &expected[..count * width]);
         }
@@ -129,14 +97,14 @@ fn outputs_are_within_one_ulp() {
         let model = load(&folder, "json", range);
         assert_eq!(model.output().count, outputs, "{folder}");
         let rows = rows_of(&model, &rows);
-        let mut single = vec![f32::NAN; outputs];
-        let mut batch = vec![f32::NAN; expected.len()];
+        let mut single = vec![f64::NAN; outputs];
+        let mut batch = vec![f64::NAN; expected.len()];
         model.predict_batch(&rows[..count * FEATURES], count, &mut batch).unwrap();
         for (index, expected) in expected.chunks(outputs).enumerate() {
             model.predict(&rows[index * FEATURES..][..FEATURES], &mut single).unwrap();
             assert_same_bits(&folder, outputs, &single, &batch[index * outputs..][..outputs]);
             for (found, expected) in single.iter().zip(expected) {
-                let ulps = found.to_bits().abs_diff(expected.to_bits());
+                let ulps = (*found as f32).to_bits().abs_diff((*expected as f32).to_bits());
                 assert!(ulps <= 1, "{folder}, row {index}: {found:?}, golden {expected:?}");
             }
         }
@@ -158,40 +126,10 @@ fn the_tree_view_explains_the_margin() {
     let rows = reals("rows.f32.gz");
     for folder in ["1.7/categorical", "3.2/categorical", "3.2/dart", "3.2/vector_leaf"] {
         let model = load(folder, "json", TreeRange::All);
-        let expected = reals(&format!("{folder}.margin.gz"));
-        let width = model.margin_count();
-        for (row, expected) in rows.chunks(FEATURES).zip(expected.chunks(width)).take(500) {
-            let mut sum = model.base_margins().to_vec();
-            for tree in model.trees() {
-                let mut at = 0;
-                let leaf = loop {
-                    match tree.node(at).unwrap() {
-                        Node::Leaf { values, .. } => break values,
-                        split @ Node::Split { .. } => at = step(split, row),
-                    }
-                };
-                match leaf {
-                    LeafValues::One(value) => sum[tree.group()] += value,
-                    LeafValues::PerMargin(values) => {
-                        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                    }
-                }
-            }
-            assert_same_bits(folder, width, &sum, expected);
-        }
+        // As XGBoost adds: in `f32`.
+        let add = |sum: &mut f64, value: f64| *sum = (*sum as f32 + value as f32).into();
+        walk_trees(&model, &rows, &rows[..500 * FEATURES], add);
     }
-}
-
-fn step(split: Node<'_>, row: &[f32]) -> usize {
-    use plimsoll_model::Test;
-    let Node::Split { feature, test, missing_left, left, right, .. } = split else { panic!() };
-    let value = row[feature];
-    let goes_left = match test {
-        _ if value.is_nan() => missing_left,
-        Test::Less(threshold) => value < threshold,
-        Test::Outside(set) => !set.iter().any(|code| code as f32 == value.trunc()),
-    };
-    if goes_left { left } else { right }
 }
 
 #[test]
@@ -201,7 +139,7 @@ fn every_golden_is_described_as_recorded() {
         let model = load(&folder, "json", range);
         writeln!(found, "{folder} {}", describe(&model)).unwrap();
     }
-    assert_eq!(found, include_str!("golden/described.txt"), "new content:\n{found}");
+    assert_eq!(found, include_str!("../golden/described.txt"), "new content:\n{found}");
 }
 
 fn describe(model: &Model) -> String {
@@ -211,16 +149,16 @@ fn describe(model: &Model) -> String {
     let roots = model.trees().filter_map(|tree| match tree.node(0)? {
         Node::Leaf { cover, .. } | Node::Split { cover, .. } => cover,
     });
-    let cover: f64 = roots.map(f64::from).sum();
+    let cover: f64 = roots.sum();
+    let base: Vec<f32> = model.base_margins().iter().map(|base| *base as f32).collect();
     format!(
-        "{} {}x{} trees {}/{} best {:?} nodes {nodes} depth {depth} base {:?} cover {cover:.2}",
+        "{} {}x{} trees {}/{} best {:?} nodes {nodes} depth {depth} base {base:?} cover {cover:.2}",
         model.objective(),
         output.name,
         output.count,
         trees.used,
         trees.total,
         trees.best_iteration,
-        model.base_margins(),
     )
 }
 

@@ -1,25 +1,23 @@
 //! Hostile and broken model files are refused with a message that names the place, and nothing
 //! that loads can panic.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
-
 use std::fmt::Write as _;
 
 use plimsoll_model::{Limits, Model, Node, PredictError, TreeRange, TreesUsed};
 use proptest::prelude::*;
 use serde_json::Value;
 
-const SMALL: &str = include_str!("golden/small.json");
+const SMALL: &str = include_str!("../golden/small.json");
 
 #[test]
 fn the_small_model_is_evaluated_as_it_reads() {
     let model = Model::load(SMALL.as_bytes(), &Limits::default()).unwrap();
-    let margin = |row: [f32; 3]| {
-        let mut out = [f32::NAN];
+    let margin = |row: [f64; 3]| {
+        let mut out = [f64::NAN];
         model.margins(&row, &mut out).unwrap();
-        out[0]
+        out[0] as f32
     };
-    let missing = f32::NAN;
+    let missing = f64::NAN;
     assert_eq!(margin([49.0, 0.0, 29.0]), 0.5 - 0.15 + 0.1);
     assert_eq!(margin([50.0, 0.0, 30.0]), 0.5 + 0.25 - 0.1);
     assert_eq!(margin([50.0, 1.0, 30.0]), 0.5 + 0.75 - 0.1);
@@ -27,7 +25,7 @@ fn the_small_model_is_evaluated_as_it_reads() {
     assert_eq!(margin([50.0, -1.0, 30.0]), 0.5 + 0.25 - 0.1);
     assert_eq!(margin([50.0, 1e30, 30.0]), 0.5 + 0.25 - 0.1);
     assert_eq!(margin([missing, 1.0, missing]), 0.5 - 0.15 - 0.1);
-    assert_eq!(margin([50.0, missing, f32::NEG_INFINITY]), 0.5 + 0.75 + 0.1);
+    assert_eq!(margin([50.0, missing, f64::NEG_INFINITY]), 0.5 + 0.75 + 0.1);
 }
 
 #[test]
@@ -57,9 +55,9 @@ fn weights_of_every_release_are_applied() {
         .replace(r#""name":"gbtree"}"#, &format!(r#""name":"gbtree"}},"name":"dart",{weights}}}"#));
     for file in [inside, beside, around] {
         let model = Model::load(file.as_bytes(), &Limits::default()).unwrap();
-        let mut out = [f32::NAN];
+        let mut out = [f64::NAN];
         model.margins(&[49.0, 0.0, 30.0], &mut out).unwrap();
-        assert_eq!(out, [0.5 - 0.5 * 0.15 - 2.0 * 0.1]);
+        assert_eq!(out, [f64::from(0.5_f32 - 0.5 * 0.15 - 2.0 * 0.1)]);
     }
 }
 
@@ -105,7 +103,7 @@ fn broken_files_are_refused_with_their_place() {
         let error = Model::load(SMALL.as_bytes(), &limits).unwrap_err();
         writeln!(found, "limit  {name}: {error}").unwrap();
     }
-    assert_eq!(found, include_str!("golden/hostile.txt"), "new content:\n{found}");
+    assert_eq!(found, include_str!("../golden/hostile.txt"), "new content:\n{found}");
 }
 
 fn verdict(bytes: &[u8]) -> String {
@@ -423,14 +421,14 @@ fn small_ubjson() -> Vec<u8> {
 fn use_all(bytes: &[u8]) {
     let Ok(model) = Model::load(bytes, &Limits::default()) else { return };
     let (features, outputs) = (model.feature_count(), model.output().count);
-    let specials = [0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e9, -1.0, 2.5];
-    let rows: Vec<f32> = specials.into_iter().cycle().take(features * 20).collect();
+    let specials = [0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e9, -1.0, 2.5];
+    let rows: Vec<f64> = specials.into_iter().cycle().take(features * 20).collect();
     let mut batch = vec![0.0; 20 * outputs];
     model.predict_batch(&rows, 20, &mut batch).unwrap();
     let mut single = vec![0.0; outputs];
     for (row, batch) in rows.chunks(features).zip(batch.chunks(outputs)) {
         model.predict(row, &mut single).unwrap();
-        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&single), bits(batch));
     }
     for tree in model.trees() {
