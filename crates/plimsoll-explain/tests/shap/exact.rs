@@ -1,14 +1,9 @@
 //! SHAP values are exact: against Shapley values from their definition, against XGBoost and
 //! `shap`, and against each other on every processor's path.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are small")]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{Random, golden_model, golden_rows, random_model};
+use crate::common::{Random, golden_model, golden_rows, random_model};
 use plimsoll_explain::shap::{
     Background, InteractionExplainer, Scratch, Simd, TreeExplainer, TreeOptions,
 };

@@ -1,19 +1,20 @@
 //! Golden models of `plimsoll-model`, and random ones in XGBoost's JSON.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
-#![expect(clippy::cast_possible_truncation, reason = "the numbers of random models are small")]
-
 use std::fmt::Write as _;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_model::{Limits, Model};
 
 pub(crate) fn golden(path: &str) -> Vec<u8> {
     let folder = "../plimsoll-model/tests/golden";
-    let full = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(path);
+    unpack(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(path))
+}
+
+/// The content of a gzip file.
+pub(crate) fn unpack(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(&full).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
     bytes
 }
