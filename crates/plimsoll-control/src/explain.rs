@@ -10,9 +10,9 @@ use crate::contract::document_of;
 use crate::error::ControlError;
 use plimsoll_api as api;
 use plimsoll_contract::{CompiledContract, Contract};
-use plimsoll_explain::account::{Told, account};
-use plimsoll_explain::shap::Scratch;
-use plimsoll_explain::{CompiledProfile, ExplainProfile, Explainer};
+use plimsoll_explain::account::{Audience, Told, account};
+use plimsoll_explain::counterfactual::{Budget, Decided, Search, counterfactual};
+use plimsoll_explain::{CompiledProfile, ExplainProfile, Explainer, Room, Row};
 use plimsoll_ledger::{Entry, LedgerError};
 use plimsoll_policy::Action;
 use plimsoll_serving::ServedVersion;
@@ -20,7 +20,7 @@ use plimsoll_store::{FileRow, VersionRow};
 use plimsoll_types::record::{
     DecisionBody, DeferredExplanation, Explanation, Kind, ResultClass, Route,
 };
-use plimsoll_types::{DecisionId, Digest};
+use plimsoll_types::{Cell, DecisionId, Digest};
 use std::sync::Arc;
 
 /// What explains decisions of one version under one contract, held together.
@@ -59,16 +59,23 @@ impl Control {
             ControlError::invalid("row", detail)
         })?;
         let output = profile.decision().map_or(explained.output, |rule| rule.output);
+        let value = answer(&body, place, output);
+        let audience = query.audience.unwrap_or_default();
+        let is_adverse = profile.decision().zip(value).is_some_and(|(rule, v)| rule.is_adverse(v));
+        let changes = if is_adverse && audience != Audience::Engineer {
+            self.changes(&entry, &body, place, &profile)?
+        } else {
+            None
+        };
         let told = Told {
             profile: &profile,
             contract: &contract,
             rows: &body.rows,
             row: place,
             explanation: &explanation,
-            value: answer(&body, place, output),
-            changes: None,
+            value,
+            changes: changes.as_deref(),
         };
-        let audience = query.audience.unwrap_or_default();
         let account = account(&told, audience, &language)
             .ok_or(ControlError::Internal("an explained row has no account"))?;
         Ok(api::DecisionExplanation {
@@ -79,6 +86,31 @@ impl Control {
             row,
             source,
             account,
+        })
+    }
+
+    /// The smallest change that would have led to another result; empty if none was found,
+    /// `None` if nothing is declared that could change.
+    fn changes(
+        &self,
+        entry: &Entry,
+        body: &DecisionBody,
+        row: usize,
+        profile: &CompiledProfile,
+    ) -> Result<Option<Vec<(usize, Cell)>>, ControlError> {
+        let ready = self.ready(entry)?;
+        let decided = Decided {
+            model: &ready.version.model,
+            binding: &ready.version.binding,
+            contract: ready.contract.contract(),
+            profile,
+            rows: &body.rows,
+            row,
+        };
+        Ok(match counterfactual(decided, Budget::default()) {
+            Search::Found(found) => Some(found.changes),
+            Search::None | Search::BudgetSpent => Some(Vec::new()),
+            Search::NotDeclared => None,
         })
     }
 
@@ -127,8 +159,8 @@ impl Control {
         }
         let ready = self.ready(entry)?;
         let profile = self.current_profile(entry, ready.contract.contract())?;
-        let explanation =
-            compute(&ready, profile.as_ref(), body).map_err(ControlError::conflict)?;
+        let explanation = compute(&ready, profile.as_ref(), body, *id.as_bytes())
+            .map_err(ControlError::conflict)?;
         Ok((api::ExplanationSource::Computed, explanation))
     }
 
@@ -218,18 +250,20 @@ pub(crate) fn compute(
     ready: &Ready,
     profile: Option<&CompiledProfile>,
     body: &DecisionBody,
+    seed: [u8; 16],
 ) -> Result<Explanation, String> {
     let (model, binding) = (&ready.version.model, &ready.version.binding);
     let (_, width, values) = body.outputs.first().ok_or("the record has no answer")?;
     let width = usize::try_from(*width).unwrap_or(usize::MAX).max(1);
     let mut explanation = ready.explainer.begin(profile);
-    let (mut scratch, mut row) = (Scratch::default(), Vec::with_capacity(model.feature_count()));
+    let (mut room, mut inputs) = (Room::default(), Vec::with_capacity(model.feature_count()));
     for (place, answer) in values.chunks_exact(width).enumerate() {
-        row.clear();
-        binding.model_row(&body.rows, place, &mut row);
+        inputs.clear();
+        binding.model_row(&body.rows, place, &mut inputs);
+        let row = Row { inputs: &inputs, answer, seed };
         ready
             .explainer
-            .explain(&row, answer, profile, &mut scratch, &mut explanation)
+            .explain(row, profile, &mut room, &mut explanation)
             .map_err(|error| error.to_string())?;
     }
     Ok(explanation)

@@ -198,7 +198,7 @@ impl Control {
         let body = DecisionBody::decode(&bytes).map_err(|error| error.to_string())?;
         let ready = self.ready(entry).map_err(words)?;
         let profile = self.current_profile(entry, ready.contract.contract()).map_err(words)?;
-        let explanation = compute(&ready, profile.as_ref(), &body)?;
+        let explanation = compute(&ready, profile.as_ref(), &body, entry.leaf.draft.id)?;
         let subjects = ready.contract.subjects(&body.rows, &body.mapped);
         let deployment = entry.leaf.draft.deployment.ok_or("the record names no deployment")?;
         Ok((explanation, Owners { subjects, deployment }))

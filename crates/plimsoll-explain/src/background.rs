@@ -64,7 +64,7 @@ impl BackgroundFile {
     ///
     /// # Errors
     /// [`ExplainError`] if the columns are not the model's features, or a row is no row.
-    pub fn rows_of(&self, model: &Model) -> Result<Background, ExplainError> {
+    pub fn rows_of(&self, model: &Model) -> Result<Vec<Vec<f64>>, ExplainError> {
         let expected = model.feature_count();
         let named = model.feature_names().is_none_or(|names| {
             self.features.iter().map(String::as_str).eq(names.iter().map(AsRef::as_ref))
@@ -73,14 +73,25 @@ impl BackgroundFile {
             let what = "its features are not the model's, in the model's order";
             return Err(ExplainError::BackgroundFile(what.to_owned()));
         }
-        let mut values = Vec::new();
-        for row in &self.rows {
-            if row.len() != expected {
-                return Err(ExplainError::BackgroundColumns { found: row.len(), expected });
-            }
-            values.extend(row.iter().map(|value| value.map_or(f32::NAN, single)));
+        let (found, max) = (self.rows.len(), Background::ROWS_MAX);
+        if found == 0 || found > max {
+            return Err(ExplainError::BackgroundRows { found, max });
         }
-        Background::new(values, expected)
+        if let Some(row) = self.rows.iter().find(|row| row.len() != expected) {
+            return Err(ExplainError::BackgroundColumns { found: row.len(), expected });
+        }
+        let number = |value: &Option<f64>| value.unwrap_or(f64::NAN);
+        Ok(self.rows.iter().map(|row| row.iter().map(number).collect()).collect())
+    }
+
+    /// The rows as trees read them, for `model`.
+    ///
+    /// # Errors
+    /// As [`rows_of`](Self::rows_of).
+    pub(crate) fn background_of(&self, model: &Model) -> Result<Background, ExplainError> {
+        let rows = self.rows_of(model)?;
+        let values: Vec<f32> = rows.iter().flatten().map(|value| single(*value)).collect();
+        Background::new(values, model.feature_count())
     }
 }
 

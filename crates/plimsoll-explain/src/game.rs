@@ -50,7 +50,10 @@ impl<'a> Game<'a> {
             return Err(ExplainError::TooManyFeatures { found: row.len(), max: FEATURES_MAX });
         }
         if background.is_empty() {
-            return Err(ExplainError::BackgroundRows { found: 0, max: crate::shap::Background::ROWS_MAX });
+            return Err(ExplainError::BackgroundRows {
+                found: 0,
+                max: crate::shap::Background::ROWS_MAX,
+            });
         }
         if let Some(other) = background.iter().find(|other| other.len() != row.len()) {
             let (found, expected) = (other.len(), row.len());
@@ -75,7 +78,8 @@ impl<'a> Game<'a> {
             self.rows.clear();
             for other in block {
                 let cells = known.iter().zip(self.row.iter().zip(other));
-                self.rows.extend(cells.map(|(known, (own, other))| if *known { *own } else { *other }));
+                self.rows
+                    .extend(cells.map(|(known, (own, other))| if *known { *own } else { *other }));
             }
             self.out.clear();
             self.out.resize(block.len(), 0.0);

@@ -143,7 +143,8 @@ fn spread(parts: &[Regression], values: &[f64], pairs: usize, total: f64) -> f64
     let solved: Vec<Vec<f64>> = parts.iter().map(|part| part.solve(total)).collect();
     let mut worst: f64 = 0.0;
     for (player, value) in values.iter().enumerate() {
-        let squares = solved.iter().filter_map(|one| one.get(player)).map(|one| (one - value).powi(2));
+        let squares =
+            solved.iter().filter_map(|one| one.get(player)).map(|one| (one - value).powi(2));
         #[expect(clippy::cast_precision_loss, reason = "eight")]
         let parts = PARTS as f64;
         worst = worst.max((squares.sum::<f64>() / (parts * (parts - 1.0))).sqrt());
@@ -165,7 +166,12 @@ struct Regression {
 impl Regression {
     fn new(players: usize) -> Self {
         let free = players.saturating_sub(1);
-        Self { players, matrix: vec![0.0; free * free], right: vec![0.0; free], with_sum: vec![0.0; free] }
+        Self {
+            players,
+            matrix: vec![0.0; free * free],
+            right: vec![0.0; free],
+            with_sum: vec![0.0; free],
+        }
     }
 
     /// Adds the coalition `known`, worth `worth` more than nobody.

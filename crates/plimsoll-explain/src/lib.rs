@@ -18,20 +18,34 @@
 
 pub mod account;
 mod background;
+pub mod counterfactual;
 mod error;
 mod explainer;
 mod explanation;
+mod game;
+mod kernel;
+mod lime;
+mod linear;
+mod permutation;
 mod profile;
 pub mod shap;
 mod words;
 
 pub use background::{BackgroundFile, MAX_BACKGROUND_BYTES};
 pub use error::ExplainError;
-pub use explainer::Explainer;
+pub use explainer::{Explainer, Room, Row};
 pub use explanation::{
     ADDITIVITY_TOLERANCE, Explanation, FEATURES_MAX, FeatureGroups, Method, Quality,
 };
+pub use game::Ask;
+pub use kernel::kernel;
+pub use lime::Lime;
+pub use linear::LinearExplainer;
+pub use permutation::permutation;
 pub use profile::{
     Change, CompiledProfile, DecisionRule, ExplainProfile, FeatureProfile, MAX_PROFILE_BYTES,
     PROFILE_VERSION, ProfileError, ProfileProblem, Side, draft,
 };
+
+#[cfg(test)]
+mod asked_tests;

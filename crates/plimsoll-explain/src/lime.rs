@@ -180,7 +180,8 @@ impl Column {
             let count = group.len() as f64;
             let mean = group.iter().sum::<f64>() / count;
             let variance = group.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-            *part = Part { chance: count, mean, deviation: variance.sqrt(), low: *low, high: *high };
+            *part =
+                Part { chance: count, mean, deviation: variance.sqrt(), low: *low, high: *high };
         }
         Self::new(cuts, parts, sorted.len(), false)
     }
@@ -305,7 +306,8 @@ impl Ridge {
             .map(|(with, mean)| with - self.weight * mean * answer)
             .collect();
         let values = cholesky(&matrix, &right);
-        let base = answer - values.iter().zip(&means).map(|(value, mean)| value * mean).sum::<f64>();
+        let base =
+            answer - values.iter().zip(&means).map(|(value, mean)| value * mean).sum::<f64>();
         (base, values)
     }
 }

@@ -45,8 +45,7 @@ pub fn permutation(
                 if let Some(slot) = known.get_mut(*player) {
                     *slot = true;
                 }
-                let after =
-                    if place + 1 == players { margin } else { game.worth(&known)? };
+                let after = if place + 1 == players { margin } else { game.worth(&known)? };
                 if let Some(sum) = here.get_mut(*player) {
                     *sum += (after - before) / 2.0;
                 }

@@ -44,7 +44,7 @@ struct Work {
     scratch: Scratch,
     features: Vec<f64>,
     values: Vec<f64>,
-    explain: plimsoll_explain::shap::Scratch,
+    explain: plimsoll_explain::Room,
 }
 
 thread_local! {

@@ -9,8 +9,8 @@
 //! cannot reach this crate.
 
 mod error;
-mod head;
 mod explain;
+mod head;
 mod read;
 mod row;
 mod schema;

@@ -61,9 +61,11 @@ impl Values<'_> {
         let mut found: Vec<(f64, Cell, f64)> = match self.field.kind {
             Kind::Number | Kind::Integer => self.numbers(),
             Kind::Category => self.categories(),
-            Kind::Boolean => {
-                [false, true].into_iter().map(|value| (2.0, Cell::Boolean(value))).filter_map(|(cost, cell)| self.read(cost, cell)).collect()
-            }
+            Kind::Boolean => [false, true]
+                .into_iter()
+                .map(|value| (2.0, Cell::Boolean(value)))
+                .filter_map(|(cost, cell)| self.read(cost, cell))
+                .collect(),
             Kind::String | Kind::Timestamp | Kind::Tensor => Vec::new(),
         };
         found.retain(|(_, cell, _)| *cell != self.present);
@@ -92,9 +94,10 @@ impl Values<'_> {
     }
 
     fn categories(&self) -> Vec<(f64, Cell, f64)> {
-        let allowed = self.field.values.iter().enumerate().filter(|(_, value)| {
-            self.told.values.is_empty() || self.told.values.contains(value)
-        });
+        let allowed =
+            self.field.values.iter().enumerate().filter(|(_, value)| {
+                self.told.values.is_empty() || self.told.values.contains(value)
+            });
         let cells = allowed.filter_map(|(place, _)| u32::try_from(place).ok().map(Cell::Category));
         cells.filter_map(|cell| self.read(2.0, cell)).collect()
     }
@@ -148,7 +151,11 @@ impl Values<'_> {
 
     #[expect(clippy::cast_possible_truncation, reason = "whole and within ±2^53, so exact")]
     fn cell(&self, value: f64) -> Cell {
-        if self.field.kind == Kind::Integer { Cell::Integer(value as i64) } else { Cell::Number(value) }
+        if self.field.kind == Kind::Integer {
+            Cell::Integer(value as i64)
+        } else {
+            Cell::Number(value)
+        }
     }
 
     fn low(&self) -> Option<f64> {
@@ -191,7 +198,8 @@ fn thresholds(model: &Model, input: usize) -> Vec<f64> {
         for index in 0..tree.len() {
             let Some(Node::Split { feature, test, .. }) = tree.node(index) else { continue };
             if feature == input
-                && let Test::Less(threshold) | Test::AtMost(threshold) | Test::Equal(threshold) = test
+                && let Test::Less(threshold) | Test::AtMost(threshold) | Test::Equal(threshold) =
+                    test
             {
                 found.push(threshold);
             }

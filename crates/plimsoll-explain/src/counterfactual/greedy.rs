@@ -44,7 +44,11 @@ impl Scorer<'_> {
             None => {
                 let width = u64::try_from(self.space.inputs.len()).unwrap_or(u64::MAX);
                 // A model without trees to look into is asked: a hundred visits a feature.
-                budget.spend(width.saturating_mul(100)).then(|| self.space.answer(point)).flatten().map(|value| self.space.gain(value))
+                budget
+                    .spend(width.saturating_mul(100))
+                    .then(|| self.space.answer(point))
+                    .flatten()
+                    .map(|value| self.space.gain(value))
             }
         }
     }

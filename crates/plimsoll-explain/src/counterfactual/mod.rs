@@ -156,7 +156,9 @@ pub fn counterfactual(decided: Decided<'_>, mut budget: Budget) -> Search {
         is_minimal = is_complete;
     }
     match best {
-        Some(point) => checked(&space, &point, is_minimal).map_or(Search::BudgetSpent, Search::Found),
+        Some(point) => {
+            checked(&space, &point, is_minimal).map_or(Search::BudgetSpent, Search::Found)
+        }
         None if is_minimal => Search::None,
         None => Search::BudgetSpent,
     }

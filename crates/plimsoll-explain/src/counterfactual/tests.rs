@@ -39,7 +39,7 @@ fn setup(profile: &str) -> Setup {
         binding.model_row(&scratch.rows, 0, &mut inputs);
         let mut answer = [0.0];
         model.predict(&inputs, &mut answer).expect("answers");
-        if rule.is_adverse(answer[0].into()) {
+        if rule.is_adverse(answer[0]) {
             rows.push(scratch.rows);
         }
     }
@@ -79,7 +79,7 @@ fn declined_applicants_learn_a_change_that_they_can_make_and_that_helps() {
         let mut answer = [0.0];
         setup.model.predict(&inputs, &mut answer).expect("answers");
         let rule = setup.profile.decision().expect("a rule");
-        assert!(!rule.is_adverse(f64::from(answer[0])));
+        assert!(!rule.is_adverse(answer[0]));
         // Allowed: within the contract, in the declared direction and steps.
         for (place, cell) in &one.changes {
             let field = &setup.contract.contract().features[*place];

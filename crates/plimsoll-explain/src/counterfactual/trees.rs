@@ -80,8 +80,7 @@ impl Ensemble {
         model.margins(&space.inputs, &mut margins).ok()?;
         let [margin] = margins;
         let close = |link: &Link| (link.answer(margin) - now).abs() <= 1e-5 * (1.0 + now.abs());
-        let link =
-            [Link::Logistic, Link::Exponential, Link::Identity].into_iter().find(close)?;
+        let link = [Link::Logistic, Link::Exponential, Link::Identity].into_iter().find(close)?;
         let target = link.margin(space.threshold);
         if !target.is_finite() {
             return None;
@@ -308,12 +307,7 @@ enum Look {
 }
 
 /// Looks at a box; `None` without budget.
-fn look(
-    ensemble: &Ensemble,
-    sets: &[u128],
-    point: &[usize],
-    budget: &mut Budget,
-) -> Option<Look> {
+fn look(ensemble: &Ensemble, sets: &[u128], point: &[usize], budget: &mut Budget) -> Option<Look> {
     let (mut sum, mut bound, mut visits) = (0.0, 0.0, 0);
     let mut widest: Option<(f64, usize, usize)> = None;
     for root in &ensemble.roots {

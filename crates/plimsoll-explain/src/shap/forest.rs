@@ -234,7 +234,9 @@ fn test(node: &ModelNode<'_>) -> Option<AsBit> {
     let ModelNode::Split { feature, test, missing_left, .. } = node else { return None };
     let (feature, missing_left) = (*feature, *missing_left);
     Some(match test {
-        ModelTest::Less(threshold) => less(feature, *threshold, missing_left),
+        #[expect(clippy::cast_possible_truncation, reason = "a threshold of 32 bits, held in 64")]
+        ModelTest::Less(threshold) => less(feature, *threshold as f32, missing_left),
+        ModelTest::AtMost(_) | ModelTest::Equal(_) | ModelTest::Inside(_) => return None,
         ModelTest::Outside(set) => {
             AsBit::Other(Other { feature, rule: Rule::Outside(words(*set)), missing_left })
         }
@@ -281,13 +283,13 @@ fn leaf(tree: &mut Tree, values: LeafValues<'_>) -> Node {
 
 fn cover_of(node: Option<&ModelNode<'_>>) -> Option<f64> {
     match node? {
-        ModelNode::Leaf { cover, .. } | ModelNode::Split { cover, .. } => cover.map(f64::from),
+        ModelNode::Leaf { cover, .. } | ModelNode::Split { cover, .. } => *cover,
     }
 }
 
 /// Shares of the children. A node that no training row reached is halved, as in XGBoost.
-fn shares(cover: Option<f32>, left: Option<f64>, right: Option<f64>) -> Option<[f64; 2]> {
-    let (cover, left, right) = (f64::from(cover?), left?, right?);
+fn shares(cover: Option<f64>, left: Option<f64>, right: Option<f64>) -> Option<[f64; 2]> {
+    let (cover, left, right) = (cover?, left?, right?);
     if cover > 0.0 { Some([left / cover, right / cover]) } else { Some([0.5; 2]) }
 }
 

@@ -108,9 +108,10 @@ impl InteractionExplainer {
         &self,
         row: &[f32],
         values: &mut [f64],
-        margins: &mut [f32],
+        margins: &mut [f64],
     ) -> Result<(), ExplainError> {
-        self.model.margins(row, margins)?;
+        let wide: Vec<f64> = row.iter().copied().map(f64::from).collect();
+        self.model.margins(&wide, margins)?;
         let square = self.features * self.features;
         let (found, expected) = (values.len(), self.outputs() * square);
         if found != expected {

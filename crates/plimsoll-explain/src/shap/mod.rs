@@ -158,7 +158,7 @@ pub struct TreeExplainer {
 #[derive(Debug)]
 pub struct Scratch {
     row: RowScratch,
-    margins: Vec<f32>,
+    margins: Vec<f64>,
     explanation: Explanation,
     deep: DeepScratch,
     block_columns: Vec<Column>,
@@ -220,7 +220,7 @@ impl TreeExplainer {
             });
         }
         let base = model.base_margins().iter().zip(&pack.base);
-        let mut base: Box<[f64]> = base.map(|(margin, sum)| f64::from(*margin) + sum).collect();
+        let mut base: Box<[f64]> = base.map(|(margin, sum)| *margin + sum).collect();
         let deep = Deep::new(deep, rows.as_deref(), &mut base);
         let method = match options.background {
             Some(_) => Method::TreeInterventional,
@@ -293,7 +293,8 @@ impl TreeExplainer {
     ) -> Result<&'s Explanation, ExplainError> {
         let mut margins = std::mem::take(&mut scratch.margins);
         margins.resize(self.outputs(), 0.0);
-        let result = self.model.margins(row, &mut margins);
+        let wide: Vec<f64> = row.iter().copied().map(f64::from).collect();
+        let result = self.model.margins(&wide, &mut margins);
         scratch.margins = margins;
         result?;
         self.fill(row, scratch);
@@ -310,7 +311,7 @@ impl TreeExplainer {
         explanation.base.clear();
         explanation.base.extend_from_slice(&self.base);
         explanation.margins.clear();
-        explanation.margins.extend(margins.iter().copied().map(f64::from));
+        explanation.margins.extend(margins.iter().copied());
         explanation.values.clear();
         explanation.values.resize(self.outputs() * self.features, 0.0);
         let values = &mut explanation.values;
@@ -333,10 +334,11 @@ impl TreeExplainer {
         rows: &[f32],
         scratch: &mut Scratch,
         values: &mut [f64],
-        margins: &mut [f32],
+        margins: &mut [f64],
     ) -> Result<(), ExplainError> {
         let count = margins.len() / self.outputs().max(1);
-        self.model.margins_batch(rows, count, margins)?;
+        let wide: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+        self.model.margins_batch(&wide, count, margins)?;
         let targets = self.outputs() * self.features;
         let expected = targets.saturating_mul(count);
         if values.len() != expected {
@@ -355,7 +357,7 @@ impl TreeExplainer {
         for (row, (values, margins)) in rows.enumerate() {
             let outputs = values.chunks_exact(self.features.max(1)).zip(margins).zip(&self.base);
             for (output, ((values, margin), base)) in outputs.enumerate() {
-                additive(row, output, *base, values, f64::from(*margin))?;
+                additive(row, output, *base, values, *margin)?;
             }
         }
         Ok(())

@@ -70,6 +70,8 @@ fn an_inline_explanation_adds_up_and_is_told_to_each_reader() {
     let account = &told["account"];
     assert_eq!(account["is_adverse"], true);
     assert_eq!(account["language"], "en");
+    let change = account["change"].as_str().expect("something can change");
+    assert!(change.starts_with("The result would have been different with"), "{change}");
     assert!(account["figures"].is_null() && account["reasons"][0]["contribution"].is_null());
     let german = ["decision", "explain", &declined, "--language", "de", "--for", "officer"];
     let told = server.cli(&german).ok();
