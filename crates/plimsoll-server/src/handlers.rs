@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(access());
     routes.extend(records());
     routes.extend(crate::handlers_ledger::routes());
+    routes.extend(crate::handlers_explain::routes());
     routes
 }
 
@@ -332,7 +333,7 @@ pub(crate) fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(200, body))
 }
 
-fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(201, body))
 }
 

@@ -10,6 +10,7 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
 mod checkpoint_sinks;
 mod config;
@@ -19,6 +20,7 @@ mod folder;
 mod handlers;
 mod handlers_ledger;
 mod heads;
+mod handlers_explain;
 mod metrics;
 mod oip;
 mod reply;

@@ -3,6 +3,7 @@
 use crate::accept::{Acceptor, Life};
 use crate::app::App;
 use crate::background;
+use crate::background_explain;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
@@ -104,6 +105,7 @@ async fn serve(
     for (listener, socket) in sockets.listeners {
         tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
     }
+    tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,

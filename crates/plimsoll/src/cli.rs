@@ -106,6 +106,9 @@ Examples:
     /// Deployments
     #[command(subcommand)]
     Deployment(Deployment),
+    /// What persons are told of a deployment's decisions
+    #[command(subcommand)]
+    ExplainProfile(crate::commands::explain_profile::Verb),
     /// Principals: who acts
     #[command(subcommand)]
     Principal(Principal),
@@ -399,6 +402,9 @@ pub(crate) struct DeploymentCreate {
     /// When explanations are made [default: off]
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, which is stored first, or the digest of a stored profile
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one: a number for each output, the same for all rows
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) fallback: Option<Vec<f64>>,
@@ -430,6 +436,9 @@ pub(crate) struct DeploymentUpdate {
     /// When explanations are made
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, the digest of a stored profile, or `none`
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one, or none
     #[arg(long, value_name = "NUMBER,…|none", allow_hyphen_values = true)]
     pub(crate) fallback: Option<String>,
@@ -577,6 +586,12 @@ Examples:
         #[arg(long, value_name = "NAME")]
         deployment: Option<Name>,
     },
+    /// Say why a decision came out as it did, in words for one reader
+    #[command(after_help = "\
+Examples:
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --for officer --language de")]
+    Explain(crate::commands::decision_explain::Explain),
 }
 
 /// Verbs of control events.
@@ -666,7 +681,7 @@ pub(crate) fn detail_word(detail: ErrorDetail) -> &'static str {
 }
 
 /// Reads one of a closed set of words.
-fn one_of<T: Copy + Send + Sync + 'static>(
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     word: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {

@@ -44,7 +44,12 @@ pub(crate) fn assert_same_bits(what: &str, width: usize, found: &[f64], expected
 
 /// Sums the leaves that a walk over the public view finds and compares with the margins: for as
 /// many rows as there are rows of `columns`, what the trees test.
-pub(crate) fn walk_trees(model: &Model, rows: &[f64], columns: &[f64], add: impl Fn(&mut f64, f64)) {
+pub(crate) fn walk_trees(
+    model: &Model,
+    rows: &[f64],
+    columns: &[f64],
+    add: impl Fn(&mut f64, f64),
+) {
     let width = model.margin_count();
     let mut expected = vec![f64::NAN; width];
     let columns = columns.chunks(model.column_count());
@@ -57,7 +62,11 @@ pub(crate) fn walk_trees(model: &Model, rows: &[f64], columns: &[f64], add: impl
                 match tree.node(at).unwrap() {
                     Node::Leaf { values, .. } => break values,
                     Node::Split { feature, left, right, .. } => {
-                        at = if tree.goes_left(at, columns[feature]).unwrap() { left } else { right };
+                        at = if tree.goes_left(at, columns[feature]).unwrap() {
+                            left
+                        } else {
+                            right
+                        };
                     }
                 }
             };

@@ -10,11 +10,13 @@ mod config;
 mod contract;
 mod data;
 mod decision;
+pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
 mod document;
 mod event;
 mod explain;
+pub(crate) mod explain_profile;
 mod key;
 mod ledger;
 mod model;
@@ -127,6 +129,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Model(verb) => model::run(context, verb),
         Command::Contract(verb) => contract::run(context, verb),
         Command::Deployment(verb) => deployment::run(context, verb),
+        Command::ExplainProfile(verb) => explain_profile::run(context, verb),
         Command::Principal(verb) => principal::run(context, verb),
         Command::Key(verb) => key::run(context, verb),
         Command::Decision(verb) => decision::run(context, verb),
