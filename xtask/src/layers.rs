@@ -11,11 +11,14 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-types", 0),
     ("plimsoll-api", 1),
     ("plimsoll-contract", 1),
+    ("plimsoll-explain", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
     ("plimsoll-serving", 1),
     ("plimsoll-table", 1),
+    ("plimsoll-tlog", 1),
     ("plimsoll-ledger", 2),
+    ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
@@ -31,6 +34,8 @@ const TOOLS: u8 = 9;
 /// Edges within a layer. Each needs a sentence in `ARCHITECTURE.md`.
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-contract"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
@@ -42,6 +47,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-types", &["tokio", "http", "rusqlite", "fs-err"], "the words do no I/O"),
     ("plimsoll-contract", &["tokio", "http", "hyper", "axum"], "a contract knows no HTTP"),
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
+    ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
@@ -52,13 +58,24 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
         "no SQL, control plane or tables on the path of a request",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
+    ("plimsoll-tlog", &["tokio", "http", "rusqlite", "fs-err"], "the log is mathematics"),
 ];
+
+/// What is built without native code, so that it can become WebAssembly, by any path of normal and
+/// build dependencies.
+const WITHOUT_NATIVE_CODE: &[&str] = &["plimsoll-tlog"];
+/// What builds or finds native code; so do the packages that are called `…-sys`.
+const NATIVE: &[&str] = &["bindgen", "cc", "cmake", "nasm-rs", "pkg-config", "vcpkg"];
 
 /// What only these crates may name as a dependency of their own.
 const ONLY_BY: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["plimsoll-store"], "the store is the only SQL"),
     ("cedar-policy", &["plimsoll-policy"], "policy is the only one that evaluates"),
-    ("hyper", &["plimsoll-server"], "sockets and routes are the server's"),
+    (
+        "hyper",
+        &["plimsoll-outbound", "plimsoll-server"],
+        "sockets are the server's, and the one client's",
+    ),
     ("clap", &["plimsoll", "plimsoll-bench", "plimsoll-fuzz", "xtask"], "only binaries have one"),
 ];
 
@@ -133,6 +150,14 @@ fn breaches(own: &BTreeSet<String>, graph: &Graph) -> Vec<String> {
         for to in *forbidden {
             if let Some(path) = path(graph, from, to) {
                 findings.push(format!("{}: {why}", path.join(" -> ")));
+            }
+        }
+    }
+    for from in WITHOUT_NATIVE_CODE {
+        let native = |name: &&String| name.ends_with("-sys") || NATIVE.contains(&name.as_str());
+        for to in graph.keys().filter(native) {
+            if let Some(path) = path(graph, from, to) {
+                findings.push(format!("{}: built without native code", path.join(" -> ")));
             }
         }
     }
@@ -212,6 +237,10 @@ mod tests {
             ("plimsoll-gateway", &["cunning"]),
             ("plimsoll-server", &["rusqlite"]),
             ("cunning", &["plimsoll-gateway", "rusqlite"]),
+            ("plimsoll-tlog", &["zstd"]),
+            ("zstd", &["zstd-sys"]),
+            ("zstd-sys", &["cc"]),
+            ("cc", &[]),
         ]);
         let mut own = own;
         own.insert("plimsoll-api".to_owned());
@@ -223,6 +252,8 @@ mod tests {
                 "plimsoll-types depends on plimsoll-api, which is not in a layer below it",
                 "plimsoll-gateway -> cunning -> rusqlite: no SQL, control plane or tables on the \
                  path of a request",
+                "plimsoll-tlog -> zstd -> zstd-sys -> cc: built without native code",
+                "plimsoll-tlog -> zstd -> zstd-sys: built without native code",
             ]
         );
     }

@@ -17,6 +17,7 @@ mod infer;
 mod json;
 mod oip;
 mod pattern;
+mod subjects;
 mod timestamp;
 mod writer;
 

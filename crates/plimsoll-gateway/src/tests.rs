@@ -86,6 +86,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         manifest: Digest::from_bytes([1; 32]),
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let serving = Serving {
         contract: Arc::new(contract),
@@ -102,6 +103,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
             owner: "ada".into(),
             tier: "unassessed".into(),
             settings: settings.clone(),
+            profile: None,
             serving,
         })
     };
@@ -439,6 +441,7 @@ async fn overflow(setup: &Setup) -> Answer {
         manifest: serving.primary.manifest,
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let deployment = ServedDeployment {
         index: 0,
@@ -449,6 +452,7 @@ async fn overflow(setup: &Setup) -> Answer {
         owner: credit.owner.clone(),
         tier: credit.tier.clone(),
         settings: credit.settings.clone(),
+        profile: None,
         serving: Ok(Serving { primary: Arc::new(primary), ..serving.clone() }),
     };
     setup.gateway.0.snapshots.store(Arc::new(ServingSnapshot::new(SnapshotParts {

@@ -81,7 +81,7 @@ pub(super) fn store(
 }
 
 /// Reads a contract: JSON if the file is called so, else YAML.
-fn read(path: &Path) -> Result<Document, Failure> {
+pub(super) fn read(path: &Path) -> Result<Document, Failure> {
     let bytes = fs_err::read(path)?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let document = if is_json {

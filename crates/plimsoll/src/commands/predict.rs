@@ -1,14 +1,14 @@
 //! `plimsoll model predict`: scores a table batch by batch, in memory that does not grow
 //! with it.
 
-use super::{Context, contract, data};
+use super::{Context, contract, data, rows};
 use crate::cli::Predict;
 use crate::failure::Failure;
 use crate::printer::{Printer, counted};
 use fs_err as fs;
-use plimsoll_model::{Categories, Model, UnknownCategory};
+use plimsoll_model::Model;
 use plimsoll_table::{
-    Column, ColumnData, ColumnKind, ColumnSchema, Limits, Table, TableReader, TableWriter,
+    Column, ColumnData, ColumnKind, ColumnSchema, Table, TableReader, TableWriter,
 };
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -16,7 +16,9 @@ use std::path::Path;
 /// Scores the table.
 pub(super) fn run(context: &Context, args: &Predict) -> Result<(), Failure> {
     let model = contract::load(&args.artifact)?;
-    let reader = open(&model, &args.data)?;
+    let names: Option<Vec<&str>> =
+        model.feature_names().map(|names| names.iter().map(AsRef::as_ref).collect());
+    let reader = rows::open(model.feature_count(), names.as_deref(), &args.data)?;
     let scorer = Scorer::new(&model, args.raw);
     let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer)?;
     let scored = score(context, reader, scorer, sink);
@@ -49,24 +51,6 @@ fn score(
     Ok(rows)
 }
 
-/// The table's columns in the order of the model's features.
-fn open(model: &Model, path: &Path) -> Result<TableReader, Failure> {
-    let limits = Limits::default();
-    if let Some(names) = model.feature_names() {
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        return TableReader::open(path, &limits, Some(&names)).map_err(data::failure);
-    }
-    let reader = TableReader::open(path, &limits, None).map_err(data::failure)?;
-    let (columns, features) = (reader.schema().len(), model.feature_count());
-    if columns != features {
-        return Err(Failure::user(format!(
-            "the table has {columns} columns, the model takes {features} features and does not name them"
-        ))
-        .hint("leave in the table only the features, in the order of training"));
-    }
-    Ok(reader)
-}
-
 /// Turns batches of a table into numbers of the model.
 struct Scorer<'a> {
     model: &'a Model,
@@ -93,13 +77,9 @@ impl<'a> Scorer<'a> {
 
     /// Scores the batch into `outputs`.
     fn score(&mut self, batch: &Table) -> Result<(), Failure> {
-        let width = self.model.feature_count();
-        self.inputs.clear();
-        self.inputs.resize(batch.rows * width, f64::NAN);
-        for (feature, column) in batch.columns.iter().enumerate() {
-            let places = self.inputs.iter_mut().skip(feature).step_by(width.max(1));
-            fill(self.model, feature, column, places)?;
-        }
+        rows::fill(&mut self.inputs, batch, |feature| {
+            (contract::categories(self.model, feature), self.model.unknown_category(feature))
+        })?;
         self.outputs.clear();
         self.outputs.resize(batch.rows * self.names.len(), 0.0);
         let scored = if self.raw {
@@ -109,95 +89,6 @@ impl<'a> Scorer<'a> {
         };
         scored.map_err(|error| Failure::ours("a batch does not fit the model").because(error))
     }
-}
-
-/// Puts a column into its places; null is NaN, as models read it.
-fn fill<'a>(
-    model: &Model,
-    feature: usize,
-    column: &Column,
-    places: impl Iterator<Item = &'a mut f64>,
-) -> Result<(), Failure> {
-    let categories = contract::categories(model, feature);
-    let codes = Codes { column, categories, unknown: model.unknown_category(feature) };
-    match &column.data {
-        ColumnData::Number(values) => {
-            for (place, &value) in places.zip(values) {
-                *place = value;
-            }
-        }
-        ColumnData::Integer(values) => {
-            for (place, value) in places.zip(values) {
-                let Some(value) = value else { continue };
-                *place = codes.of_integer(*value)?;
-            }
-        }
-        ColumnData::Boolean(values) => {
-            for (place, value) in places.zip(values) {
-                *place = value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
-            }
-        }
-        ColumnData::Text(values) => {
-            for (place, value) in places.zip(values) {
-                let Some(value) = value else { continue };
-                *place = codes.of_text(value)?;
-            }
-        }
-        ColumnData::Timestamp(_) => return Err(codes.failure("has times; the model takes numbers")),
-    }
-    Ok(())
-}
-
-/// The codes a model was trained with for the categories of a column.
-struct Codes<'a> {
-    column: &'a Column,
-    categories: Option<&'a Categories>,
-    unknown: UnknownCategory,
-}
-
-impl Codes<'_> {
-    fn of_integer(&self, value: i64) -> Result<f64, Failure> {
-        match self.categories {
-            None => Ok(integer(value)),
-            Some(Categories::Integers(known)) => {
-                self.code(known.iter().position(|one| *one == value))
-            }
-            Some(Categories::Texts(_)) => self.of_text(&value.to_string()),
-        }
-    }
-
-    fn of_text(&self, text: &str) -> Result<f64, Failure> {
-        match self.categories {
-            None => Err(self
-                .failure("has texts, for which the model file names no categories")
-                .hint("put the codes of training in their place")),
-            Some(Categories::Texts(known)) => {
-                self.code(known.iter().position(|one| **one == *text))
-            }
-            Some(Categories::Integers(_)) => {
-                Err(self.failure("has texts; the model takes integers"))
-            }
-        }
-    }
-
-    fn code(&self, place: Option<usize>) -> Result<f64, Failure> {
-        match (place.and_then(|place| u32::try_from(place).ok()), self.unknown) {
-            (Some(place), _) => Ok(place.into()),
-            (None, UnknownCategory::Missing) => Ok(f64::NAN),
-            (None, UnknownCategory::Coded) => Ok(Model::UNKNOWN_CODE),
-            (None, UnknownCategory::Refused) => {
-                Err(self.failure("has a value that the model was not trained with"))
-            }
-        }
-    }
-
-    fn failure(&self, what: &str) -> Failure {
-        Failure::user(format!("column `{}` {what}", self.column.name))
-    }
-}
-
-fn integer(value: i64) -> f64 {
-    value as f64
 }
 
 /// Where scores go: CSV or Parquet.
