@@ -10,12 +10,17 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
+mod checkpoint_sinks;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_ledger;
+mod heads;
+mod handlers_explain;
 mod metrics;
 mod oip;
 mod reply;
@@ -26,7 +31,7 @@ mod tls;
 mod traces;
 pub mod witness;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
 pub use start::{Started, run};
 

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
@@ -17,6 +19,8 @@ mod hostile;
 mod lifecycle;
 #[cfg(test)]
 mod operate;
+#[cfg(test)]
+mod proofs;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
