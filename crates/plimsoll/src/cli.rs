@@ -2,8 +2,8 @@
 //!
 //! `docs/cli.md` is generated from here.
 
-use crate::commands::witness::Witness;
 use crate::cli_ledger::{Ledger, Verify};
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};

@@ -16,6 +16,7 @@ mod deployment;
 mod document;
 mod event;
 mod explain;
+mod explain_counterfactual;
 pub(crate) mod explain_profile;
 mod key;
 mod ledger;
