@@ -3,7 +3,7 @@
 //! timed window: the sync in flight closes the next batch.
 
 use crate::LedgerError;
-use crate::disk::{Handle, Volume};
+use crate::disk::{BLOCK, Blocks, Handle, Volume};
 use crate::frame;
 use crate::index::follow;
 use crate::keys::Keys;
@@ -21,6 +21,9 @@ use tokio::sync::{oneshot, watch};
 
 /// Records written with one sync. A frame's place in its batch is one byte.
 pub(crate) const MAX_BATCH: usize = 256;
+/// Records for which a sleeping writer is woken at once: a sync costs about as much as making
+/// so many records, so that more would only wait.
+const ENOUGH: usize = 32;
 /// Sealed bytes written with one sync, unless the first record alone is larger: what one
 /// sync takes a disk of 400 MB/s ten milliseconds for.
 pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
@@ -72,6 +75,8 @@ struct Waiting {
     bytes: usize,
     /// Whether the writer sleeps.
     idle: bool,
+    /// Whether a caller has undertaken to wake it.
+    called: bool,
     /// Why nothing more is taken.
     stopped: Option<Refused>,
 }
@@ -94,8 +99,9 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a record, or says at once why not.
-    pub(crate) fn put(&self, item: Item) -> Result<(), LedgerError> {
+    /// Adds a record, or says at once why not. True if the writer sleeps and the caller is
+    /// the one who is to [`Self::wake`] it, after whatever else it has to add.
+    pub(crate) fn put(&self, item: Item) -> Result<bool, LedgerError> {
         let mut waiting = self.lock();
         if let Some(why) = &waiting.stopped {
             return Err(why.clone().into());
@@ -109,11 +115,21 @@ impl Queue {
         }
         waiting.bytes += bytes;
         waiting.items.push_back(item);
-        if std::mem::take(&mut waiting.idle) {
-            drop(waiting);
-            self.arrived.notify_one();
+        if !waiting.idle {
+            return Ok(false);
         }
-        Ok(())
+        if waiting.items.len() >= ENOUGH {
+            waiting.idle = false;
+            drop(waiting);
+            self.wake();
+            return Ok(false);
+        }
+        Ok(!std::mem::replace(&mut waiting.called, true))
+    }
+
+    /// Wakes the writer.
+    pub(crate) fn wake(&self) {
+        self.arrived.notify_one();
     }
 
     /// Moves the next batch to `batch`, waiting for one. False when the queue was stopped
@@ -126,6 +142,7 @@ impl Queue {
             }
             waiting.idle = true;
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            (waiting.idle, waiting.called) = (false, false);
         }
         let mut bytes = 0;
         while batch.len() < MAX_BATCH {
@@ -226,6 +243,9 @@ pub(crate) struct Writer {
     tail: Tail,
     batch: VecDeque<Item>,
     buffer: Vec<u8>,
+    /// What the last block of the segment holds before the end of the ledger.
+    lead: Vec<u8>,
+    blocks: Blocks,
     written: Vec<Written>,
 }
 
@@ -246,7 +266,15 @@ impl Drop for Ending {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, tail: Tail) -> Self {
-        Self { shared, tail, batch: VecDeque::new(), buffer: Vec::new(), written: Vec::new() }
+        Self {
+            shared,
+            tail,
+            batch: VecDeque::new(),
+            buffer: Vec::new(),
+            lead: Vec::new(),
+            blocks: Blocks::default(),
+            written: Vec::new(),
+        }
     }
 
     /// The thread: returns the end of the ledger if everything taken is durable.
@@ -284,16 +312,45 @@ impl Writer {
             };
         }
         let started = self.shared.clock.monotonic();
+        let from = self.block()?;
         let volume = &self.shared.volume;
         volume
-            .write(&self.tail.file, &self.buffer, self.tail.cursor.offset)
+            .write(&self.tail.file, self.blocks.bytes(), from)
             .and_then(|()| volume.sync(&self.tail.file))
             .map_err(|e| LedgerError::Poisoned(text(&e)))?;
         let nanos = self.shared.clock.monotonic().saturating_sub(started);
         self.shared.counters.count(self.written.len(), self.buffer.len(), nanos);
         self.tail.cursor = cursor;
+        self.keep_lead();
         self.publish();
         Ok(())
+    }
+
+    /// Brings the batch into whole blocks: what the first one holds already, the batch, zeros
+    /// (which lie there anyway). Returns where they begin.
+    fn block(&mut self) -> Result<u64, LedgerError> {
+        let lead = lead(self.tail.cursor.offset);
+        let from = self.tail.cursor.offset - lead as u64;
+        if self.lead.len() != lead {
+            self.lead.resize(lead, 0);
+            self.tail.file.read_exact_at(&mut self.lead, from)?;
+        }
+        let len = (lead + self.buffer.len()).next_multiple_of(BLOCK);
+        self.blocks.clear(len);
+        self.blocks.put(&self.lead);
+        self.blocks.put(&self.buffer);
+        let room = usize::try_from(self.tail.len - from).unwrap_or(usize::MAX);
+        self.blocks.fill(len.min(room));
+        Ok(from)
+    }
+
+    /// Remembers what the block in which the ledger ends now holds.
+    fn keep_lead(&mut self) {
+        let end = self.lead.len() + self.buffer.len();
+        let start = end - lead(self.tail.cursor.offset);
+        let last = self.blocks.bytes().get(start..end).unwrap_or_default();
+        self.lead.clear();
+        self.lead.extend_from_slice(last);
     }
 
     /// Refuses a record that fits into no segment of this size: `append` let it pass because
@@ -382,8 +439,14 @@ impl Writer {
         self.tail.len = file.len()?;
         self.tail.file = file;
         self.tail.cursor.offset = HEADER as u64;
+        self.lead.clear();
         Ok(())
     }
+}
+
+/// Bytes from the beginning of its block to `offset`.
+fn lead(offset: u64) -> usize {
+    usize::try_from(offset % BLOCK as u64).unwrap_or(0)
 }
 
 /// Turns a file of zeros into the segment that `header` begins: contents, name, folder.
@@ -400,7 +463,7 @@ pub(crate) fn begin(
     volume.rename(&zeros.path, &path)?;
     volume.sync_folder(&segments)?;
     volume.sync_folder(folder)?;
-    Ok(Arc::new(Handle { file: zeros.file, path }))
+    Ok(Arc::new(volume.directly(Handle { path, ..zeros })))
 }
 
 /// An error and its source, for those who get only the text.
