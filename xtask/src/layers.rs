@@ -11,11 +11,14 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-types", 0),
     ("plimsoll-api", 1),
     ("plimsoll-contract", 1),
+    ("plimsoll-explain", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
     ("plimsoll-serving", 1),
     ("plimsoll-table", 1),
+    ("plimsoll-tlog", 1),
     ("plimsoll-ledger", 2),
+    ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
@@ -31,6 +34,8 @@ const TOOLS: u8 = 9;
 /// Edges within a layer. Each needs a sentence in `ARCHITECTURE.md`.
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-contract"),
+    ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-contract"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
@@ -42,6 +47,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-types", &["tokio", "http", "rusqlite", "fs-err"], "the words do no I/O"),
     ("plimsoll-contract", &["tokio", "http", "hyper", "axum"], "a contract knows no HTTP"),
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
+    ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
@@ -58,7 +64,11 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
 const ONLY_BY: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["plimsoll-store"], "the store is the only SQL"),
     ("cedar-policy", &["plimsoll-policy"], "policy is the only one that evaluates"),
-    ("hyper", &["plimsoll-server"], "sockets and routes are the server's"),
+    (
+        "hyper",
+        &["plimsoll-outbound", "plimsoll-server"],
+        "sockets are the server's, and the one client's",
+    ),
     ("clap", &["plimsoll", "plimsoll-bench", "plimsoll-fuzz", "xtask"], "only binaries have one"),
 ];
 
