@@ -314,3 +314,35 @@ pub(crate) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_past_the_cache_is_read_through_it() {
+        let folder = tempfile::tempdir().expect("folder");
+        let volume = Volume(Arc::new(RealDisk));
+        let path = folder.path().join("file");
+        let handle = volume.directly(volume.allocate(&path, 3 * BLOCK as u64).expect("made"));
+        volume.zero(&handle, 0, 3 * BLOCK as u64).expect("zeros");
+        let mut blocks = Blocks::default();
+        // Once more in the same memory, and across the edge of a block.
+        for (round, at) in [(1, 0), (2, BLOCK as u64)] {
+            blocks.clear(BLOCK);
+            blocks.put(&[round; 100]);
+            blocks.fill(BLOCK);
+            assert!(is_whole(blocks.bytes(), at));
+            volume.write(&handle, blocks.bytes(), at).expect("written");
+        }
+        volume.write(&handle, &[3; 50], BLOCK as u64 - 25).expect("written in part");
+        volume.sync(&handle).expect("synced");
+        let mut read = vec![9; 3 * BLOCK];
+        handle.read_exact_at(&mut read, 0).expect("read");
+        let mut expected = vec![0; 3 * BLOCK];
+        expected[..100].fill(1);
+        expected[BLOCK..BLOCK + 100].fill(2);
+        expected[BLOCK - 25..BLOCK + 25].fill(3);
+        assert_eq!(read, expected);
+    }
+}

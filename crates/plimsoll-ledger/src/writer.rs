@@ -545,3 +545,33 @@ pub(crate) fn latest(log: &SharedLog) -> Time {
     let before = log.parts.last().map_or(Time::EPOCH, |part| part.latest());
     log.active.live.latest.max(before)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_types::record::Kind;
+
+    fn item() -> Item {
+        let tenant = TenantId::from_bytes([1; 16]);
+        let draft = LeafDraft::new(Kind::Decision, [0; 16], tenant, Time::EPOCH, 0);
+        Item { draft, sealed: Vec::new(), tag: None, done: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn one_record_has_the_duty_to_wake_a_sleeping_writer_until_there_are_enough() {
+        let queue = Queue::new(2 * ENOUGH, usize::MAX);
+        let put = || queue.put(item()).expect("room");
+        assert!(!put(), "nobody wakes a writer that does not sleep");
+        queue.lock().idle = true;
+        assert!(put(), "the first does");
+        while queue.state().0 + 1 < ENOUGH {
+            assert!(!put(), "the others do not");
+            assert!(queue.lock().idle);
+        }
+        assert!(!put());
+        assert!(!queue.lock().idle, "enough wait: it was woken");
+        let mut batch = VecDeque::new();
+        assert!(queue.take(&mut batch, &mut Vec::new()));
+        assert_eq!(batch.len(), ENOUGH);
+    }
+}
