@@ -21,11 +21,15 @@ mod decision;
 mod deployment;
 mod error;
 mod event;
+mod explain;
+mod explain_worker;
 mod key;
 mod ledger_scan;
 mod model;
 mod page;
 mod principal;
+mod profile;
+mod receipt;
 mod recover;
 mod status;
 mod version;
@@ -36,6 +40,7 @@ pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;
 pub use error::ControlError;
+pub use explain_worker::{Deferral, Explained};
 
 #[cfg(test)]
 mod tests;

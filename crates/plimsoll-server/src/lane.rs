@@ -10,7 +10,7 @@
 use crate::accept::{Acceptor, Life};
 use crate::error::ServerError;
 use crate::plain::{self, MAX_PLAIN, Plain};
-use crate::service::write_answer;
+use crate::service::{Service, write_answer};
 use http::HeaderMap;
 use std::pin::pin;
 use std::rc::Rc;
@@ -56,7 +56,7 @@ struct Lane {
 
 impl Lanes {
     /// Starts `count` threads.
-    pub(crate) fn start(count: usize, acceptor: &Acceptor) -> Result<Self, ServerError> {
+    pub(crate) fn start(count: usize, acceptor: &Acceptor<Service>) -> Result<Self, ServerError> {
         (0..count).map(|_| Lane::start(acceptor.clone())).collect::<Result<_, _>>().map(Self)
     }
 
@@ -72,7 +72,7 @@ impl Lanes {
 }
 
 impl Lane {
-    fn start(acceptor: Acceptor) -> Result<Self, ServerError> {
+    fn start(acceptor: Acceptor<Service>) -> Result<Self, ServerError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -96,7 +96,7 @@ impl Lane {
 }
 
 /// The lane's thread: serves what arrives until nothing more will, or until it is cut.
-async fn run(acceptor: Acceptor, mut arriving: mpsc::UnboundedReceiver<Arrival>) {
+async fn run(acceptor: Acceptor<Service>, mut arriving: mpsc::UnboundedReceiver<Arrival>) {
     let mut life = acceptor.life.clone();
     let acceptor = Rc::new(acceptor);
     let tasks = TaskTracker::new();
@@ -114,7 +114,7 @@ async fn run(acceptor: Acceptor, mut arriving: mpsc::UnboundedReceiver<Arrival>)
 }
 
 /// Answers a connection's plain requests; hands it over at the first other one.
-async fn serve(acceptor: Rc<Acceptor>, arrival: Arrival) {
+async fn serve(acceptor: Rc<Acceptor<Service>>, arrival: Arrival) {
     let Arrival { stream, permit, open: _open } = arrival;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut connection =
@@ -142,7 +142,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn answer(&mut self, acceptor: &Acceptor) -> Then {
+    async fn answer(&mut self, acceptor: &Acceptor<Service>) -> Then {
         let limits = acceptor.service.app.limits;
         let mut life = acceptor.life.clone();
         let mut draining = pin!(life.wait_for(|&life| life != Life::Serving));

@@ -10,12 +10,17 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
+mod checkpoint_sinks;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_explain;
+mod handlers_ledger;
+mod heads;
 mod lane;
 mod metrics;
 mod oip;
@@ -26,8 +31,9 @@ mod service;
 mod start;
 mod tls;
 mod traces;
+pub mod witness;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
 pub use start::{Started, run};
 

@@ -10,12 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::mem::MaybeUninit;
 
 /// The largest plain request, head and body. It is answered by the thread that reads it, so
-/// it must not keep that thread for long: so many bytes hold a few thousand numbers.
-pub(crate) const MAX_PLAIN: usize = 16 * 1024;
+/// it must not keep that thread for long: so many bytes hold some thousand numbers at most.
+pub(crate) const MAX_PLAIN: usize = 8 * 1024;
 /// The most headers of a plain request.
 const MAX_HEADERS: usize = 32;
 /// Digits of a content length within [`MAX_PLAIN`].
-const MAX_DIGITS: usize = 5;
+const MAX_DIGITS: usize = 4;
 
 /// What the bytes of a connection begin with.
 pub(crate) enum Plain<'a> {
@@ -138,6 +138,7 @@ mod tests {
             "content-length: 2\r\ncontent-length: 2",
             "content-length: +2",
             "content-length: 2, 2",
+            "content-length: 9999",
             "content-length: 99999",
             "content-length: 123456",
             "content-length:",

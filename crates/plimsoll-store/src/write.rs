@@ -27,7 +27,7 @@ impl<'a> Write<'a> {
         Self(Read(connection))
     }
 
-    fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
+    pub(crate) fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         Ok(())
     }
