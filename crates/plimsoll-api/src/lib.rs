@@ -16,6 +16,7 @@ mod openapi;
 mod page;
 mod problem;
 mod status;
+mod subject;
 mod time;
 mod words;
 
@@ -40,6 +41,10 @@ pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use status::{DeploymentStatus, LedgerStatus, Status};
+pub use subject::{
+    DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
+    HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
+};
 pub use time::Timestamp;
 pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
 

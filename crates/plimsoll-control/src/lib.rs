@@ -19,6 +19,7 @@ mod context;
 mod contract;
 mod decision;
 mod deployment;
+mod erasure;
 mod error;
 mod event;
 mod key;
@@ -28,6 +29,7 @@ mod page;
 mod principal;
 mod recover;
 mod status;
+mod subject;
 mod version;
 mod words;
 
@@ -35,6 +37,7 @@ pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
 pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;
+pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 
 #[cfg(test)]

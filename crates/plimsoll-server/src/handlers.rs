@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(deployments());
     routes.extend(access());
     routes.extend(records());
+    routes.extend(crate::handlers_subjects::routes());
     routes
 }
 
@@ -327,7 +328,7 @@ fn version(input: &Input) -> Option<&str> {
     Some(input.param("version")).filter(|version| !version.is_empty())
 }
 
-fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(200, body))
 }
 

@@ -16,6 +16,7 @@ mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_subjects;
 mod metrics;
 mod oip;
 mod reply;
@@ -27,6 +28,7 @@ mod traces;
 
 pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
+pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
 
 /// The OpenAPI document of this build.

@@ -101,7 +101,8 @@ async fn serve(
     for (listener, socket) in sockets.listeners {
         tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
     }
-    tasks.spawn(background::each_minute(Arc::clone(&app), life));
+    tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -149,12 +150,16 @@ fn open(
         queue_records: config.ledger.queue_records,
         queue_bytes: config.ledger.queue_bytes,
         reserve_bytes: config.ledger.reserve_bytes,
+        root: config.root.clone(),
         ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
     };
     let (ledger, recovery) =
         Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
-    let control_config =
-        ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
+    let control_config = ControlConfig {
+        dev: config.dev,
+        erasure: config.erasure,
+        ..ControlConfig::new(config.data.clone())
+    };
     let (control, opened) =
         Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
             .map_err(ServerError::Control)?;

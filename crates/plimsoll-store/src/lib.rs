@@ -13,6 +13,7 @@ mod read;
 mod row;
 mod schema;
 mod store;
+mod subject;
 mod write;
 
 pub use error::StoreError;
@@ -22,6 +23,7 @@ pub use row::{
     VersionRow,
 };
 pub use store::{Change, Store};
+pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;
 
 #[cfg(test)]

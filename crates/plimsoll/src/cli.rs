@@ -119,9 +119,12 @@ Examples:
     /// Who may do what, and why
     #[command(subcommand)]
     Access(Access),
-    /// The ledger's files
+    /// The ledger's files and keys
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Subjects: what is held about a person, its erasure, legal holds
+    #[command(subcommand)]
+    Subject(crate::commands::subject::Subject),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -611,6 +614,11 @@ pub(crate) enum Ledger {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
+    /// Begin a new epoch of keys on the running server and destroy the one before
+    ///
+    /// Keys that were erased before are gone from the keys folder then, in whatever form.
+    #[command(after_help = "Examples:\n  plimsoll ledger rotate-keys")]
+    RotateKeys,
 }
 
 /// Options of `backup`.

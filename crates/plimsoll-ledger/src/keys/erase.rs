@@ -61,6 +61,16 @@ impl Keys {
         Ok(true)
     }
 
+    /// Whether there is a key with this id, durable or not.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn has(&self, id: KeyId) -> Result<bool, LedgerError> {
+        let Some(slot) = self.slot_of(id.as_bytes())? else { return Ok(false) };
+        let state = self.state();
+        Ok(self.slot(&state, slot)?.is_some_and(|key| key.id == *id.as_bytes()))
+    }
+
     /// The slot of a key, durable or not.
     fn slot_of(&self, id: &[u8; 16]) -> Result<Option<u32>, LedgerError> {
         let written = {

@@ -1,9 +1,10 @@
-//! `plimsoll ledger`: the files themselves, without a server.
+//! `plimsoll ledger`: the files themselves, without a server, and its keys.
 
 use super::Context;
 use crate::cli::Ledger;
 use crate::failure::Failure;
 use crate::printer::Facts;
+use plimsoll_api::KeyRotation;
 use plimsoll_ledger::{LedgerError, LedgerReader, Tail, Verified};
 use plimsoll_types::Digest;
 use serde::Serialize;
@@ -23,7 +24,25 @@ struct Report {
 
 /// Runs the verb.
 pub(super) fn run(context: &Context, verb: &Ledger) -> Result<(), Failure> {
-    let Ledger::Verify { data } = verb;
+    match verb {
+        Ledger::Verify { data } => verify(context, data),
+        Ledger::RotateKeys => rotate_keys(context),
+    }
+}
+
+fn rotate_keys(context: &Context) -> Result<(), Failure> {
+    let done: KeyRotation =
+        context.client()?.post("/api/v1/ledger/rotate-keys", &serde_json::json!({}))?;
+    context.printer.show(&done, |done| {
+        Facts::default()
+            .add("epoch", done.epoch)
+            .add("keys", done.keys)
+            .add("erasures", done.erasures)
+            .to_string()
+    })
+}
+
+fn verify(context: &Context, data: &Path) -> Result<(), Failure> {
     let reader = open(data, None)?;
     let verified = reader.verify().map_err(failure)?;
     context.printer.show(&report(&verified), |report| {

@@ -23,6 +23,7 @@ mod principal;
 mod restore;
 mod serve;
 mod status;
+pub(crate) mod subject;
 mod when;
 
 use crate::cli::{Cli, Command, Global};
@@ -121,6 +122,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
+        Command::Subject(verb) => subject::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),

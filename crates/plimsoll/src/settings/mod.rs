@@ -10,7 +10,9 @@ pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
-use plimsoll_server::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+use plimsoll_server::{
+    ErasureWindows, LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -85,6 +87,8 @@ settings! {
     queue_records: usize = "ledger.queue_records", "4096", "records that may wait for the next sync";
     queue: Size = "ledger.queue", "64MiB", "bytes that may wait for the next sync";
     reserve: Size = "ledger.reserve", "256MiB", "disk space kept in reserve; 0 keeps none";
+    rotate_within: Duration = "ledger.rotate_within", "30d", "within this time after an erasure the keys' epoch is destroyed";
+    key_backups: Duration = "ledger.key_backups", "30d", "how long backups of the keys folder are kept; an erasure is final only then";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
@@ -176,6 +180,11 @@ impl Settings {
                     Failure::user("setting `ledger.queue` is more than memory can hold")
                 })?,
                 reserve_bytes: self.reserve.value.0,
+            },
+            root: None,
+            erasure: ErasureWindows {
+                rotate_within: self.rotate_within.value,
+                key_backups: self.key_backups.value,
             },
         })
     }
