@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-serving", 1),
     ("plimsoll-table", 1),
     ("plimsoll-ledger", 2),
+    ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
@@ -58,7 +59,11 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
 const ONLY_BY: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["plimsoll-store"], "the store is the only SQL"),
     ("cedar-policy", &["plimsoll-policy"], "policy is the only one that evaluates"),
-    ("hyper", &["plimsoll-server"], "sockets and routes are the server's"),
+    (
+        "hyper",
+        &["plimsoll-outbound", "plimsoll-server"],
+        "sockets are the server's, and the one client's",
+    ),
     ("clap", &["plimsoll", "plimsoll-bench", "plimsoll-fuzz", "xtask"], "only binaries have one"),
 ];
 
