@@ -611,8 +611,9 @@ fn make_missing(
     Ok(root)
 }
 
-/// Wraps base secret and epoch key of a folder that no process uses under another root. A
-/// crash between leaves one of them under each; running it again goes on.
+/// Wraps base secret and epoch key of a folder that no process uses under another root;
+/// `None` stands for `root.key`, which is made if it is not there, and destroyed when another
+/// root took over. A crash between leaves one secret under each; running it again goes on.
 ///
 /// # Errors
 /// [`LedgerError::Locked`] if a server runs; [`LedgerError::Keys`] if neither root unwraps;
@@ -620,29 +621,28 @@ fn make_missing(
 pub fn rewrap_root(
     folder: &Path,
     from: Option<&Arc<dyn Root>>,
-    to: &Arc<dyn Root>,
+    to: Option<&Arc<dyn Root>>,
 ) -> Result<(), LedgerError> {
     let volume = Volume(Arc::new(crate::disk::RealDisk));
     let _held = lock(folder)?;
-    let from = root::open(folder, from, None)?;
-    let roots: (&dyn Root, &dyn Root) = (&*from, &**to);
-    rewrap(BASE, &base_path(folder), roots, &volume)?;
     let number = epoch::current(folder)?.ok_or_else(|| no_journal(folder))?;
-    epoch::rewrap_key(folder, number, roots, &volume)
-}
-
-/// Wraps one file under another root, if it is not already.
-fn rewrap(
-    file: Wrapped,
-    path: &Path,
-    (from, to): (&dyn Root, &dyn Root),
-    volume: &Volume,
-) -> Result<(), LedgerError> {
-    if file.read(path, to).is_ok() {
-        return Ok(());
+    let new = root::open(folder, to, Some(&volume))?;
+    let files =
+        [(BASE, base_path(folder)), (epoch::wrapped(number), epoch::key_path(folder, number))];
+    for (file, path) in files {
+        if file.read(&path, &*new).is_ok() {
+            continue;
+        }
+        let old = root::open(folder, from, None)?;
+        let secret = file.read(&path, &*old)?;
+        file.write(&path, &secret, &*new, &volume)?;
     }
-    let secret = file.read(path, from)?;
-    file.write(path, &secret, to, volume)
+    let unused = root::path(folder);
+    if to.is_some() && unused.exists() {
+        epoch::destroy(&unused, &volume)?;
+        volume.sync_folder(folder)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `plimsoll ledger`: the files themselves, without a server, and its keys.
 
-use super::Context;
+use super::{Context, root};
 use crate::cli::Ledger;
 use crate::failure::Failure;
 use crate::printer::Facts;
 use plimsoll_api::KeyRotation;
-use plimsoll_ledger::{LedgerError, LedgerReader, Tail, Verified};
+use plimsoll_ledger::{LedgerError, LedgerReader, Tail, Verified, rewrap_root};
 use plimsoll_types::Digest;
 use serde::Serialize;
 use std::path::Path;
@@ -27,6 +27,16 @@ pub(super) fn run(context: &Context, verb: &Ledger) -> Result<(), Failure> {
     match verb {
         Ledger::Verify { data } => verify(context, data),
         Ledger::RotateKeys => rotate_keys(context),
+        Ledger::RewrapRoot { keys, to, secret_file, user } => {
+            let mut settings = context.settings()?;
+            settings.keys.value.clone_from(keys);
+            let from = root::open(context, &settings)?;
+            let new = root::other(context, to, user.as_deref(), secret_file.as_deref(), keys)?;
+            rewrap_root(keys, from.as_ref(), new.as_ref()).map_err(failure)?;
+            context.printer.note(&format!("the keys are wrapped by `{to}`"));
+            context.printer.hint(&format!("set `ledger.root` to `{to}` before the next start"));
+            Ok(())
+        }
     }
 }
 
@@ -70,6 +80,22 @@ pub(super) fn open(data: &Path, keys: Option<&Path>) -> Result<LedgerReader, Fai
         return Err(Failure::user(format!("`{}` is not a data folder", data.display())));
     }
     LedgerReader::open(data, keys).map_err(failure)
+}
+
+/// The same, with keys that the root of the settings wraps.
+pub(super) fn open_sealed(
+    context: &Context,
+    data: &Path,
+    keys: Option<&Path>,
+) -> Result<LedgerReader, Failure> {
+    let root = match keys {
+        Some(_) => root::open(context, &context.settings()?)?,
+        None => None,
+    };
+    if !data.is_dir() {
+        return open(data, None);
+    }
+    LedgerReader::open_under(data, keys, root.as_ref()).map_err(failure)
 }
 
 /// Damage is a failed verification; what cannot be read at all is the user's to mend.

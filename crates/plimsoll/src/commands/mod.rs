@@ -21,6 +21,7 @@ mod offline;
 mod predict;
 mod principal;
 mod restore;
+mod root;
 mod serve;
 mod status;
 pub(crate) mod subject;
