@@ -26,7 +26,20 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Returns when the names in the folder would survive a power cut.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// The same for a folder that was opened before its names changed, so that an error of a
+    /// write that happened meanwhile is not missed.
+    fn sync_opened(&self, folder: &File, _path: &Path) -> io::Result<()> {
+        folder.sync_all()
+    }
+    /// Syncs several files of one file system.
+    fn sync_all(&self, files: &[Handle]) -> io::Result<()> {
+        files.iter().try_for_each(|handle| self.sync(&handle.file))
+    }
 }
+
+/// Files from which on one sync of the whole file system is cheaper than one of each: a sync of a
+/// new file is a commit of the file system's journal, and one commit holds them all.
+const SYNC_EACH: usize = 16;
 
 /// The machine's disk.
 #[derive(Debug)]
@@ -60,6 +73,12 @@ impl Disk for RealDisk {
     }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+    fn sync_all(&self, files: &[Handle]) -> io::Result<()> {
+        match files.first() {
+            Some(any) if files.len() > SYNC_EACH => Ok(rustix::fs::syncfs(&any.file)?),
+            _ => files.iter().try_for_each(|handle| self.sync(&handle.file)),
+        }
     }
 }
 
@@ -141,6 +160,14 @@ impl Volume {
     }
     pub(crate) fn sync_folder(&self, folder: &Path) -> Result<(), LedgerError> {
         self.0.sync_folder(folder).map_err(LedgerError::io("sync", folder))
+    }
+    pub(crate) fn sync_opened(&self, folder: &File, path: &Path) -> Result<(), LedgerError> {
+        self.0.sync_opened(folder, path).map_err(LedgerError::io("sync", path))
+    }
+    /// Syncs all of these files.
+    pub(crate) fn sync_files(&self, files: &[Handle]) -> Result<(), LedgerError> {
+        let path = files.first().map_or_else(PathBuf::new, |handle| handle.path.clone());
+        self.0.sync_all(files).map_err(LedgerError::io("sync", &path))
     }
     /// Removes a file if it is there.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), LedgerError> {

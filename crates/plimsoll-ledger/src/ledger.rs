@@ -4,6 +4,9 @@ use crate::disk::{RealDisk, Volume, lock};
 use crate::frame::{Entry, OVERHEAD};
 use crate::keys::{Keys, Root, Rotation};
 use crate::log::SharedLog;
+use crate::publish::{
+    self, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint, TreeHead, TreeHeads,
+};
 use crate::recovery::{self, FIRST_SEGMENT, Found, recover, write_marker};
 use crate::seal::{self, Holder, Sealed};
 use crate::segment::{Cursor, HEADER};
@@ -14,7 +17,7 @@ use plimsoll_types::record::{Gap, Heartbeat, Kind, LeafDraft, ResultClass};
 use plimsoll_types::{Clock, EventId, GatewayId, KeyId, TenantId, Time};
 use std::fs::File;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -259,6 +262,7 @@ impl Ledger {
         let spare = Spare::new(volume.clone(), &folder, config.segment_bytes, config.reserve_bytes);
         let shared = Arc::new(Shared {
             folder,
+            keys_folder: config.keys.clone(),
             tenant: config.tenant,
             gateway: found.gateway,
             clock,
@@ -274,8 +278,9 @@ impl Ledger {
         let writer = spawn("plimsoll-ledger", move || writer.run())?;
         let background = Arc::clone(&shared);
         let spare = spawn("plimsoll-spare", move || background.spare.run(&background.log))?;
-        let running = Mutex::new(Some(Running { writer, spare, lock: held }));
-        let threads = Arc::new(Threads { shared: Arc::clone(&shared), running });
+        let running = Mutex::new(Some(Running { writer, spare, integrator: None, lock: held }));
+        let publishing = Arc::default();
+        let threads = Arc::new(Threads { shared: Arc::clone(&shared), publishing, running });
         Ok(Self { shared, limit: config.record_limit(), threads })
     }
 
@@ -467,6 +472,66 @@ impl Ledger {
         }
     }
 
+    /// Publishes the ledger as a log from now on: a thread follows durable entries into tiles and
+    /// signs checkpoints. The signing key is made if there is none and nothing was ever signed.
+    ///
+    /// Call it once. Whether it may sign is found out by the thread; see [`Self::publishing`].
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the key or the name cannot be used, or the head cannot be read.
+    pub fn publish(
+        &self,
+        config: &PublishConfig,
+        heads: Arc<dyn TreeHeads>,
+    ) -> Result<(), LedgerError> {
+        let mut running = self.threads.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(running) = running.as_mut().filter(|running| running.integrator.is_none()) else {
+            return Err(LedgerError::Closed);
+        };
+        let control = &self.threads.publishing;
+        let (shared, origin) = (&self.shared, config.origin.as_str());
+        let signer = match publish::read_signer(&shared.keys_folder, origin)? {
+            Some(signer) => signer,
+            None => match heads.load()? {
+                None => publish::make_signer(&shared.volume, &shared.keys_folder, origin)?,
+                Some(TreeHead { log: stored, .. }) => {
+                    let own = "without a key (`log.key`)".into();
+                    control.status.stop(NotSigning::Log { stored, own });
+                    return Ok(());
+                }
+            },
+        };
+        let vkey = signer.vkey().to_string().into();
+        control.status.change(|state| state.vkey = vkey);
+        let (shared, control) = (Arc::clone(shared), Arc::clone(control));
+        let integrator = Integrator::new(shared, control, heads, signer, config.interval);
+        running.integrator = Some(spawn("plimsoll-tree", move || integrator.run())?);
+        Ok(())
+    }
+
+    /// The ledger's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    /// How publishing stands.
+    #[must_use]
+    pub fn publishing(&self) -> Publishing {
+        self.threads.publishing.status.get()
+    }
+
+    /// The latest published checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.threads.publishing.status.latest()
+    }
+
+    /// Follows the published checkpoints. Is also told, without a new one, when publishing stops.
+    #[must_use]
+    pub fn watch_checkpoint(&self) -> watch::Receiver<Option<Arc<SignedCheckpoint>>> {
+        self.threads.publishing.status.watch()
+    }
+
     /// Takes no more records, waits until those taken are durable, and writes down that the
     /// ledger ended properly. Clones are closed too. A ledger that is dropped without this
     /// starts with a gap record the next time.
@@ -567,6 +632,7 @@ fn spawn<T: Send + 'static>(
 #[derive(Debug)]
 struct Threads {
     shared: Arc<Shared>,
+    publishing: Arc<publish::Control>,
     running: Mutex<Option<Running>>,
 }
 
@@ -574,6 +640,7 @@ struct Threads {
 struct Running {
     writer: JoinHandle<Option<Cursor>>,
     spare: JoinHandle<()>,
+    integrator: Option<JoinHandle<()>>,
     lock: File,
 }
 
@@ -586,11 +653,17 @@ impl Threads {
         let shared = &self.shared;
         shared.queue.close();
         let end = running.writer.join();
+        // After the last entry and before the folder's lock goes.
+        let integrator = running.integrator.map(|integrator| {
+            self.publishing.stop(integrator.thread());
+            integrator.join()
+        });
         shared.spare.stop();
         let spare = running.spare.join();
         let marked = match end {
             Err(_) => Err(LedgerError::Thread("writer")),
             Ok(_) if spare.is_err() => Err(LedgerError::Thread("background")),
+            Ok(_) if matches!(integrator, Some(Err(_))) => Err(LedgerError::Thread("integrator")),
             Ok(Some(end)) if mark => write_marker(&shared.volume, &shared.folder, &end),
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(shared

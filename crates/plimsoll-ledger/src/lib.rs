@@ -15,6 +15,7 @@ mod index;
 mod keys;
 mod ledger;
 mod log;
+mod publish;
 mod reader;
 mod recovery;
 mod seal;
@@ -31,6 +32,10 @@ pub use keys::{
 };
 pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
+};
+pub use publish::{
+    Grown, HeadError, NotSigning, Progress, PublishConfig, Publishing, Resume, SignedCheckpoint,
+    TreeHead, TreeHeads, Verification,
 };
 pub use reader::{LedgerReader, Tail, Verified};
 pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, holders, open_with};

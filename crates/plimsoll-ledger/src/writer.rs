@@ -218,6 +218,7 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
+    pub(crate) keys_folder: PathBuf,
     pub(crate) tenant: TenantId,
     pub(crate) gateway: GatewayId,
     pub(crate) clock: Arc<dyn Clock>,
@@ -468,7 +469,7 @@ pub(crate) fn begin(
 }
 
 /// An error and its source, for those who get only the text.
-fn text(error: &LedgerError) -> Box<str> {
+pub(crate) fn text(error: &LedgerError) -> Box<str> {
     match error {
         LedgerError::Poisoned(why) => why.clone(),
         LedgerError::Io { source, .. } => format!("{error}: {source}").into(),

@@ -9,6 +9,7 @@
 //! cannot reach this crate.
 
 mod error;
+mod head;
 mod read;
 mod row;
 mod schema;
@@ -17,6 +18,7 @@ mod subject;
 mod write;
 
 pub use error::StoreError;
+pub use head::TreeHeadRow;
 pub use read::{MAX_PAGE, Read};
 pub use row::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,

@@ -31,6 +31,7 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
         mapped: &[],
         flags: &[Flag { field: 0, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
         outputs: &[Output { name: "probability", width: 1, values: &[0.25] }],
+        explanation: None,
         refusal: None,
         phases: &[(Phase::Predict, 1_500)],
     };

@@ -22,6 +22,11 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+/// How many seeds: `default`, or as many more as the longer test asks for.
+pub(super) fn seeds(default: u64) -> u64 {
+    setting("PLIMSOLL_SIM_SEEDS", SEEDS) * default / SEEDS
+}
+
 #[derive(Default)]
 struct Known {
     /// Acknowledged decisions, whom they are about, and their bodies.

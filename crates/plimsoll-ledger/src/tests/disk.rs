@@ -81,6 +81,11 @@ impl FaultDisk {
     pub(super) fn lie(&self, name: Option<&'static str>) {
         self.0.lock().expect("lock").lie = name;
     }
+    /// Whether the power is off.
+    pub(super) fn is_dead(&self) -> bool {
+        let state = self.0.lock().expect("lock");
+        state.die_at.is_some_and(|at| state.ops >= at)
+    }
     pub(super) fn heal(&self) {
         self.0.lock().expect("lock").fail = None;
     }
@@ -254,6 +259,9 @@ impl Disk for FaultDisk {
         std::fs::remove_file(path)?;
         state.pending.push(Undo::Remove { path: path.to_path_buf(), content });
         Self::after(dies)
+    }
+    fn sync_opened(&self, _folder: &File, path: &Path) -> io::Result<()> {
+        self.sync_folder(path)
     }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.0.lock().expect("lock");

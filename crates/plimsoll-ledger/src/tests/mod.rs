@@ -5,6 +5,7 @@ mod crash;
 mod disk;
 mod erasure;
 mod golden;
+mod publish;
 mod tear;
 
 use crate::disk::Volume;

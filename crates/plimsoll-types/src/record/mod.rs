@@ -7,11 +7,15 @@
 
 mod body;
 mod event;
+mod explanation;
 mod leaf;
 mod wire;
 
 pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output};
 pub use event::{ControlEvent, Gap, Heartbeat, RefusalCount, RefusalTally, Stage};
+pub use explanation::{
+    DeferredExplanation, ExplainMethod, ExplainedRow, Explanation, MAX_REASON_CODE, ReasonRef,
+};
 pub use leaf::{Extension, Leaf, LeafDraft, MAX_LEAF_LEN, SealedRef};
 pub use wire::RecordError;
 
@@ -37,7 +41,7 @@ words! {
         Outcome = 6 "outcome",
         /// A person's review of a decision (reserved).
         Review = 7 "review",
-        /// An explanation computed after the reply (reserved).
+        /// An explanation computed after the reply.
         Explanation = 8 "explanation",
         /// A finding of the monitor (reserved).
         Finding = 9 "finding",
