@@ -103,10 +103,7 @@ impl FromStr for RootAddress {
 }
 
 /// Server, first part of the path, and the rest of it.
-fn service<'a>(
-    text: &'a str,
-    what: &'static str,
-) -> Result<(Url, &'a str, &'a str), AddressError> {
+fn service<'a>(text: &'a str, what: &'static str) -> Result<(Url, &'a str, &'a str), AddressError> {
     let wrong = AddressError::Part("address");
     let (scheme, rest) = text.split_once("://").ok_or(wrong.clone())?;
     let (host, path) = rest.split_once('/').ok_or(AddressError::Part(what))?;

@@ -6,14 +6,14 @@ use crate::sign::{Signer, Stamp};
 use crate::{Credentials, OpenError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use plimsoll_ledger::{Root, RootError, RootState};
 use plimsoll_outbound::{Request, Url};
 use serde_json::{Value, json as value};
 use zeroize::Zeroizing;
 
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const TARGET: &str = "x-amz-target";
+const DATE: &str = "x-amz-date";
 const MEDIA: &str = "application/x-amz-json-1.1";
 /// How a wrapped secret begins, so that another root's bytes are not even sent.
 const MARK: &[u8] = b"kms:";
@@ -40,7 +40,8 @@ impl Kms {
         if credentials.secret.is_empty() {
             return Err(missing);
         }
-        let signer = Signer { id, secret: credentials.secret, region: region.into(), service: "kms" };
+        let signer =
+            Signer { id, secret: credentials.secret, region: region.into(), service: "kms" };
         Ok(Self { service, endpoint: endpoint.clone(), key: key.into(), signer })
     }
 
@@ -51,16 +52,18 @@ impl Kms {
         let stamp = Stamp::of(self.service.clock.now());
         let authority = self.endpoint.to_string();
         let host = authority.split_once("://").map_or("", |(_, host)| host);
-        let headers = [
-            ("content-type", MEDIA),
-            (HOST.as_str(), host),
-            (DATE.as_str(), &stamp.second),
-            (TARGET.as_str(), &target),
-        ];
+        let headers =
+            [("content-type", MEDIA), ("host", host), (DATE, &stamp.second), (TARGET, &target)];
         let signature = self.signer.authorization("POST", "/", &headers, body.as_bytes(), &stamp);
         let request = Request::post(self.endpoint.clone(), body.as_bytes().to_vec())
-            .with_header(TARGET, HeaderValue::from_str(&target).map_err(malformed)?)
-            .with_header(DATE, HeaderValue::from_str(&stamp.second).map_err(malformed)?)
+            .with_header(
+                HeaderName::from_static(TARGET),
+                HeaderValue::from_str(&target).map_err(malformed)?,
+            )
+            .with_header(
+                HeaderName::from_static(DATE),
+                HeaderValue::from_str(&stamp.second).map_err(malformed)?,
+            )
             .with_header(AUTHORIZATION, HeaderValue::from_str(&signature).map_err(malformed)?);
         self.service.ask(json(request, MEDIA))
     }

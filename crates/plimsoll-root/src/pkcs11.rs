@@ -4,7 +4,7 @@
 
 use crate::{Credentials, OpenError};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::Error;
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
@@ -47,7 +47,7 @@ impl Module {
         let context = Pkcs11::new(module).map_err(failed)?;
         let threads = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         match context.initialize(threads) {
-            Ok(()) | Err(Error::AlreadyInitialized) => {}
+            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(failed(error)),
         }
         let slots = context.get_slots_with_token().map_err(failed)?;
@@ -97,7 +97,8 @@ impl Root for Module {
         let nonce = random()?;
         let sealed = self.with(|session, key| {
             let mut iv = nonce;
-            let params = GcmParams::new(&mut iv, context, TAG_BITS.into()).map_err(|e| refused(&e))?;
+            let params =
+                GcmParams::new(&mut iv, context, TAG_BITS.into()).map_err(|e| refused(&e))?;
             session.encrypt(&Mechanism::AesGcm(params), key, secret).map_err(|e| refused(&e))
         })?;
         Ok([MARK, &nonce, &sealed].concat())
@@ -111,7 +112,8 @@ impl Root for Module {
         }
         let opened = self.with(|session, key| {
             let mut iv = *nonce;
-            let params = GcmParams::new(&mut iv, context, TAG_BITS.into()).map_err(|e| refused(&e))?;
+            let params =
+                GcmParams::new(&mut iv, context, TAG_BITS.into()).map_err(|e| refused(&e))?;
             // Modules tell a wrong tag with different codes.
             session.decrypt(&Mechanism::AesGcm(params), key, sealed).map_err(|_| RootError::NotIts)
         });

@@ -339,7 +339,10 @@ fn another_root_takes_over_and_the_old_one_opens_nothing() {
     assert!(matches!(open(folder.path(), &volume), Err(LedgerError::Keys { .. })));
     let wrong: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[8; 32]).expect("root"));
     let third: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[7; 32]).expect("root"));
-    assert!(matches!(rewrap_root(&keys, Some(&wrong), Some(&third)), Err(LedgerError::Keys { .. })));
+    assert!(matches!(
+        rewrap_root(&keys, Some(&wrong), Some(&third)),
+        Err(LedgerError::Keys { .. })
+    ));
     let mut config = config(folder.path());
     config.root = Some(other);
     let (ledger, _) = Ledger::open_on(config, Arc::new(SystemClock::new()), volume).expect("open");

@@ -102,13 +102,10 @@ fn secret(
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-fn outbound_config(
-    address: &RootAddress,
-    access: &Access<'_>,
-) -> Result<OutboundConfig, Failure> {
+fn outbound_config(address: &RootAddress, access: &Access<'_>) -> Result<OutboundConfig, Failure> {
     let mut config = OutboundConfig::default();
     config.allow.extend(Network::LOOPBACK);
-    config.allow.extend(PRIVATE.iter().filter_map(|network| network.parse().ok()));
+    config.allow.extend(PRIVATE.iter().filter_map(|text| text.parse::<Network>().ok()));
     let (RootAddress::Vault { base: url, .. } | RootAddress::Kms { endpoint: url, .. }) = address
     else {
         return Ok(config);

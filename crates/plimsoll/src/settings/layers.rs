@@ -244,9 +244,8 @@ fn no_secret(key: &Key) -> Result<(), Failure> {
         return Ok(());
     }
     let (path, env) = (key.path, key.env());
-    Err(Failure::user(format!("setting `{path}` is a secret and may not stand here")).hint(
-        format!("put it in a file of its own named by `{path}_file`, or in `{env}`"),
-    ))
+    Err(Failure::user(format!("setting `{path}` is a secret and may not stand here"))
+        .hint(format!("put it in a file of its own named by `{path}_file`, or in `{env}`")))
 }
 
 /// The text of `known` that is nearest to `text`, if any is near.

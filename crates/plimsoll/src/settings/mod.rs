@@ -10,6 +10,7 @@ pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
+use plimsoll_root::RootAddress;
 use plimsoll_server::{
     ErasureWindows, LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles,
 };

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
