@@ -113,7 +113,15 @@ impl Control {
         let entry = entry.ok_or_else(missing)?;
         let summary =
             self.summary(ctx, &mut Known::default(), &entry, None)?.ok_or_else(missing)?;
-        let (body, body_withheld) = if self.allows(ctx, Action::ReadDecisionBody, &resource) {
+        let past = match entry.leaf.draft.deployment {
+            Some(id) => self.store.read(|r| r.deployment(id))?,
+            None => None,
+        };
+        let past =
+            past.map(|row| self.is_past_retention(&row, entry.leaf.draft.time)).transpose()?;
+        let (body, body_withheld) = if past == Some(true) {
+            (None, Some("its retention has ended".to_owned()))
+        } else if self.allows(ctx, Action::ReadDecisionBody, &resource) {
             match self.body(&entry)? {
                 Some(body) => (Some(body), None),
                 None => (None, Some(ERASED.to_owned())),

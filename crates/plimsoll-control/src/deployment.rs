@@ -5,6 +5,7 @@ use crate::compile::{fit, settings_of};
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
+use crate::retention;
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
@@ -29,11 +30,18 @@ pub(crate) struct Settings {
     pub(crate) error_detail: Option<ErrorDetail>,
     pub(crate) deadline_ms: u32,
     pub(crate) max_in_flight: u32,
+    pub(crate) retention_days: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fallback: None, error_detail: None, deadline_ms: 1_000, max_in_flight: 1_024 }
+        Self {
+            fallback: None,
+            error_detail: None,
+            deadline_ms: 1_000,
+            max_in_flight: 1_024,
+            retention_days: None,
+        }
     }
 }
 
@@ -87,8 +95,10 @@ impl Control {
             error_detail: wanted.error_detail,
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
+            retention_days: wanted.retention_days,
         };
         settings.check()?;
+        retention::check(settings.retention_days, tier)?;
         let explain = explain(wanted.explain)?;
         let model = self.model_for(&wanted.model)?;
         self.contract_for(wanted.contract)?;
@@ -172,6 +182,10 @@ impl Control {
         row.mode = wanted.mode.unwrap_or(row.mode);
         settings.deadline_ms = wanted.deadline_ms.unwrap_or(settings.deadline_ms);
         settings.max_in_flight = wanted.max_in_flight.unwrap_or(settings.max_in_flight);
+        if let Some(days) = wanted.retention_days {
+            retention::check(days, stored(&row.tier, "tier")?)?;
+            settings.retention_days = days;
+        }
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -371,6 +385,7 @@ impl Control {
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,
+            retention_days: settings.retention_days,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

@@ -91,6 +91,7 @@ impl Control {
     /// The first [`ControlError`]; what is due stays due.
     pub fn reconcile(&self) -> Result<(), ControlError> {
         self.end_erasures()?;
+        self.end_retention()?;
         self.rotate_if_due()?;
         self.finish_erasures()
     }
@@ -155,12 +156,12 @@ impl Control {
     fn rotate_if_due(&self) -> Result<(), ControlError> {
         let due = self.clock.now().plus(RECONCILE_EVERY);
         let within = self.config.erasure.rotate_within;
-        let oldest = self.store.read(|r| r.oldest_unrotated())?;
-        if oldest.is_none_or(|row| row.asked_at.plus(within) > due) {
+        let oldest = self.ledger.keys().oldest_erasure();
+        if oldest.is_none_or(|erased| erased.plus(within) > due) {
             return Ok(());
         }
         let mut turn = self.begin_turn()?;
-        self.rotate(&mut turn, SERVER, json!({"facts": {"why": "an erasure is due"}})).map(drop)
+        self.rotate(&mut turn, SERVER, json!({"facts": {"why": "keys were erased"}})).map(drop)
     }
 
     /// States that erasures are final, and forgets whom they were about.

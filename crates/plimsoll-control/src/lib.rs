@@ -28,6 +28,7 @@ mod model;
 mod page;
 mod principal;
 mod recover;
+mod retention;
 mod status;
 mod subject;
 mod version;

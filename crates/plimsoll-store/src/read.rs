@@ -35,7 +35,7 @@ impl Read<'_> {
         let rows = statement.query_map(params, T::read)?.collect::<std::result::Result<_, _>>();
         Ok(rows?)
     }
-    fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(crate) fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
         let rows = self.many(&format!("{from} LIMIT {}", MAX_WHOLE + 1), params)?;
         if rows.len() > MAX_WHOLE as usize {
             return Err(StoreError::Damaged(format!("more than {MAX_WHOLE} rows in one list")));

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::read::Read;
-use crate::row::{Columns, maybe_time, micros, time};
+use crate::row::{Columns, DeploymentRow, maybe_time, micros, time};
 use crate::write::Write;
 use plimsoll_types::{DeploymentId, EventId, KeyId, PrincipalId, Time};
 use rusqlite::{Row, params};
@@ -131,16 +131,12 @@ impl Read<'_> {
         let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
         self.many("erasures WHERE id > ?1 ORDER BY id LIMIT ?2", params![after, limit])
     }
-    /// The first erasure whose key is gone and whose epoch is not.
+    /// Every deployment there is or was, oldest first.
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn oldest_unrotated(&self) -> Result<Option<ErasureRow>> {
-        self.one(
-            "erasures WHERE final_at IS NULL AND erased_at IS NOT NULL AND rotated_at IS NULL
-             ORDER BY asked_at LIMIT 1",
-            [],
-        )
+    pub fn all_deployments(&self) -> Result<Vec<DeploymentRow>> {
+        self.whole("deployments ORDER BY id", [])
     }
     /// The hold on a subject, if there is one.
     ///

@@ -403,6 +403,9 @@ pub(crate) struct DeploymentCreate {
     /// Requests in flight at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Options of `deployment update`.
@@ -434,6 +437,9 @@ pub(crate) struct DeploymentUpdate {
     /// Requests in flight at once
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Verbs of principals.

@@ -263,3 +263,75 @@ fn everything_held_about_a_subject_is_taken_out_in_parts() {
     let exports = exports.iter().filter(|event| event.action == "ExportSubject");
     assert_eq!(exports.count(), 1, "taking data out leaves one event");
 }
+
+#[test]
+fn days_beyond_retention_end_and_a_hold_keeps_them() {
+    let bench = Bench::new();
+    let into = served(&bench);
+    let dpo = bench.person("dana", &[Role::Dpo]);
+    let bob = bench.person("bert", &[Role::MlEngineer]);
+    let change = |days: Option<u32>| {
+        let wanted = api::UpdateDeployment {
+            retention_days: Some(days),
+            ..api::UpdateDeployment::default()
+        };
+        bench.control.update_deployment(&bob, &into.name, &wanted)
+    };
+    for days in [1, 182, 40_000] {
+        assert_eq!(code(change(Some(days))).0, 422, "{days}");
+    }
+    assert_eq!(change(Some(200)).expect("changed").retention_days, Some(200));
+    let unnamed = |bench: &Bench| {
+        let (ledger, tenant) = (bench.control.ledger(), bench.control.tenant());
+        let time = bench.clock.now();
+        let id = DecisionId::new(time);
+        let draft = LeafDraft {
+            deployment: Some(into.id),
+            result: Some(ResultClass::Refused),
+            ..LeafDraft::new(Kind::Decision, *id.as_bytes(), tenant, time, 0)
+        };
+        let holder = Holder::Day { deployment: into.id, time };
+        let sealed = ledger.seal(&[holder], b"nobody is named").expect("seal");
+        ledger.append_blocking(draft, sealed, None).expect("record");
+        id
+    };
+    let opens = |bench: &Bench, id: &DecisionId| {
+        let entry = bench.control.ledger().get(id.as_bytes()).expect("get").remove(0);
+        bench.control.ledger().open_body(&entry).is_ok()
+    };
+    let old: Vec<_> = (0..5)
+        .map(|_| {
+            let id = unnamed(&bench);
+            bench.clock.pass(DAY);
+            id
+        })
+        .collect();
+    let about_ann = decide(&bench, &into, ANN);
+    let hold = api::HoldDeployment { deployment: into.name.clone(), reason: "a case".into() };
+    bench.control.hold_deployment(&dpo, &hold).expect("held");
+    bench.clock.pass(198 * DAY);
+    bench.control.reconcile().expect("reconcile");
+    assert!(old.iter().all(|id| opens(&bench, id)), "held");
+    let question = api::DeploymentQuestion { deployment: into.name.clone() };
+    bench.control.release_deployment(&dpo, &question).expect("released");
+    bench.control.reconcile().expect("reconcile");
+    let open: Vec<bool> = old.iter().map(|id| opens(&bench, id)).collect();
+    assert_eq!(open, [false, false, false, true, true], "days older than 200 are gone");
+    assert!(bench.control.read_decision(&dpo, about_ann).expect("read").body.is_some());
+    bench.clock.pass(10 * DAY);
+    let past = bench.control.read_decision(&dpo, about_ann).expect("read");
+    assert_eq!(past.body_withheld.as_deref(), Some("its retention has ended"));
+    bench.control.reconcile().expect("reconcile");
+    assert!(old.iter().all(|id| !opens(&bench, id)));
+    let erin = bench.person("erin", &[Role::Auditor]);
+    let events = bench.events(&erin);
+    let ends = events.iter().filter(|event| event.action == "EndRetention");
+    assert_eq!(ends.clone().count(), 4, "an intent and an end, twice");
+    assert!(ends.clone().all(|event| event.resource == "deployment/credit-default"));
+    // Their slots go with the epoch, within the same window as those of people.
+    assert_eq!(bench.control.ledger().keys().current_epoch().0, 0);
+    bench.clock.pass(30 * DAY);
+    bench.control.reconcile().expect("reconcile");
+    assert_eq!(bench.control.ledger().keys().current_epoch().0, 1);
+    assert_eq!(bench.control.ledger().keys().oldest_erasure(), None);
+}

@@ -56,6 +56,7 @@ impl Keys {
             Tombstone { id: *id, kind: key.kind, slot, erased: now.as_micros() }.encode();
         state.pending.push(tombstone);
         state.erased.insert(*id);
+        state.oldest_erasure.get_or_insert(now);
         state.forget(slot, &field(&key.pseudonym, 0));
         self.cache.remove(&field(&key.pseudonym, 0));
         Ok(true)

@@ -135,6 +135,8 @@ struct State {
     blanks: Vec<u32>,
     /// Keys erased by this process. Records sealed under them may still be under way.
     erased: HashSet<[u8; 16], Uniform>,
+    /// The first erasure in this epoch.
+    oldest_erasure: Option<Time>,
 }
 
 /// Where keys are by id: read from the journal as far as it is durable, when a body is opened.
@@ -156,8 +158,8 @@ impl std::fmt::Debug for Keys {
 struct Loaded {
     slots: HashMap<[u8; 16], u32, Uniform>,
     damaged: u64,
-    /// Slots that a tombstone speaks of.
-    erased: Vec<(u32, [u8; 16])>,
+    /// Slots that a tombstone speaks of, and when they were erased.
+    erased: Vec<(u32, [u8; 16], Time)>,
 }
 
 impl Loaded {
@@ -166,7 +168,10 @@ impl Loaded {
             Slot::Key(key) => {
                 self.slots.insert(field(&key.pseudonym, 0), number);
             }
-            Slot::Tombstone(tombstone) => self.erased.push((tombstone.slot, tombstone.id)),
+            Slot::Tombstone(tombstone) => {
+                let time = Time::from_micros(tombstone.erased);
+                self.erased.push((tombstone.slot, tombstone.id, time));
+            }
             Slot::Blank => {}
             Slot::Damaged => self.damaged += 1,
         }
@@ -175,7 +180,7 @@ impl Loaded {
     /// Forgets keys whose tombstone is durable and whose slot a crash left unblanked.
     fn bury(&mut self, journal: &Journal) -> Result<Vec<u32>, LedgerError> {
         let mut blanks = Vec::new();
-        for (number, id) in std::mem::take(&mut self.erased) {
+        for &(number, id, _) in &self.erased {
             if let Some(Slot::Key(key)) = journal::read(&journal.handle(), number)?
                 && key.id == id
             {
@@ -264,6 +269,7 @@ impl Keys {
             pending: Vec::new(),
             blanks: Vec::new(),
             erased: HashSet::default(),
+            oldest_erasure: loaded.erased.iter().map(|one| one.2).filter(|&at| at >= since).min(),
         };
         let keys = Self {
             folder: folder.to_path_buf(),
@@ -345,6 +351,13 @@ impl Keys {
     pub fn current_epoch(&self) -> (u32, Time) {
         let epoch = self.epoch();
         (epoch.number, epoch.since)
+    }
+
+    /// When the first key of this epoch was erased. Until the epoch is destroyed, copies of
+    /// its slot that the disk or a backup has may still be unwrapped.
+    #[must_use]
+    pub fn oldest_erasure(&self) -> Option<Time> {
+        self.state().oldest_erasure
     }
 
     /// What wraps the epoch's key, and what its provider says of it.

@@ -156,7 +156,7 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     server.cli(&["event", "list", "--limit", "1000"]).ok();
     let export = server.cli(&["subject", "export", SUBJECT]).json();
     let records = export["records"].as_array().expect("records");
-    assert!(records.len() >= 3, "{export}");
+    assert!(!records.is_empty(), "{export}");
     assert!(records.iter().any(|record| record["decision"]["summary"]["id"] == id.as_str()));
     let csv = server.cli(&["subject", "export", SUBJECT, "--csv"]).ok();
     assert!(csv.starts_with("decision,index,time") && csv.contains(SUBJECT));
