@@ -22,11 +22,15 @@ mod deployment;
 mod erasure;
 mod error;
 mod event;
+mod explain;
+mod explain_worker;
 mod key;
 mod ledger_scan;
 mod model;
 mod page;
 mod principal;
+mod profile;
+mod receipt;
 mod recover;
 mod retention;
 mod status;
@@ -40,6 +44,7 @@ pub use context::RequestContext;
 pub use contract::ContractFormat;
 pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
+pub use explain_worker::{Deferral, Explained};
 
 #[cfg(test)]
 mod tests;

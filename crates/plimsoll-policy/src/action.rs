@@ -124,6 +124,10 @@ actions! {
     ReadContract => Contract,
     /// Store an input contract.
     CreateContract => Contract,
+    /// Read an explain profile.
+    ReadProfile => Contract,
+    /// Store an explain profile.
+    CreateProfile => Contract,
 
     /// Ask what is held about a subject: holds, erasures and how far they are.
     ReadSubject => Server,

@@ -2,6 +2,8 @@
 //!
 //! `docs/cli.md` is generated from here.
 
+use crate::cli_ledger::{Ledger, Verify};
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -104,6 +106,9 @@ Examples:
     /// Deployments
     #[command(subcommand)]
     Deployment(Deployment),
+    /// What persons are told of a deployment's decisions
+    #[command(subcommand)]
+    ExplainProfile(crate::commands::explain_profile::Verb),
     /// Principals: who acts
     #[command(subcommand)]
     Principal(Principal),
@@ -119,9 +124,12 @@ Examples:
     /// Who may do what, and why
     #[command(subcommand)]
     Access(Access),
-    /// The ledger's files and keys
+    /// The ledger: its files, its checkpoints, its key
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Check a proof offline, with nothing but the log's public key
+    #[command(subcommand)]
+    Verify(Verify),
     /// Subjects: what is held about a person, its erasure, legal holds
     #[command(subcommand)]
     Subject(crate::commands::subject::Subject),
@@ -142,6 +150,12 @@ Examples:
     /// Print the version
     #[command(after_help = "Examples:\n  plimsoll version\n  plimsoll version --json")]
     Version,
+    /// A witness: cosigns checkpoints of other people's logs
+    #[command(subcommand)]
+    Witness(Witness),
+    /// Explanations of models and their answers, offline
+    #[command(subcommand)]
+    Explain(crate::commands::Explain),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
@@ -391,6 +405,9 @@ pub(crate) struct DeploymentCreate {
     /// When explanations are made [default: off]
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, which is stored first, or the digest of a stored profile
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one: a number for each output, the same for all rows
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) fallback: Option<Vec<f64>>,
@@ -425,6 +442,9 @@ pub(crate) struct DeploymentUpdate {
     /// When explanations are made
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, the digest of a stored profile, or `none`
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one, or none
     #[arg(long, value_name = "NUMBER,…|none", allow_hyphen_values = true)]
     pub(crate) fallback: Option<String>,
@@ -553,6 +573,18 @@ Examples:
         #[command(flatten)]
         paged: Paged,
     },
+    /// Get what proves a decision offline; waits for the checkpoint that covers it
+    #[command(after_help = "\
+Examples:
+  plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 -o receipt.json
+  plimsoll verify receipt receipt.json --key log.vkey")]
+    Receipt {
+        /// The decision id
+        id: DecisionId,
+        /// Where to [default: stdout]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Print decisions as they come; with --json one object per line
     #[command(after_help = "\
 Examples:
@@ -563,6 +595,12 @@ Examples:
         #[arg(long, value_name = "NAME")]
         deployment: Option<Name>,
     },
+    /// Say why a decision came out as it did, in words for one reader
+    #[command(after_help = "\
+Examples:
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --for officer --language de")]
+    Explain(crate::commands::decision_explain::Explain),
 }
 
 /// Verbs of control events.
@@ -610,46 +648,6 @@ Examples:
     },
 }
 
-/// Verbs of the ledger.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Ledger {
-    /// Check every record of a data folder; exits with 3 if one is not what it should be
-    #[command(after_help = "Examples:\n  plimsoll ledger verify --data ./plimsoll-data")]
-    Verify {
-        /// The data folder
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
-    /// Begin a new epoch of keys on the running server and destroy the one before
-    ///
-    /// Keys that were erased before are gone from the keys folder then, in whatever form.
-    #[command(after_help = "Examples:\n  plimsoll ledger rotate-keys")]
-    RotateKeys,
-    /// Wrap the keys of a stopped server under another root
-    ///
-    /// The root in force is the setting `ledger.root`; set it to the new one afterwards. After a
-    /// crash run it again. A `root.key` that is no longer needed is destroyed.
-    #[command(after_help = "\
-Examples:
-  PLIMSOLL_ROOT_KEY=$(openssl rand -base64 32) plimsoll ledger rewrap-root --keys KEYS --to env:PLIMSOLL_ROOT_KEY
-  plimsoll ledger rewrap-root --keys KEYS --to vault:https://vault.example:8200/transit/plimsoll --secret-file token
-  plimsoll ledger rewrap-root --keys KEYS --to file")]
-    RewrapRoot {
-        /// The keys folder
-        #[arg(long, value_name = "DIR")]
-        keys: PathBuf,
-        /// The new root, written as the setting `ledger.root`
-        #[arg(long, value_name = "ROOT")]
-        to: plimsoll_root::RootAddress,
-        /// File that holds the new root's token, secret access key or PIN
-        #[arg(long, value_name = "FILE")]
-        secret_file: Option<PathBuf>,
-        /// The new root's access key id (kms)
-        #[arg(long, value_name = "ID")]
-        user: Option<String>,
-    },
-}
-
 /// Options of `backup`.
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
@@ -692,7 +690,7 @@ pub(crate) fn detail_word(detail: ErrorDetail) -> &'static str {
 }
 
 /// Reads one of a closed set of words.
-fn one_of<T: Copy + Send + Sync + 'static>(
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     word: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {

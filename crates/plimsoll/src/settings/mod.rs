@@ -12,7 +12,7 @@ pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
 use crate::failure::Failure;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    ErasureWindows, LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles,
+    ErasureWindows, LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -93,6 +93,11 @@ settings! {
     queue_records: usize = "ledger.queue_records", "4096", "records that may wait for the next sync";
     queue: Size = "ledger.queue", "64MiB", "bytes that may wait for the next sync";
     reserve: Size = "ledger.reserve", "256MiB", "disk space kept in reserve; 0 keeps none";
+    ledger_origin: Option<String> = "ledger.origin", "", "the published log's name, best the URL it is read at without the scheme; empty makes one of the tenant's id. Another name is another log";
+    ledger_public: bool = "ledger.public", "false", "whether anyone may read checkpoints and tiles without a key; bodies stay sealed";
+    ledger_folder: Option<PathBuf> = "ledger.checkpoint_folder", "", "folder, best on another machine, that each minute's checkpoint is written to, once";
+    ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
+    ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
     rotate_within: Duration = "ledger.rotate_within", "30d", "within this time after an erasure the keys' epoch is destroyed";
     key_backups: Duration = "ledger.key_backups", "30d", "how long backups of the keys folder are kept; an erasure is final only then";
     root: RootAddress = "ledger.root", "file", "what wraps the keys: file, env:PLIMSOLL_NAME, vault:https://HOST/MOUNT/KEY, kms:https://HOST/REGION/KEY, pkcs11:LIBRARY?token=LABEL&key=LABEL";
@@ -192,6 +197,13 @@ impl Settings {
                 })?,
                 reserve_bytes: self.reserve.value.0,
             },
+            log: LogConfig {
+                origin: self.ledger_origin.value.clone(),
+                public: self.ledger_public.value,
+                folder: self.ledger_folder.value.clone(),
+                post: self.ledger_post.value.clone(),
+                policy: self.ledger_policy.value.clone(),
+            },
             root: None,
             erasure: ErasureWindows {
                 rotate_within: self.rotate_within.value,
@@ -232,7 +244,7 @@ impl Settings {
 
 /// Whether a type is written without quotes in TOML.
 const fn is_number(kind: &str) -> bool {
-    matches!(kind.as_bytes(), b"usize" | b"Share")
+    matches!(kind.as_bytes(), b"usize" | b"Share" | b"bool")
 }
 
 fn positive(setting: &Sourced<usize>, path: &str) -> Result<usize, Failure> {

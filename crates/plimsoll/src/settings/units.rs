@@ -120,6 +120,15 @@ impl Value for usize {
     }
 }
 
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "`true` or `false`".into())
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for Share {
     fn parse(text: &str) -> Result<Self, String> {
         let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));

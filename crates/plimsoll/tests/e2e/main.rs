@@ -9,6 +9,7 @@ mod access;
 mod crash;
 #[cfg(test)]
 mod erasure;
+mod explain;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]
@@ -20,6 +21,10 @@ mod lifecycle;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod witness;
