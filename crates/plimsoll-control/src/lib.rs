@@ -19,6 +19,7 @@ mod context;
 mod contract;
 mod decision;
 mod deployment;
+mod erasure;
 mod error;
 mod event;
 mod explain;
@@ -31,7 +32,9 @@ mod principal;
 mod profile;
 mod receipt;
 mod recover;
+mod retention;
 mod status;
+mod subject;
 mod version;
 mod words;
 
@@ -39,6 +42,7 @@ pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
 pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;
+pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 pub use explain_worker::{Deferral, Explained};
 

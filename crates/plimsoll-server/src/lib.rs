@@ -22,6 +22,8 @@ mod handlers_explain;
 mod handlers_ledger;
 mod heads;
 mod lane;
+mod handlers_subjects;
+mod heads;
 mod metrics;
 mod oip;
 mod plain;
@@ -35,6 +37,7 @@ pub mod witness;
 
 pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
+pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
 
 /// The OpenAPI document of this build.

@@ -122,7 +122,8 @@ async fn serve(
         tasks.spawn(acceptor.run(socket, lanes));
     }
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::each_minute(Arc::clone(&app), life));
+    tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -170,6 +171,7 @@ fn open(
         queue_records: config.ledger.queue_records,
         queue_bytes: config.ledger.queue_bytes,
         reserve_bytes: config.ledger.reserve_bytes,
+        root: config.root.clone(),
         ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
     };
     let (ledger, recovery) =
@@ -177,6 +179,7 @@ fn open(
     let control_config = ControlConfig {
         dev: config.dev,
         public_ledger: config.log.public,
+        erasure: config.erasure,
         ..ControlConfig::new(config.data.clone())
     };
     let (control, opened) =
