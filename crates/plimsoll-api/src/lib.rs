@@ -49,7 +49,6 @@ pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
-pub use status::{DeploymentStatus, LedgerStatus, Status};
 pub use subject::{
     DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
     HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,

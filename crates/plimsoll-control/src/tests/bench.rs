@@ -187,6 +187,7 @@ pub(super) fn deployment(
         tier: None,
         mode: None,
         explain: None,
+        explain_profile: None,
         fallback: None,
         error_detail: None,
         deadline_ms: None,

@@ -39,6 +39,7 @@ fn decide(bench: &Bench, into: &api::Deployment, subject: &str) -> DecisionId {
         mapped: &[],
         flags: &[],
         outputs: &[],
+        explanation: None,
         refusal: None,
         phases: &[],
     }
