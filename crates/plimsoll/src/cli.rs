@@ -2,8 +2,8 @@
 //!
 //! `docs/cli.md` is generated from here.
 
-use crate::commands::witness::Witness;
 use crate::cli_ledger::{Ledger, Verify};
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -255,7 +255,7 @@ Examples:
 pub(crate) struct ModelAdd {
     /// The registered model
     pub(crate) name: Name,
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// Another file of the version; roles: background, contract, metadata, other
     #[arg(long = "file", value_name = "ROLE=PATH")]
@@ -271,7 +271,7 @@ pub(crate) struct ModelAdd {
 /// Options of `model predict`.
 #[derive(Args, Debug)]
 pub(crate) struct Predict {
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// The rows: CSV or Parquet
     pub(crate) data: PathBuf,

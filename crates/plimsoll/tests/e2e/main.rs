@@ -10,6 +10,8 @@ mod crash;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
