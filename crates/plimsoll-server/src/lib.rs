@@ -11,6 +11,7 @@ mod accept;
 mod app;
 mod background;
 mod body;
+mod bucket;
 mod config;
 mod doors;
 mod error;
