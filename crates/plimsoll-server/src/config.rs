@@ -69,6 +69,8 @@ pub struct LogConfig {
     pub public: bool,
     /// A folder that each minute's checkpoint is written to, once.
     pub folder: Option<PathBuf>,
+    /// A folder or mounted bucket that gets a copy of the published log.
+    pub copy: Option<PathBuf>,
     /// Who is sent each minute's checkpoint: an URL.
     pub post: Option<String>,
     /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.

@@ -13,6 +13,7 @@ mod background;
 mod background_explain;
 mod body;
 mod checkpoint_sinks;
+mod bucket;
 mod config;
 mod doors;
 mod error;

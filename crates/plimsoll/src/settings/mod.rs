@@ -96,6 +96,7 @@ settings! {
     ledger_origin: Option<String> = "ledger.origin", "", "the published log's name, best the URL it is read at without the scheme; empty makes one of the tenant's id. Another name is another log";
     ledger_public: bool = "ledger.public", "false", "whether anyone may read checkpoints and tiles without a key; bodies stay sealed";
     ledger_folder: Option<PathBuf> = "ledger.checkpoint_folder", "", "folder, best on another machine, that each minute's checkpoint is written to, once";
+    ledger_copy: Option<PathBuf> = "ledger.copy", "", "folder, best a mounted bucket, that the published log is copied to: tiles, bundles, checkpoint";
     ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
     ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
     rotate_within: Duration = "ledger.rotate_within", "30d", "within this time after an erasure the keys' epoch is destroyed";
@@ -201,6 +202,7 @@ impl Settings {
                 origin: self.ledger_origin.value.clone(),
                 public: self.ledger_public.value,
                 folder: self.ledger_folder.value.clone(),
+                copy: self.ledger_copy.value.clone(),
                 post: self.ledger_post.value.clone(),
                 policy: self.ledger_policy.value.clone(),
             },
