@@ -12,21 +12,24 @@ mod bind;
 mod check;
 mod compile;
 mod contract;
+mod disposition;
 mod index;
 mod infer;
 mod json;
 mod oip;
 mod pattern;
+mod subjects;
 mod timestamp;
 mod writer;
 
-pub use bind::{BindError, Binding};
+pub use bind::{BindError, Binding, Codes};
 pub use check::Problem;
 pub use compile::{CompiledContract, CompiledMap, CompiledSource, Source};
 pub use contract::{
     CONTRACT_VERSION, Class, Contract, ContractError, ErrorDetail, Field, Kind, Limits,
     MAX_DOCUMENT_BYTES, MapSource, Mapping, OnViolation,
 };
+pub use disposition::Disposition;
 pub use infer::{ColumnKind, ColumnSample, Inferred, MAX_DISTINCT, infer};
 pub use oip::Envelope;
 pub use pattern::{Pattern, PatternError};

@@ -7,6 +7,7 @@ use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
 use plimsoll_api as api;
 use plimsoll_api::{FileRole, ManifestFile};
+use plimsoll_explain::{BackgroundFile, MAX_BACKGROUND_BYTES};
 use plimsoll_model::Model;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{FileRow, ModelRow, StoreError, VersionRow};
@@ -84,6 +85,13 @@ impl Control {
         let model = self.compiler.load(&bytes).map_err(|error| {
             ControlError::invalid("files", format!("the file `{}` is no model: {error}", file.path))
         })?;
+        if let Some(file) = files.iter().find(|file| file.role == FileRole::Background) {
+            let bytes = self.artifacts.read(file.digest, MAX_BACKGROUND_BYTES)?;
+            let background = BackgroundFile::read(&bytes).and_then(|b| b.rows_of(&model));
+            background.map_err(|error| {
+                ControlError::invalid("files", format!("the file `{}`: {error}", file.path))
+            })?;
+        }
         Ok(facts_of(&model))
     }
 
@@ -219,7 +227,7 @@ fn is_plain_path(path: &str) -> bool {
 fn facts_of(model: &Model) -> api::VersionFacts {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     api::VersionFacts {
-        format: format!("XGBoost {}", model.format()),
+        format: model.format().to_string(),
         objective: model.objective().to_owned(),
         trees: count(model.trees().len()),
         features: count(model.feature_count()),

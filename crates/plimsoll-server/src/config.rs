@@ -1,8 +1,11 @@
 //! What a server is started with. Resolved and checked by the binary's settings; here only
 //! the finished values.
 
+use plimsoll_control::ErasureWindows;
+use plimsoll_ledger::Root;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Certificate chain and private key, PEM.
@@ -75,7 +78,7 @@ pub struct LogConfig {
 }
 
 /// What a server is started with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The data folder.
     pub data: PathBuf,
@@ -99,4 +102,8 @@ pub struct ServerConfig {
     pub ledger: LedgerLimits,
     /// How the ledger is shown to others.
     pub log: LogConfig,
+    /// What wraps the keys; `None` for the file in the keys folder.
+    pub root: Option<Arc<dyn Root>>,
+    /// What erasures wait for.
+    pub erasure: ErasureWindows,
 }

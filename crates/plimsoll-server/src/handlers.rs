@@ -28,6 +28,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(access());
     routes.extend(records());
     routes.extend(crate::handlers_ledger::routes());
+    routes.extend(crate::handlers_explain::routes());
+    routes.extend(crate::handlers_subjects::routes());
     routes
 }
 
@@ -332,7 +334,7 @@ pub(crate) fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(200, body))
 }
 
-fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(201, body))
 }
 

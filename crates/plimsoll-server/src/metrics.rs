@@ -35,6 +35,7 @@ impl Collector for Page {
         let to = &mut to;
         self.latencies(to)?;
         self.requests(to)?;
+        self.explanations(to)?;
         self.ledger(to)?;
         self.snapshot(to)
     }
@@ -95,6 +96,20 @@ impl Page {
             "Inference requests in flight",
             metrics.in_flight.load(Relaxed),
         )
+    }
+
+    fn explanations(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = self.0.metrics();
+        let help = "Answers withheld because they could not be explained";
+        let failures = metrics.explanation_failures.load(Relaxed);
+        counter(to, "explanation_failures", help, failures)?;
+        let help = "Explanations made after the reply and recorded";
+        counter(to, "deferred_explanations", help, metrics.deferred_made.load(Relaxed))?;
+        let help = "Decisions that could not be explained after the reply";
+        let failed = metrics.deferred_failed.load(Relaxed);
+        counter(to, "deferred_explanation_failures", help, failed)?;
+        let help = "Ledger entries not looked at yet for deferred explanations";
+        gauge(to, "deferred_explanation_lag", help, metrics.deferred_lag.load(Relaxed))
     }
 
     fn ledger(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ pub(crate) fn metadata(app: &App, caller: &Caller, name: &str, version: Option<&
                 inputs: serving.contract.contract().fields().map(tensor).collect(),
                 outputs: vec![TensorMetadata {
                     name: output.name.into(),
-                    datatype: "FP32".into(),
+                    datatype: if output.is_double { "FP64" } else { "FP32" }.into(),
                     shape,
                 }],
             },

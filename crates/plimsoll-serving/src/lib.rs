@@ -6,11 +6,13 @@
 //! **Architecture invariant:** nothing here awaits, reads a clock, or knows storage.
 
 mod deployment;
+mod fit;
 mod keys;
 mod snapshot;
 
 pub use deployment::{
     Explain, Fallback, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
 };
+pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use snapshot::{ServingSnapshot, SnapshotParts};

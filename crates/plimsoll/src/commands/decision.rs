@@ -44,6 +44,7 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
         }
         Decision::Receipt { id, output } => receipt(context, id, output.as_deref()),
         Decision::Tail { deployment } => tail(context, deployment),
+        Decision::Explain(args) => super::decision_explain::run(context, &args),
     }
 }
 

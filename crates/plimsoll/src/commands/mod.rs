@@ -10,21 +10,32 @@ mod config;
 mod contract;
 mod data;
 mod decision;
+pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
 mod document;
 mod event;
+mod explain;
+mod explain_counterfactual;
+pub(crate) mod explain_profile;
 mod key;
 mod ledger;
+mod ledger_keys;
 mod model;
 mod offline;
 mod predict;
 mod principal;
 mod restore;
+mod root;
+mod rows;
 mod serve;
 mod status;
+pub(crate) mod subject;
 mod verify;
 mod when;
+pub(crate) mod witness;
+
+pub(crate) use explain::Explain;
 
 use crate::cli::{Cli, Command, Global};
 use crate::cli_ledger::Ledger;
@@ -122,6 +133,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Model(verb) => model::run(context, verb),
         Command::Contract(verb) => contract::run(context, verb),
         Command::Deployment(verb) => deployment::run(context, verb),
+        Command::ExplainProfile(verb) => explain_profile::run(context, verb),
         Command::Principal(verb) => principal::run(context, verb),
         Command::Key(verb) => key::run(context, verb),
         Command::Decision(verb) => decision::run(context, verb),
@@ -129,11 +141,14 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
+        Command::Subject(verb) => subject::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
+        Command::Witness(verb) => witness::run(context, verb),
+        Command::Explain(verb) => explain::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

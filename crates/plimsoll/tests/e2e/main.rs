@@ -8,6 +8,9 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod erasure;
+mod explain;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
@@ -23,3 +26,5 @@ mod proofs;
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod witness;
