@@ -226,7 +226,7 @@ impl Model {
         }
         let format = Format::sniff(bytes).ok_or(LoadError::UnknownFormat)?;
         match format {
-            Format::XgboostJson => xgboost::load(Json::new(bytes), format, limits, range),
+            Format::XgboostJson => xgboost::load(Json::new(bytes, format), format, limits, range),
             Format::XgboostUbjson => xgboost::load(Ubjson::new(bytes), format, limits, range),
             Format::LightgbmText => lightgbm::load(bytes, limits, range),
             Format::SklearnJson => sklearn::load(bytes, limits),

@@ -26,7 +26,7 @@ fn the_small_models_are_evaluated_as_they_read() {
     // Below 50.5 and `b`: the first leaf of both trees. A missing age goes left.
     assert_eq!(trees([50.0, 1.0, 0.0]), 1.7705302782785146 + 0.022204750167205932);
     assert_eq!(trees([missing, 1.0, 0.0]), trees([50.0, 1.0, 0.0]));
-    assert_eq!(trees([51.0, 1.0, 0.0]), 1.873718830926829 + 0.11507444280689046);
+    assert_eq!(trees([51.0, 1.0, 0.0]), 1.873718830826929 + 0.11507444280689046);
     // Categories outside the set, missing or unknown ones go right.
     assert_eq!(trees([50.0, 0.0, 0.0]), trees([50.0, missing, 0.0]));
     assert_eq!(trees([50.0, 2.0, 0.0]), trees([50.0, -1.0, 0.0]));
@@ -47,7 +47,10 @@ fn the_small_models_are_evaluated_as_they_read() {
     // Below 50, and `b` has the third column: 0.25 - 0.5 + 0.25 is 0, both scores are a half.
     let close = |found: Vec<f64>, scores: [f64; 2]| {
         let powers = [2.0 * scores[0], 3.0 * scores[1]].map(f64::exp);
-        found.iter().zip(powers).all(|(one, power)| (one - power / (powers[0] + powers[1])).abs() < 1e-6)
+        found
+            .iter()
+            .zip(powers)
+            .all(|(one, power)| (one - power / (powers[0] + powers[1])).abs() < 1e-6)
     };
     assert!(close(predict(ONNX, &[49.0, 1.0]), [0.5, 0.5]));
     let above = sigmoid(0.25 + 0.75 - 0.25);
@@ -72,7 +75,9 @@ fn broken_files_are_refused_with_their_place() {
     for (name, bytes) in onnx::files() {
         writeln!(found, "onnx {name}: {}", verdict(&bytes)).unwrap();
     }
-    for (name, file) in [("lightgbm", LIGHTGBM.as_bytes()), ("sklearn", SKLEARN.as_bytes()), ("onnx", ONNX)] {
+    for (name, file) in
+        [("lightgbm", LIGHTGBM.as_bytes()), ("sklearn", SKLEARN.as_bytes()), ("onnx", ONNX)]
+    {
         for (what, limits) in tight_limits() {
             let error = Model::load(file, &limits).unwrap_err();
             writeln!(found, "{name} limit {what}: {error}").unwrap();
@@ -161,7 +166,11 @@ const SKLEARN_MUTATIONS: &[(&str, &str, &str)] = &[
     ("no nodes", "\"left\": [1, -1, 3, -1, -1]", "\"left\": []"),
     ("short thresholds", "\"threshold\": [0.25, 0, 0, 0, 0]", "\"threshold\": [0.25]"),
     ("NaN threshold", "\"threshold\": [0.25, 0, 0, 0, 0]", "\"threshold\": [NaN, 0, 0, 0, 0]"),
-    ("infinite threshold", "\"threshold\": [0.25, 0, 0, 0, 0]", "\"threshold\": [null, 0, 0, 0, 0]"),
+    (
+        "infinite threshold",
+        "\"threshold\": [0.25, 0, 0, 0, 0]",
+        "\"threshold\": [null, 0, 0, 0, 0]",
+    ),
     ("NaN leaf", "\"value\": [0, -0.5, 0", "\"value\": [0, NaN, 0"),
     ("huge leaf", "\"value\": [0, -0.5, 0", "\"value\": [0, 1e999, 0"),
     ("feature past the end", "\"feature\": [0, 0, 3, 0, 0]", "\"feature\": [0, 0, 4, 0, 0]"),
@@ -199,7 +208,11 @@ const SKLEARN_MUTATIONS: &[(&str, &str, &str)] = &[
     ("no output", "\"output\": \"probability\", ", ""),
     ("classes of another number", "[\"no\", \"yes\"]", "[\"no\"]"),
     ("trees and weights", "\"transform\"", "\"linear\": {}, \"transform\""),
-    ("weights that do not fit", "\"trees\": {\"single\"", "\"linear\": {\"coefficients\": [1], \"intercepts\": [0]}, \"was\": {\"single\""),
+    (
+        "weights that do not fit",
+        "\"trees\": {\"single\"",
+        "\"linear\": {\"coefficients\": [1], \"intercepts\": [0]}, \"was\": {\"single\"",
+    ),
     ("member twice", "\"transform\"", "\"output\": \"value\", \"transform\""),
     ("more after the end", "}\n", "} {}"),
 ];
@@ -281,7 +294,8 @@ mod onnx {
 
     /// `x` of two columns to `y` of one or more.
     fn model(parts: &[Vec<u8>]) -> Vec<u8> {
-        let graph = [parts.concat(), declared(11, "x", 1, Some(2)), declared(12, "y", 1, Some(1))].concat();
+        let graph =
+            [parts.concat(), declared(11, "x", 1, Some(2)), declared(12, "y", 1, Some(1))].concat();
         [number(1, 9), bytes(7, &graph), opset("", 17), opset("ai.onnx.ml", 3)].concat()
     }
 
@@ -338,12 +352,14 @@ mod onnx {
         let one = 1_f32.to_le_bytes();
         let add = |more: &[Vec<u8>]| node("Add", "", &["x", "c"], &["y"], more);
         let with = |initializer: Vec<u8>| model(&[initializer, add(&[])]);
-        let concat = |from: &str, to: &str| node("Concat", "", &[from, from], &[to], &[int("axis", 1)]);
+        let concat =
+            |from: &str, to: &str| node("Concat", "", &[from, from], &[to], &[int("axis", 1)]);
         let mut doubling = vec![concat("x", "v0")];
         let names: Vec<String> = (0..40).map(|place| format!("v{place}")).collect();
         doubling.extend(names.windows(2).map(|pair| concat(&pair[0], &pair[1])));
         doubling.push(node("ReduceSum", "", &["v39"], &["y"], &[]));
-        let many: Vec<Vec<u8>> = (0..5_000).map(|_| node("Identity", "", &["x"], &["z"], &[])).collect();
+        let many: Vec<Vec<u8>> =
+            (0..5_000).map(|_| node("Identity", "", &["x"], &["z"], &[])).collect();
         let whole = model(&[identity()]);
         let end = 2 + u8::try_from(opset("", 17).len() + opset("ai.onnx.ml", 3).len()).unwrap();
         let no_opset = whole[..whole.len() - usize::from(end) + 2].to_vec();
@@ -358,10 +374,23 @@ mod onnx {
             ("two graphs", [model(&[identity()]), bytes(7, &[])].concat()),
             ("a subgraph", model(&[node("If", "", &["x"], &["y"], &[bytes(5, &bytes(6, &[]))])])),
             ("custom domain", model(&[node("Run", "com.evil", &["x"], &["y"], &[])])),
-            ("custom domain off the path", model(&[node("Run", "com.evil", &["x"], &["z"], &[]), identity()])),
+            (
+                "custom domain off the path",
+                model(&[node("Run", "com.evil", &["x"], &["z"], &[]), identity()]),
+            ),
             ("unknown operator", model(&[node("Loop", "", &["x"], &["y"], &[])])),
-            ("unknown operator off the path", model(&[node("Loop", "", &["x"], &["z"], &[]), identity()])),
-            ("a cycle", model(&[node("Add", "", &["x", "b"], &["a"], &[]), node("Add", "", &["x", "a"], &["b"], &[]), node("Identity", "", &["b"], &["y"], &[])])),
+            (
+                "unknown operator off the path",
+                model(&[node("Loop", "", &["x"], &["z"], &[]), identity()]),
+            ),
+            (
+                "a cycle",
+                model(&[
+                    node("Add", "", &["x", "b"], &["a"], &[]),
+                    node("Add", "", &["x", "a"], &["b"], &[]),
+                    node("Identity", "", &["b"], &["y"], &[]),
+                ]),
+            ),
             ("its own operand", model(&[node("Add", "", &["x", "y"], &["y"], &[])])),
             ("made twice", model(&[identity(), identity()])),
             ("never made", model(&[])),
@@ -369,7 +398,10 @@ mod onnx {
             ("shape lies", with(initializer("c", &[5], &one, &[]))),
             ("negative size", with(initializer("c", &[-1], &one, &[]))),
             ("huge shape", with(initializer("c", &[i64::MAX, i64::MAX], &one, &[]))),
-            ("shapes that do not match", with(initializer("c", &[3], &[one, one, one].concat(), &[]))),
+            (
+                "shapes that do not match",
+                with(initializer("c", &[3], &[one, one, one].concat(), &[])),
+            ),
             ("doubling", model(&doubling)),
             ("too many operators", model(&many)),
             ("version of the far future", [model(&[identity()]), opset("", 999)].concat()),
@@ -399,9 +431,11 @@ mod onnx {
 #[test]
 fn every_prefix_is_refused() {
     let trees = LIGHTGBM.find("end of trees").unwrap();
-    for (whole, end) in
-        [(LIGHTGBM.as_bytes(), trees), (SKLEARN.trim_end().as_bytes(), SKLEARN.trim_end().len()), (ONNX, ONNX.len())]
-    {
+    for (whole, end) in [
+        (LIGHTGBM.as_bytes(), trees),
+        (SKLEARN.trim_end().as_bytes(), SKLEARN.trim_end().len()),
+        (ONNX, ONNX.len()),
+    ] {
         for length in 0..end {
             assert!(Model::load(&whole[..length], &Limits::default()).is_err(), "{length} bytes");
         }
