@@ -622,6 +622,7 @@ fn sample_decision(principal: PrincipalId) -> Vec<u8> {
         mapped: &[],
         flags: &[],
         outputs: &[],
+        explanation: None,
         refusal: Some(&refusal),
         phases: &[(Phase::Accept, 900)],
     };

@@ -57,6 +57,9 @@ pub struct CreateDeployment {
     /// Requests in flight at once; 1 to 65,536, 1,024 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; for good unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -90,6 +93,9 @@ pub struct UpdateDeployment {
     /// Requests in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; null keeps them for good.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub retention_days: Option<Option<u32>>,
 }
 
 /// Lets a version answer.
@@ -145,6 +151,9 @@ pub struct Deployment {
     pub deadline_ms: u32,
     /// Requests in flight at once.
     pub max_in_flight: u32,
+    /// Days after which records are no longer kept, if they are not kept for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

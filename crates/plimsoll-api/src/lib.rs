@@ -18,6 +18,7 @@ mod page;
 mod problem;
 mod receipt;
 mod status;
+mod subject;
 mod time;
 mod words;
 
@@ -48,6 +49,10 @@ pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
+pub use subject::{
+    DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
+    HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
+};
 pub use time::Timestamp;
 pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
 

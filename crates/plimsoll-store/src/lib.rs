@@ -15,6 +15,7 @@ mod read;
 mod row;
 mod schema;
 mod store;
+mod subject;
 mod write;
 
 pub use error::StoreError;
@@ -25,6 +26,7 @@ pub use row::{
     Release, VersionRow,
 };
 pub use store::{Change, Store};
+pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;
 
 #[cfg(test)]

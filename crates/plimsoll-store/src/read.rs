@@ -29,13 +29,13 @@ impl Read<'_> {
         let row = self.0.prepare_cached(&sql)?.query_row(params, T::read);
         Ok(row.optional()?)
     }
-    fn many<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(crate) fn many<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
         let sql = format!("SELECT {} FROM {from}", T::COLUMNS);
         let mut statement = self.0.prepare_cached(&sql)?;
         let rows = statement.query_map(params, T::read)?.collect::<std::result::Result<_, _>>();
         Ok(rows?)
     }
-    fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(crate) fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
         let rows = self.many(&format!("{from} LIMIT {}", MAX_WHOLE + 1), params)?;
         if rows.len() > MAX_WHOLE as usize {
             return Err(StoreError::Damaged(format!("more than {MAX_WHOLE} rows in one list")));

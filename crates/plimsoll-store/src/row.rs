@@ -217,11 +217,11 @@ fn count(row: &Row<'_>, column: usize) -> Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| damaged(column))
 }
 
-fn time(row: &Row<'_>, column: usize) -> Result<Time> {
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Time> {
     count(row, column).map(Time::from_micros)
 }
 
-fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Time>> {
+pub(crate) fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Time>> {
     match row.get_ref(column)? {
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => time(row, column).map(Some),

@@ -130,6 +130,9 @@ Examples:
     /// Check a proof offline, with nothing but the log's public key
     #[command(subcommand)]
     Verify(Verify),
+    /// Subjects: what is held about a person, its erasure, legal holds
+    #[command(subcommand)]
+    Subject(crate::commands::subject::Subject),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -417,6 +420,9 @@ pub(crate) struct DeploymentCreate {
     /// Requests in flight at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Options of `deployment update`.
@@ -451,6 +457,9 @@ pub(crate) struct DeploymentUpdate {
     /// Requests in flight at once
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Verbs of principals.

@@ -16,17 +16,21 @@ mod deployment;
 mod document;
 mod event;
 mod explain;
+mod explain_counterfactual;
 pub(crate) mod explain_profile;
 mod key;
 mod ledger;
+mod ledger_keys;
 mod model;
 mod offline;
 mod predict;
 mod principal;
 mod restore;
+mod root;
 mod rows;
 mod serve;
 mod status;
+pub(crate) mod subject;
 mod verify;
 mod when;
 pub(crate) mod witness;
@@ -137,6 +141,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
+        Command::Subject(verb) => subject::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),

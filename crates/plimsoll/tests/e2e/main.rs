@@ -8,6 +8,7 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod erasure;
 mod explain;
 #[cfg(test)]
 mod formats;
