@@ -258,7 +258,7 @@ Examples:
 pub(crate) struct ModelAdd {
     /// The registered model
     pub(crate) name: Name,
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// Another file of the version; roles: background, contract, metadata, other
     #[arg(long = "file", value_name = "ROLE=PATH")]
@@ -274,7 +274,7 @@ pub(crate) struct ModelAdd {
 /// Options of `model predict`.
 #[derive(Args, Debug)]
 pub(crate) struct Predict {
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// The rows: CSV or Parquet
     pub(crate) data: PathBuf,

@@ -11,6 +11,8 @@ mod crash;
 mod erasure;
 mod explain;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;

@@ -306,13 +306,16 @@ struct Memory(Mutex<Option<Head>>);
 
 impl Heads for Memory {
     type Error = Infallible;
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         _: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, Infallible> {
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, Infallible> {
         let mut head = self.0.lock().expect("lock");
-        Ok(next(head.as_ref()).map(|next| *head = Some(next)))
+        Ok(next(head.as_ref()).map(|(next, answer)| {
+            *head = Some(next);
+            answer
+        }))
     }
 }
 
