@@ -73,7 +73,12 @@ impl Codes {
     /// The threshold on codes that says the same as "below `cut`" says of values.
     pub(super) fn threshold(&self, column: usize, cut: f64) -> f32 {
         match self {
-            Self::Single => single(cut),
+            // Values are `f32`, cuts may lie between two of them: those below the cut are those
+            // below the next one.
+            Self::Single => {
+                let near = single(cut);
+                if f64::from(near) < cut { near.next_up() } else { near }
+            }
             Self::Ranks { cuts, .. } => {
                 let cuts = cuts.get(column).map(|cuts| &**cuts).unwrap_or_default();
                 count(cuts.partition_point(|known| *known < cut) + 1)

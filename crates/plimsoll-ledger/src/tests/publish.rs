@@ -612,13 +612,16 @@ struct WitnessHeads(Mutex<Option<witness::Head>>);
 
 impl witness::Heads for WitnessHeads {
     type Error = std::convert::Infallible;
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         _: &str,
-        next: impl FnOnce(Option<&witness::Head>) -> Result<witness::Head, R>,
-    ) -> Result<Result<(), R>, Self::Error> {
+        next: impl FnOnce(Option<&witness::Head>) -> Result<(witness::Head, T), R>,
+    ) -> Result<Result<T, R>, Self::Error> {
         let mut head = self.0.lock().expect("lock");
-        Ok(next(head.as_ref()).map(|next| *head = Some(next)))
+        Ok(next(head.as_ref()).map(|(next, with)| {
+            *head = Some(next);
+            with
+        }))
     }
 }
 

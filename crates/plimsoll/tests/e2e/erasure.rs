@@ -54,7 +54,8 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
 fn nowhere(folders: &[PathBuf], needles: &[Vec<u8>]) {
     let mut found = Vec::new();
     folders.iter().for_each(|folder| files(folder, &mut found));
-    assert!(found.len() > 8, "there is something to look at");
+    // State, segments, identity, format: a restored folder has no more.
+    assert!(found.len() > 3, "there is something to look at");
     for path in found {
         let Ok(bytes) = std::fs::read(&path) else { continue };
         for needle in needles {

@@ -9,6 +9,7 @@ mod access;
 mod crash;
 #[cfg(test)]
 mod erasure;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod formats;
