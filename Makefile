@@ -133,6 +133,10 @@ tools-test:
 	$(call need,curl,curl)
 	$(call need,openssl,openssl)
 	$(call need,gzip,gzip)
+	$(call need,softhsm2-util,softhsm2)
+	$(call need,python3,python3 python3-venv)
+	test -x .venv/moto/bin/moto_server || \
+		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
 
 tools-bench:
 	$(call need,nginx,nginx-light)

@@ -40,6 +40,10 @@ pub struct CreateDeployment {
     /// When explanations are made; `off` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explain>,
+    /// The digest of a stored explain profile; reasons are told under the contract's names
+    /// unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain_profile: Option<Digest>,
     /// The answer when the model cannot give one; none unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
@@ -53,6 +57,9 @@ pub struct CreateDeployment {
     /// Requests in flight at once; 1 to 65,536, 1,024 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; for good unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -71,6 +78,9 @@ pub struct UpdateDeployment {
     /// When explanations are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explain>,
+    /// The digest of a stored explain profile; null takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub explain_profile: Option<Option<Digest>>,
     /// The answer when the model cannot give one; null takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub fallback: Option<Option<Fallback>>,
@@ -83,6 +93,9 @@ pub struct UpdateDeployment {
     /// Requests in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; null keeps them for good.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub retention_days: Option<Option<u32>>,
 }
 
 /// Lets a version answer.
@@ -127,6 +140,9 @@ pub struct Deployment {
     pub mode: Mode,
     /// When explanations are made.
     pub explain: Explain,
+    /// The digest of its explain profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_profile: Option<Digest>,
     /// The answer when the model cannot give one.
     pub fallback: Option<Fallback>,
     /// How much of a refusal callers are told, if that is not left to the contract.
@@ -135,6 +151,9 @@ pub struct Deployment {
     pub deadline_ms: u32,
     /// Requests in flight at once.
     pub max_in_flight: u32,
+    /// Days after which records are no longer kept, if they are not kept for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

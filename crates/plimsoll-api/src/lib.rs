@@ -10,12 +10,15 @@ mod access;
 mod decision;
 mod deployment;
 mod event;
+mod explain;
 mod model;
 pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod receipt;
 mod status;
+mod subject;
 mod time;
 mod words;
 
@@ -31,6 +34,9 @@ pub use deployment::{
     CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
+pub use explain::{
+    DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
+};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,
@@ -38,8 +44,15 @@ pub use model::{
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
+pub use plimsoll_explain::ExplainProfile as ProfileDocument;
+pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
-pub use status::{DeploymentStatus, LedgerStatus, Status};
+pub use receipt::Receipt;
+pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
+pub use subject::{
+    DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
+    HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
+};
 pub use time::Timestamp;
 pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
 

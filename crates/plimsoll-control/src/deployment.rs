@@ -1,13 +1,15 @@
 //! Deployments: made, changed, archived, and the release of a version into one.
 
 use crate::bootstrap::Control;
-use crate::compile::{fit, settings_of};
+use crate::compile::{Files, fit, settings_of};
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
+use crate::retention;
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
+use plimsoll_explain::CompiledProfile;
 use plimsoll_policy::{Action, Deployment, Resource};
 use plimsoll_store::{ContractRow, DeploymentRow, ModelRow, Release, VersionRow};
 use plimsoll_types::record::Mode;
@@ -29,11 +31,21 @@ pub(crate) struct Settings {
     pub(crate) error_detail: Option<ErrorDetail>,
     pub(crate) deadline_ms: u32,
     pub(crate) max_in_flight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explain_profile: Option<Digest>,
+    pub(crate) retention_days: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fallback: None, error_detail: None, deadline_ms: 1_000, max_in_flight: 1_024 }
+        Self {
+            fallback: None,
+            error_detail: None,
+            deadline_ms: 1_000,
+            max_in_flight: 1_024,
+            explain_profile: None,
+            retention_days: None,
+        }
     }
 }
 
@@ -87,11 +99,15 @@ impl Control {
             error_detail: wanted.error_detail,
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
+            explain_profile: wanted.explain_profile,
+            retention_days: wanted.retention_days,
         };
         settings.check()?;
-        let explain = explain(wanted.explain)?;
+        retention::check(settings.retention_days, tier)?;
+        let explain = wanted.explain.unwrap_or(api::Explain::Off);
         let model = self.model_for(&wanted.model)?;
-        self.contract_for(wanted.contract)?;
+        let contract = self.contract_for(wanted.contract)?;
+        self.check_profile(&settings, &contract)?;
         if self.store.read(|r| r.deployment_named(wanted.name.as_str()))?.is_some() {
             let detail = format!("there is already a deployment `{}`", wanted.name);
             return Err(ControlError::conflict(detail));
@@ -157,11 +173,15 @@ impl Control {
         if let Some(contract) = wanted.contract {
             row.contract = self.contract_for(contract)?.digest;
         }
+        if let Some(profile) = wanted.explain_profile {
+            settings.explain_profile = profile;
+        }
+        self.check_profile(&settings, &self.contract_for(row.contract)?)?;
         if let Some(owner) = &wanted.owner {
             row.owner = self.owner(ctx, Some(owner))?;
         }
-        if wanted.explain.is_some() {
-            row.explain = explain(wanted.explain)?.to_string();
+        if let Some(explain) = wanted.explain {
+            row.explain = explain.to_string();
         }
         if let Some(fallback) = &wanted.fallback {
             settings.fallback = fallback.clone().map(|f| f.outputs);
@@ -172,6 +192,10 @@ impl Control {
         row.mode = wanted.mode.unwrap_or(row.mode);
         settings.deadline_ms = wanted.deadline_ms.unwrap_or(settings.deadline_ms);
         settings.max_in_flight = wanted.max_in_flight.unwrap_or(settings.max_in_flight);
+        if let Some(days) = wanted.retention_days {
+            retention::check(days, stored(&row.tier, "tier")?)?;
+            settings.retention_days = days;
+        }
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -217,6 +241,22 @@ impl Control {
         self.shown_deployment(row)
     }
 
+    /// The deployment's profile is there, and fits its contract.
+    fn check_profile(
+        &self,
+        settings: &Settings,
+        contract: &ContractRow,
+    ) -> Result<(), ControlError> {
+        let Some(digest) = settings.explain_profile else { return Ok(()) };
+        let profile = self.profile_for(digest)?;
+        let contract = crate::contract::document_of(contract)?;
+        let compiled =
+            CompiledProfile::compile(crate::profile::document_of(&profile)?, digest, &contract);
+        compiled
+            .map(|_| ())
+            .map_err(|error| ControlError::invalid("explain_profile", error.to_string()))
+    }
+
     fn version_in(
         &self,
         row: &DeploymentRow,
@@ -234,12 +274,17 @@ impl Control {
             Ok::<_, ControlError>((version, r.files(row.model, number)?))
         })?;
         let version = version.ok_or_else(|| ControlError::not_found("model version", number))?;
-        let fits = || {
+        let fits = || -> Result<(), Box<str>> {
             let contract = self.compiler.contract(&contract, settings.error_detail)?;
             let model = self.compiler.model(&self.artifacts, &version, &files)?;
-            fit(&contract, &model, &settings)
+            let binding = fit(&contract, &model, &settings)?;
+            if row.explain == api::Explain::Off.as_str() {
+                return Ok(());
+            }
+            let files = Files { artifacts: &self.artifacts, version: &version, files: &files };
+            self.compiler.explainer(&files, &model, &contract, &binding).map(|_| ())
         };
-        fits().map(|_| ()).map_err(|reason| {
+        fits().map_err(|reason| {
             let detail = format!("version {number} does not fit the deployment: {reason}");
             ControlError::invalid("version", detail)
         })
@@ -367,10 +412,12 @@ impl Control {
             tier: stored(&row.tier, "tier")?,
             mode: row.mode,
             explain: stored(&row.explain, "explain policy")?,
+            explain_profile: settings.explain_profile,
             fallback: settings.fallback.map(|outputs| api::Fallback { outputs }),
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,
+            retention_days: settings.retention_days,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,
@@ -406,13 +453,4 @@ fn unchanged(now: Option<&DeploymentRow>, then: &DeploymentRow) -> Result<(), Co
     }
     let detail = format!("the deployment `{}` was changed meanwhile; try again", then.name);
     Err(ControlError::conflict(detail))
-}
-
-fn explain(wanted: Option<api::Explain>) -> Result<api::Explain, ControlError> {
-    match wanted.unwrap_or(api::Explain::Off) {
-        api::Explain::Off => Ok(api::Explain::Off),
-        api::Explain::Deferred | api::Explain::Inline => {
-            Err(ControlError::invalid("explain", "explanations are not in this build; use `off`"))
-        }
-    }
 }

@@ -19,15 +19,22 @@ mod context;
 mod contract;
 mod decision;
 mod deployment;
+mod erasure;
 mod error;
 mod event;
+mod explain;
+mod explain_worker;
 mod key;
 mod ledger_scan;
 mod model;
 mod page;
 mod principal;
+mod profile;
+mod receipt;
 mod recover;
+mod retention;
 mod status;
+mod subject;
 mod version;
 mod words;
 
@@ -35,7 +42,9 @@ pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
 pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;
+pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
+pub use explain_worker::{Deferral, Explained};
 
 #[cfg(test)]
 mod tests;

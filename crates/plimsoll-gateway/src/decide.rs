@@ -1,22 +1,25 @@
-//! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `record`,
-//! `respond`.
+//! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `explain`,
+//! `record`, `respond`.
 
 use crate::answer::{Answer, Answered};
+use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
 use crate::pass::Pass;
 use crate::recorder::Ended;
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
-use plimsoll_ledger::{Entry, MAX_HOLDERS};
-use plimsoll_serving::{Fallback, RoutePlan, ServedVersion, plan};
-use plimsoll_types::record::{DecisionBody, Kind, Mapped, Mode, Output, ResultClass, Route};
+use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
+use plimsoll_serving::{Explain, Fallback, RoutePlan, ServedVersion, plan};
+use plimsoll_types::record::{
+    DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
+};
 use plimsoll_types::{Phase, Refusal, RefusalCode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The longest text that a header may give for a subject, interaction or slice.
 const MAX_MAPPED_LEN: usize = 256;
@@ -41,7 +44,11 @@ struct Work {
     scratch: Scratch,
     features: Vec<f64>,
     values: Vec<f64>,
+    explain: plimsoll_explain::Room,
 }
+
+/// A record on its way to the disk, and the answer that may leave when it is there.
+type Concluded = (Result<Durable, LedgerError>, Answer);
 
 thread_local! {
     static WORK: RefCell<Work> = RefCell::default();
@@ -54,36 +61,46 @@ struct Facts {
     subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
     mapped: Vec<(&'static str, String)>,
+    /// Whether the answer is to say why.
+    why: bool,
 }
 
 impl Pass {
     /// Goes through the remaining phases with the body and gives the answer. Whatever the
     /// answer is, its completion record is durable first where the deployment's mode says so.
-    pub async fn decide(mut self, headers: &HeaderMap, body: Result<Bytes, BodyError>) -> Answer {
+    pub async fn decide(mut self, headers: &HeaderMap, body: Result<&[u8], BodyError>) -> Answer {
+        // Given back before the wait for the disk, so that the next request finds it.
         let mut work = WORK.take();
-        let answer = match self.phases(headers, body, &mut work).await {
-            Ok(answer) => Answer { nanos: self.clock.nanos, ..answer },
-            Err(refusal) => self.refuse(refusal).await,
-        };
+        let concluded = self.phases(headers, body, &mut work).await;
         WORK.set(work);
-        answer
+        let settled = match concluded {
+            Ok((queued, answer)) => self.settle(queued).await.map(|()| answer),
+            Err(refusal) => Err(refusal),
+        };
+        match settled {
+            Ok(answer) => {
+                self.finish();
+                Answer { nanos: self.clock.nanos, ..answer }
+            }
+            Err(refusal) => self.refuse(refusal).await,
+        }
     }
 
     async fn phases(
         &mut self,
         headers: &HeaderMap,
-        body: Result<Bytes, BodyError>,
+        body: Result<&[u8], BodyError>,
         work: &mut Work,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Concluded, Refusal> {
         self.mark(Phase::Accept);
         let body = body.map_err(refuse_body)?;
         self.request_len = body.len() as u64;
-        if let Some(entry) = self.idempotent(headers, &body)? {
-            return self.replay(&entry).await;
+        if let Some(entry) = self.idempotent(headers, body)? {
+            return self.replay(&entry, headers, body, work);
         }
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
-        let facts = self.validate(headers, &body, &mut work.scratch)?;
+        let facts = self.validate(headers, body, &mut work.scratch)?;
         let plan = plan(serving);
         self.mark(Phase::Plan);
         if deployment.settings.mode == Mode::Strict {
@@ -94,7 +111,12 @@ impl Pass {
         self.mark(Phase::Predict);
         let guarded = self.guard(&plan, work);
         self.mark(Phase::Guard);
-        self.conclude(&facts, plan, guarded, work).await
+        let explained = guarded.and_then(|()| {
+            let predicted = Predicted { inputs: &work.features, answers: &work.values };
+            self.explain(&plan, predicted, &mut work.explain)
+        });
+        self.mark(Phase::Explain);
+        Ok(self.conclude(&facts, plan, explained, work))
     }
 
     /// Notes the idempotency key; the recorded entry if it was answered before.
@@ -107,16 +129,21 @@ impl Pass {
         self.tag = Some(tag);
         self.request = Some(inner.idempotency.digest(&[body]));
         // The lookup may read a file.
-        tokio::task::block_in_place(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(
-            |error| {
-                tracing::error!(error = %error, "the ledger could not look up an idempotency key");
-                Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
-            },
-        )
+        aside(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(|error| {
+            tracing::error!(error = %error, "the ledger could not look up an idempotency key");
+            Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
+        })
     }
 
     /// Gives the recorded answer again, and records that.
-    async fn replay(&mut self, entry: &Entry) -> Result<Answer, Refusal> {
+    fn replay(
+        &mut self,
+        entry: &Entry,
+        headers: &HeaderMap,
+        body: &[u8],
+        work: &mut Work,
+    ) -> Result<Concluded, Refusal> {
+        let asked = body;
         let unreadable = |_| Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable);
         let plaintext = self.gateway.0.ledger.open_body(entry).map_err(unreadable)?;
         let body = DecisionBody::decode(&plaintext)
@@ -126,6 +153,9 @@ impl Pass {
                 .with_field("Idempotency-Key")
                 .with_rule("use a new key for a new request"));
         }
+        // The same bytes were valid before; whether they ask why is read from them again.
+        let why = body.explanation.is_some()
+            && self.check(headers, asked, &mut work.scratch).is_ok_and(|facts| facts.why);
         let outputs: Vec<_> = body
             .outputs
             .iter()
@@ -137,7 +167,6 @@ impl Pass {
             ..Ended::new(Kind::Decision, Some(ResultClass::Replayed))
         };
         let queued = self.record(&ended);
-        self.settle(queued).await?;
         let mut answer = Answer::oip(&Answered {
             id: plimsoll_types::DecisionId::from_bytes(of),
             deployment: &body.deployment,
@@ -147,10 +176,11 @@ impl Pass {
             outputs: &outputs,
             is_double: self.answered_in_double(&body),
             is_fallback: entry.leaf.draft.route == Some(Route::Fallback),
+            explanation: body.explanation.as_ref().filter(|_| why),
+            features: self.features(),
         });
         answer.replayed = true;
-        self.finish();
-        Ok(answer)
+        Ok((queued, answer))
     }
 
     /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
@@ -169,7 +199,7 @@ impl Pass {
     fn validate(
         &mut self,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: &[u8],
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let checked = self.check(headers, body, scratch);
@@ -180,7 +210,7 @@ impl Pass {
     fn check(
         &self,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: &[u8],
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
@@ -210,8 +240,12 @@ impl Pass {
         if envelope.outputs.iter().any(|&name| name != primary.model.output().name) {
             return refuse(malformed, "outputs", "must be outputs of the model");
         }
-        if envelope.explain == Some(true) {
-            return refuse(malformed, "explain", "this deployment gives no explanations");
+        if envelope.explain == Some(true) && self.deployment.settings.explain != Explain::Inline {
+            return refuse(
+                malformed,
+                "explain",
+                "this deployment gives no explanations with its answers",
+            );
         }
         Ok(())
     }
@@ -225,7 +259,11 @@ impl Pass {
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
         let map = serving.contract.mapping();
-        let mut facts = Facts { caller_id: envelope.id.map(str::to_owned), ..Facts::default() };
+        let mut facts = Facts {
+            caller_id: envelope.id.map(str::to_owned),
+            why: envelope.explain == Some(true),
+            ..Facts::default()
+        };
         for source in &map.subjects {
             for row in 0..scratch.rows.len() {
                 let Some(text) = self.mapped(headers, scratch, row, source)? else { continue };
@@ -324,7 +362,13 @@ impl Pass {
         Ok(())
     }
 
-    fn in_time(&self) -> Result<(), Refusal> {
+    /// The features of the contract, which contributions are in the order of.
+    fn features(&self) -> &[plimsoll_contract::Field] {
+        let serving = self.deployment.serving.as_ref();
+        serving.map_or(&[], |serving| &serving.contract.contract().features)
+    }
+
+    pub(crate) fn in_time(&self) -> Result<(), Refusal> {
         let spent = self.gateway.0.clock.monotonic().saturating_sub(self.clock.started);
         if spent > u64::from(self.deployment.settings.deadline_ms) * 1_000_000 {
             return Err(Refusal::new(Phase::Predict, RefusalCode::DeadlineExceeded));
@@ -335,7 +379,7 @@ impl Pass {
     #[expect(clippy::unused_self, reason = "a phase, as the others")]
     fn predict(&self, version: &ServedVersion, work: &mut Work) {
         if work.scratch.rows.len() >= BLOCKING_ROWS {
-            tokio::task::block_in_place(|| predict(version, work));
+            aside(|| predict(version, work));
         } else {
             predict(version, work);
         }
@@ -356,23 +400,23 @@ impl Pass {
     }
 
     /// Records the answer, the fallback or the failure, and gives it.
-    async fn conclude(
+    fn conclude(
         &mut self,
         facts: &Facts,
         plan: RoutePlan<'_>,
-        guarded: Result<(), Refusal>,
+        explained: Result<Option<Explanation>, Refusal>,
         work: &mut Work,
-    ) -> Result<Answer, Refusal> {
+    ) -> Concluded {
         let rows = work.scratch.rows.len();
-        let (route, result, refusal) = match guarded {
-            Ok(()) => (plan.route, ResultClass::Answered, None),
+        let (route, result, refusal, explanation) = match explained {
+            Ok(explanation) => (plan.route, ResultClass::Answered, None, explanation),
             Err(refusal) => match &self.deployment.settings.fallback {
                 Fallback::Outputs(values) => {
                     work.values.clear();
                     (0..rows).for_each(|_| work.values.extend_from_slice(values));
-                    (Route::Fallback, ResultClass::Answered, Some(refusal))
+                    (Route::Fallback, ResultClass::Answered, Some(refusal), None)
                 }
-                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal)),
+                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal), None),
             },
         };
         let plan = RoutePlan { route, version: plan.version };
@@ -390,14 +434,13 @@ impl Pass {
             rows: &work.scratch.rows,
             flags: &work.scratch.flags,
             outputs: recorded,
+            explanation: explanation.as_ref(),
             plan: Some(&plan),
             ..facts.ended(&mapped, Kind::Decision, Some(result))
         };
         let queued = self.record(&ended);
-        self.settle(queued).await?;
         if let (ResultClass::Failed, Some(refusal)) = (result, &refusal) {
-            self.finish();
-            return Ok(Answer::refusal(self.protocol, self.id, refusal));
+            return (queued, Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);
         let answer = Answer::oip(&Answered {
@@ -409,9 +452,10 @@ impl Pass {
             outputs: &outputs,
             is_double: output.is_double,
             is_fallback: route == Route::Fallback,
+            explanation: explanation.as_ref().filter(|_| facts.why),
+            features: self.features(),
         });
-        self.finish();
-        Ok(answer)
+        (queued, answer)
     }
 }
 
@@ -432,6 +476,15 @@ impl Facts {
             caller_id: self.caller_id.as_deref(),
             ..Ended::new(kind, result)
         }
+    }
+}
+
+/// Runs what takes long where it holds up no other request, if this runtime has such a place.
+/// A lane has none; the requests that it takes are small.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -457,7 +510,7 @@ fn predict(version: &ServedVersion, work: &mut Work) {
 /// The body as it is meant: of the right type, decompressed within the limit.
 fn plain_body<'a>(
     headers: &HeaderMap,
-    body: &'a Bytes,
+    body: &'a [u8],
     limit: usize,
 ) -> Result<Cow<'a, [u8]>, Refusal> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));

@@ -86,6 +86,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         manifest: Digest::from_bytes([1; 32]),
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let serving = Serving {
         contract: Arc::new(contract),
@@ -102,6 +103,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
             owner: "ada".into(),
             tier: "unassessed".into(),
             settings: settings.clone(),
+            profile: None,
             serving,
         })
     };
@@ -175,7 +177,7 @@ fn body(age: f64) -> Bytes {
 async fn ask(setup: &Setup, key: &str, more: &[(&str, &str)], body: Bytes) -> Answer {
     let headers = headers(key, more);
     match setup.gateway.admit(head("credit", &headers)).await {
-        Ok(pass) => pass.decide(&headers, Ok(body)).await,
+        Ok(pass) => pass.decide(&headers, Ok(&body)).await,
         Err(answer) => answer,
     }
 }
@@ -306,7 +308,7 @@ async fn a_deployment_without_a_version_is_not_ready_and_a_wrong_version_is_not_
     let setup = setup(settings(), "0E0");
     let headers = headers("caller", &[]);
     let pass = setup.gateway.admit(head("empty", &headers)).await.expect("admitted");
-    let answer = pass.decide(&headers, Ok(body(30.0))).await;
+    let answer = pass.decide(&headers, Ok(&body(30.0))).await;
     assert_eq!((answer.status, answer.code), (503, Some(RefusalCode::NotReady)));
     let mut asked = head("credit", &headers);
     asked.version = Some("2");
@@ -377,7 +379,7 @@ async fn an_idempotency_key_answers_once() {
     let tag = setup.gateway.0.idempotency.tag(who, what, "k-2").expect("valid");
     setup.gateway.0.idempotency.begin(tag).expect("free");
     let pass = setup.gateway.admit(head("credit", &headers)).await.expect("admitted");
-    assert_eq!(pass.decide(&headers, Ok(body(30.0))).await.status, 409);
+    assert_eq!(pass.decide(&headers, Ok(&body(30.0))).await.status, 409);
     // The loser must not have freed the winner's key.
     assert!(setup.gateway.0.idempotency.begin(tag).is_err());
 }
@@ -439,6 +441,7 @@ async fn overflow(setup: &Setup) -> Answer {
         manifest: serving.primary.manifest,
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let deployment = ServedDeployment {
         index: 0,
@@ -449,6 +452,7 @@ async fn overflow(setup: &Setup) -> Answer {
         owner: credit.owner.clone(),
         tier: credit.tier.clone(),
         settings: credit.settings.clone(),
+        profile: None,
         serving: Ok(Serving { primary: Arc::new(primary), ..serving.clone() }),
     };
     setup.gateway.0.snapshots.store(Arc::new(ServingSnapshot::new(SnapshotParts {

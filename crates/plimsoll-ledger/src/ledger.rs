@@ -5,7 +5,8 @@ use crate::frame::{Entry, OVERHEAD};
 use crate::keys::{Keys, Root, Rotation};
 use crate::log::SharedLog;
 use crate::publish::{
-    self, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint, TreeHead, TreeHeads,
+    self, CheckpointSink, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint,
+    Sinks, TreeHead, TreeHeads,
 };
 use crate::recovery::{self, FIRST_SEGMENT, Found, recover, write_marker};
 use crate::seal::{self, Holder, Sealed};
@@ -86,14 +87,49 @@ pub struct Receipt {
 }
 
 /// Resolves when a record is durable. Dropping it does not take the record back.
+///
+/// The record that finds the writer asleep does not wake it at once: it gives way to the other
+/// tasks of its thread as long as each round of the event loop queues more, so that one sync
+/// covers all of them. Dropped, it wakes the writer too.
 #[derive(Debug)]
-pub struct Durable(oneshot::Receiver<Result<Receipt, Refused>>);
+pub struct Durable {
+    answer: oneshot::Receiver<Result<Receipt, Refused>>,
+    call: Option<Call>,
+}
+
+/// The duty to wake the writer.
+#[derive(Debug)]
+struct Call {
+    shared: Arc<Shared>,
+    /// Records that waited in the last round.
+    seen: usize,
+}
+
+impl Call {
+    /// Whether to give way once more.
+    fn waits(&mut self) -> bool {
+        let waiting = self.shared.queue.state().0;
+        waiting > std::mem::replace(&mut self.seen, waiting)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.shared.queue.wake();
+    }
+}
 
 impl Future for Durable {
     type Output = Result<Receipt, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(settled)
+        if self.call.as_mut().is_some_and(Call::waits)
+            && pin!(tokio::task::yield_now()).poll(context).is_pending()
+        {
+            return Poll::Pending;
+        }
+        self.call = None;
+        Pin::new(&mut self.answer).poll(context).map(settled)
     }
 }
 
@@ -135,7 +171,8 @@ impl Durable {
     /// # Errors
     /// As the future's.
     pub fn wait(self) -> Result<Receipt, LedgerError> {
-        block_on(self.0)
+        drop(self.call);
+        block_on(self.answer)
     }
 }
 
@@ -327,9 +364,10 @@ impl Ledger {
         if sealed.len() > self.limit {
             return Err(LedgerError::TooLarge { bytes: sealed.len(), limit: self.limit });
         }
-        let (done, receiver) = oneshot::channel();
-        self.shared.queue.put(Item { draft, sealed, tag, done })?;
-        Ok(Durable(receiver))
+        let (done, answer) = oneshot::channel();
+        let asleep = self.shared.queue.put(Item { draft, sealed, tag, done })?;
+        let call = asleep.then(|| Call { shared: Arc::clone(&self.shared), seen: 0 });
+        Ok(Durable { answer, call })
     }
 
     /// Records and blocks until it is durable: for control events.
@@ -473,7 +511,7 @@ impl Ledger {
     }
 
     /// Publishes the ledger as a log from now on: a thread follows durable entries into tiles and
-    /// signs checkpoints. The signing key is made if there is none and nothing was ever signed.
+    /// signs checkpoints, which each of up to [`crate::MAX_SINKS`] sinks gets. The signing key is made if there is none and nothing was ever signed.
     ///
     /// Call it once. Whether it may sign is found out by the thread; see [`Self::publishing`].
     ///
@@ -483,6 +521,7 @@ impl Ledger {
         &self,
         config: &PublishConfig,
         heads: Arc<dyn TreeHeads>,
+        sinks: Vec<Box<dyn CheckpointSink>>,
     ) -> Result<(), LedgerError> {
         let mut running = self.threads.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = running.as_mut().filter(|running| running.integrator.is_none()) else {
@@ -503,6 +542,7 @@ impl Ledger {
         };
         let vkey = signer.vkey().to_string().into();
         control.status.change(|state| state.vkey = vkey);
+        drop(control.sinks.set(Arc::new(Sinks::new(sinks))));
         let (shared, control) = (Arc::clone(shared), Arc::clone(control));
         let integrator = Integrator::new(shared, control, heads, signer, config.interval);
         running.integrator = Some(spawn("plimsoll-tree", move || integrator.run())?);
@@ -517,13 +557,19 @@ impl Ledger {
     /// How publishing stands.
     #[must_use]
     pub fn publishing(&self) -> Publishing {
-        self.threads.publishing.status.get()
+        self.threads.publishing.state()
     }
 
     /// The latest published checkpoint.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
         self.threads.publishing.status.latest()
+    }
+
+    /// The latest checkpoint that a witness signed, with its signature.
+    #[must_use]
+    pub fn witnessed(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.threads.publishing.status.witnessed()
     }
 
     /// Follows the published checkpoints. Is also told, without a new one, when publishing stops.

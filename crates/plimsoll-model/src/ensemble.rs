@@ -27,14 +27,16 @@ pub(crate) struct Ensemble {
     pub(crate) forest: Forest,
     /// Columns of a row.
     pub(crate) columns: usize,
-    /// Where every margin starts, one per group.
+    /// What trees are added to, one per group.
     pub(crate) base_margins: Box<[f64]>,
-    /// What every sum is divided by at the end: 1, or how many trees are averaged.
+    /// What every sum of leaves is divided by: 1, or how many trees are averaged.
     pub(crate) divisor: f64,
+    /// Whether the base comes to the sum of leaves at the end, and not first.
+    pub(crate) base_last: bool,
 }
 
 /// What leaves are added in.
-trait Real: Copy + Default + std::ops::AddAssign {
+trait Real: Copy + Default + std::ops::AddAssign + std::ops::DivAssign {
     fn of(value: f64) -> Self;
     fn wide(self) -> f64;
 }
@@ -103,8 +105,10 @@ impl Ensemble {
                 &mut many
             }
         };
-        for (sum, base) in sums.iter_mut().zip(&self.base_margins) {
-            *sum = R::of(*base);
+        if !self.base_last {
+            for (sum, base) in sums.iter_mut().zip(&self.base_margins) {
+                *sum = R::of(*base);
+            }
         }
         for trees in self.forest.trees.chunks(LANES) {
             let leaves = self.forest.leaves_of_row(trees, row);
@@ -133,7 +137,8 @@ impl Ensemble {
         let lanes = rows.len() / (columns * LANES) * LANES;
         let (full, rest) = rows.split_at(lanes * columns);
         let (full_out, rest_out) = out.split_at_mut(lanes * margins);
-        let base = self.base_margins.iter().map(|base| R::of(*base));
+        let first = |base: &f64| if self.base_last { R::default() } else { R::of(*base) };
+        let base = self.base_margins.iter().map(first);
         let mut sums: Vec<R> = base.cycle().take(lanes * margins).collect();
         for tree in &self.forest.trees {
             let octets = full.chunks(columns * LANES).zip(sums.chunks_mut(margins * LANES));
@@ -152,11 +157,15 @@ impl Ensemble {
 
     #[expect(clippy::float_cmp, reason = "1 is written, not computed")]
     fn conclude<R: Real>(&self, sums: &[R], out: &mut [f64]) {
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = sum.wide();
+        for ((out, sum), base) in out.iter_mut().zip(sums).zip(self.base_margins.iter().cycle()) {
+            let mut sum = *sum;
             if self.divisor != 1.0 {
-                *out /= self.divisor;
+                sum /= R::of(self.divisor);
             }
+            if self.base_last {
+                sum += R::of(*base);
+            }
+            *out = sum.wide();
         }
     }
 }

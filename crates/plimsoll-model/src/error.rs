@@ -97,6 +97,20 @@ pub enum PredictError {
         /// Index of the feature.
         feature: usize,
     },
+    /// As [`NoCategory`](Self::NoCategory), in a graph.
+    #[error("operator {operator} (from 0) got a value that is none of its categories")]
+    NoCategoryAt {
+        /// Place of the operator in the file.
+        operator: usize,
+    },
+    /// An operator of a graph cannot work with these values.
+    #[error("operator {operator} (from 0) failed: {problem}")]
+    Operator {
+        /// Place of the operator in the file.
+        operator: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The output buffer has another size than the outputs.
     #[error("the output has room for {found} values, expected {expected}")]
     OutputLength {

@@ -2,8 +2,8 @@
 //!
 //! A model file is read as hostile: it is bounded, checked once, and becomes an immutable
 //! [`Model`] whose margins equal the training framework's to the bit. Read are XGBoost's JSON and
-//! UBJSON (releases 1.7 to 3.2 are tested), LightGBM's text, and the JSON that `plimsoll_export`
-//! makes of scikit-learn's models and pipelines.
+//! UBJSON (releases 1.7 to 3.2 are tested), LightGBM's text, the JSON that `plimsoll_export`
+//! makes of scikit-learn's models and pipelines, and ONNX graphs of the operators that tables need.
 //!
 //! Rows are `f64`, one value per feature; where a framework computes in `f32`, the model rounds as
 //! it does. A missing value is NaN, a category is its index among the training categories.
@@ -21,6 +21,7 @@ mod lightgbm;
 mod limits;
 mod linear;
 mod model;
+mod onnx;
 mod output;
 mod pack;
 mod pipeline;

@@ -6,12 +6,13 @@ use crate::ensemble::Ensemble;
 use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::linear::Linear;
+use crate::onnx::Graph;
 use crate::output::{Output, Transform};
 use crate::pipeline::Pipeline;
 use crate::source::json::Json;
 use crate::source::ubjson::Ubjson;
 use crate::tree::{Forest, Rounding, Tree};
-use crate::{lightgbm, sklearn, xgboost};
+use crate::{lightgbm, onnx, sklearn, xgboost};
 
 /// A model file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Format {
     LightgbmText,
     /// scikit-learn's models as JSON, by `plimsoll_export`.
     SklearnJson,
+    /// ONNX.
+    Onnx,
 }
 
 impl Format {
@@ -32,6 +35,10 @@ impl Format {
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") {
             return Some(Self::LightgbmText);
+        }
+        // Protocol Buffers have no magic number; ONNX writes its version, `ir_version`, first.
+        if let [8, 1..=32, ..] = bytes {
+            return Some(Self::Onnx);
         }
         let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
         if rest.trim_ascii_start().starts_with(b"\"format\"") {
@@ -52,6 +59,7 @@ impl fmt::Display for Format {
             Self::XgboostUbjson => "XGBoost UBJSON",
             Self::LightgbmText => "LightGBM text",
             Self::SklearnJson => "scikit-learn JSON",
+            Self::Onnx => "ONNX",
         })
     }
 }
@@ -158,14 +166,25 @@ pub(crate) struct Inputs {
 pub(crate) enum Scorer {
     Trees(Ensemble),
     Linear(Linear),
+    Graph(Box<Graph>),
 }
 
 impl Scorer {
+    /// The trees whose sums are the margins.
+    pub(crate) fn ensemble(&self) -> Option<&Ensemble> {
+        match self {
+            Self::Trees(ensemble) => Some(ensemble),
+            Self::Graph(graph) => graph.sole().map(|(ensemble, _)| ensemble),
+            Self::Linear(_) => None,
+        }
+    }
+
     /// Margins per row.
     pub(crate) fn margin_count(&self) -> usize {
         match self {
             Self::Trees(ensemble) => ensemble.margin_count(),
             Self::Linear(linear) => linear.intercepts().len(),
+            Self::Graph(graph) => self.ensemble().map_or(graph.width(), Ensemble::margin_count),
         }
     }
 }
@@ -211,6 +230,7 @@ impl Model {
             Format::XgboostUbjson => xgboost::load(Ubjson::new(bytes), format, limits, range),
             Format::LightgbmText => lightgbm::load(bytes, limits, range),
             Format::SklearnJson => sklearn::load(bytes, limits),
+            Format::Onnx => onnx::load(bytes, limits),
         }
     }
 
@@ -267,34 +287,34 @@ impl Model {
     pub fn column_count(&self) -> usize {
         self.pipeline.as_ref().map_or(self.inputs.count, Pipeline::column_count)
     }
-    /// Margins per row: one, or one per class or target.
+    /// Margins per row: one, or one per class or target. Of a graph that is not built around one
+    /// ensemble of trees, its outputs.
     #[must_use]
     pub fn margin_count(&self) -> usize {
         self.scorer.margin_count()
     }
     /// Margins of a row before any tree or coefficient: base score or intercepts, in margin space.
+    /// None of a graph that is not built around one ensemble of trees.
     #[must_use]
     pub fn base_margins(&self) -> &[f64] {
-        match &self.scorer {
-            Scorer::Trees(ensemble) => &ensemble.base_margins,
-            Scorer::Linear(linear) => linear.intercepts(),
+        match (&self.scorer, self.scorer.ensemble()) {
+            (_, Some(ensemble)) => &ensemble.base_margins,
+            (Scorer::Linear(linear), _) => linear.intercepts(),
+            _ => &[],
         }
     }
-    /// What every sum of base margin and leaves is divided by: 1, or the number of trees where
-    /// they are averaged.
+    /// What every sum of leaves is divided by before it is added to the base margin: 1, or the
+    /// number of trees where they are averaged.
     #[must_use]
     pub fn tree_divisor(&self) -> f64 {
-        match &self.scorer {
-            Scorer::Trees(ensemble) => ensemble.divisor,
-            Scorer::Linear(_) => 1.0,
-        }
+        self.scorer.ensemble().map_or(1.0, |ensemble| ensemble.divisor)
     }
     /// The weighted sums that are the margins, if they are such.
     #[must_use]
     pub fn linear(&self) -> Option<&Linear> {
         match &self.scorer {
             Scorer::Linear(linear) => Some(linear),
-            Scorer::Trees(_) => None,
+            Scorer::Trees(_) | Scorer::Graph(_) => None,
         }
     }
     /// What [`predict`](Self::predict) puts out.
@@ -307,21 +327,22 @@ impl Model {
     pub fn trees_used(&self) -> TreesUsed {
         self.trees_used
     }
+    /// Whether the margins are sums of [`trees`](Self::trees): not of a linear model, nor of a graph
+    /// that is not built around one ensemble.
+    #[must_use]
+    pub fn has_trees(&self) -> bool {
+        self.scorer.ensemble().is_some()
+    }
     /// Whether trees test their columns in `f32`: then every threshold is exactly an `f32`.
     #[must_use]
     pub fn tests_single(&self) -> bool {
-        match &self.scorer {
-            Scorer::Trees(ensemble) => ensemble.forest.rounding == Rounding::Single,
-            Scorer::Linear(_) => false,
-        }
+        let rounding = self.scorer.ensemble().map(|ensemble| ensemble.forest.rounding);
+        rounding == Some(Rounding::Single)
     }
     /// The trees, in the order their leaves are added; none if the model is of another kind.
     pub fn trees(&self) -> impl ExactSizeIterator<Item = Tree<'_>> {
         static NONE: Forest = Forest::EMPTY;
-        let forest = match &self.scorer {
-            Scorer::Trees(ensemble) => &ensemble.forest,
-            Scorer::Linear(_) => &NONE,
-        };
+        let forest = self.scorer.ensemble().map_or(&NONE, |ensemble| &ensemble.forest);
         forest.trees.iter().map(move |span| Tree { forest, span: *span })
     }
 }

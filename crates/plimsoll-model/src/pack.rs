@@ -6,7 +6,7 @@
 
 use crate::error::LoadError;
 use crate::limits::Limits;
-use crate::tree::{Compare, Forest, Packed, Rounding, Span, Special, SpecialKind};
+use crate::tree::{Compare, Forest, Members, Packed, Rounding, Span, Special, SpecialKind};
 
 /// What every tree must fit.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub(crate) enum RawTest {
     /// This value goes left.
     Equal(f64),
     /// Members of the set go left, or right; see [`SpecialKind::Set`].
-    Set { members_left: bool, cuts_first: bool },
+    Set { members_left: bool, members: Members },
 }
 
 /// Packs trees one after the other.
@@ -222,9 +222,9 @@ impl Packer {
             RawTest::AtMost(threshold) => return Ok(Compare::AtMost(threshold)),
             RawTest::AtMostWithoutZero(threshold) => SpecialKind::AtMostWithoutZero(threshold),
             RawTest::Equal(value) => SpecialKind::Equal(value),
-            RawTest::Set { members_left, cuts_first } => {
+            RawTest::Set { members_left, members } => {
                 let set = self.set(&tree.set(node)?)?;
-                SpecialKind::Set { set, members_left, cuts_first }
+                SpecialKind::Set { set, members_left, members }
             }
         };
         Ok(Compare::Special(Special { kind, missing_left }))

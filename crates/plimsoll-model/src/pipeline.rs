@@ -116,6 +116,13 @@ impl Pipeline {
         Self { blocks: blocks.into(), sources }
     }
 
+    /// Columns that are features as they are.
+    pub(crate) fn of_features(features: &[usize]) -> Self {
+        let block =
+            |feature: &usize| Block { feature: *feature, steps: Vec::new(), end: End::Value };
+        Self::new(features.iter().map(block).collect())
+    }
+
     /// Columns of a row.
     #[must_use]
     pub fn column_count(&self) -> usize {

@@ -23,6 +23,9 @@ impl Model {
     /// [`PredictError`] if `row` has not one value per feature, or `out` not one place per output.
     pub fn predict(&self, row: &[f64], out: &mut [f64]) -> Result<(), PredictError> {
         self.check(row, 1, out.len(), self.output().count)?;
+        if let Scorer::Graph(graph) = &self.scorer {
+            return graph.predict(row, out);
+        }
         if self.transform.picks_class() {
             let mut margins = [0.0; Limits::OUTPUTS_MAX];
             let margins = margins.get_mut(..self.margin_count()).unwrap_or_default();
@@ -68,6 +71,9 @@ impl Model {
     ) -> Result<(), PredictError> {
         let width = self.output().count;
         self.check(rows, count, out.len(), width)?;
+        if let Scorer::Graph(graph) = &self.scorer {
+            return graph.predict(rows, out);
+        }
         if self.transform.picks_class() {
             for (row, out) in rows.chunks(self.feature_count()).zip(out.chunks_mut(width)) {
                 self.predict(row, out)?;
@@ -98,6 +104,9 @@ impl Model {
     }
 
     fn row_margins(&self, row: &[f64], out: &mut [f64]) -> Result<(), PredictError> {
+        if let (Scorer::Graph(graph), None) = (&self.scorer, self.scorer.ensemble()) {
+            return graph.predict(row, out);
+        }
         let mut columns = Vec::new();
         let row = match &self.pipeline {
             Some(pipeline) => {
@@ -108,8 +117,12 @@ impl Model {
             None => row,
         };
         match &self.scorer {
-            Scorer::Trees(ensemble) => ensemble.row(row, out),
             Scorer::Linear(linear) => linear.row(row, out),
+            Scorer::Trees(_) | Scorer::Graph(_) => {
+                if let Some(ensemble) = self.scorer.ensemble() {
+                    ensemble.row(row.get(..ensemble.columns).unwrap_or(row), out);
+                }
+            }
         }
         Ok(())
     }
@@ -121,6 +134,9 @@ impl Model {
         columns: &mut Vec<f64>,
         out: &mut [f64],
     ) -> Result<(), PredictError> {
+        if let (Scorer::Graph(graph), None) = (&self.scorer, self.scorer.ensemble()) {
+            return graph.predict(rows, out);
+        }
         columns.clear();
         match &self.pipeline {
             Some(pipeline) => {
@@ -131,7 +147,11 @@ impl Model {
             None => columns.extend_from_slice(rows),
         }
         match &self.scorer {
-            Scorer::Trees(ensemble) => ensemble.block(columns, out),
+            Scorer::Trees(_) | Scorer::Graph(_) => {
+                if let Some(ensemble) = self.scorer.ensemble() {
+                    ensemble.block(columns, out);
+                }
+            }
             Scorer::Linear(linear) => {
                 let rows = columns.chunks(self.column_count());
                 for (row, out) in rows.zip(out.chunks_mut(self.margin_count())) {

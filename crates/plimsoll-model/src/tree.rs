@@ -153,15 +153,25 @@ pub(crate) enum SpecialKind {
         set: u32,
         /// Whether members go left; else they go right, and others left.
         members_left: bool,
-        /// Whether -0.5 is cut to 0 before its sign is looked at (LightGBM); else a negative
-        /// value is no member (XGBoost).
-        cuts_first: bool,
+        /// Which values can be members.
+        members: Members,
     },
     /// Whether the value equals this; then it goes left.
     Equal(f64),
     /// Whether the value is at most this; then it goes left. A value within
     /// [`ZERO_THRESHOLD`] of 0 counts as missing.
     AtMostWithoutZero(f64),
+}
+
+/// Which values can be members of a set of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// Those from 0, cut to an integer (XGBoost).
+    FromZero,
+    /// Those that are at least 0 once cut to an integer, such as -0.5 (LightGBM).
+    Cut,
+    /// Whole numbers (ONNX).
+    Whole,
 }
 
 /// LightGBM's `kZeroThreshold`: what is closer to 0 is 0.
@@ -268,14 +278,18 @@ impl Forest {
                 !special.missing_left
             }
             SpecialKind::AtMostWithoutZero(threshold) => value > threshold,
-            SpecialKind::Set { set, members_left, cuts_first } => {
-                let negative = if cuts_first { value <= -1.0 } else { value < 0.0 };
+            SpecialKind::Set { set, members_left, members } => {
+                let outside = match members {
+                    Members::FromZero => value < 0.0,
+                    Members::Cut => value <= -1.0,
+                    Members::Whole => value < 0.0 || value.fract() != 0.0,
+                };
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
                     reason = "cut to an integer; too large a value becomes u32::MAX, in no set"
                 )]
-                let is_member = !negative && self.set(set).contains(value as u32);
+                let is_member = !outside && self.set(set).contains(value as u32);
                 is_member != members_left
             }
         }

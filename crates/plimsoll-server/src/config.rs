@@ -1,8 +1,11 @@
 //! What a server is started with. Resolved and checked by the binary's settings; here only
 //! the finished values.
 
+use plimsoll_control::ErasureWindows;
+use plimsoll_ledger::Root;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Certificate chain and private key, PEM.
@@ -57,8 +60,25 @@ pub struct LedgerLimits {
     pub reserve_bytes: u64,
 }
 
+/// How the ledger is shown to others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogConfig {
+    /// The log's name; one made of the tenant's id if there is none.
+    pub origin: Option<String>,
+    /// Whether anyone may read checkpoints and tiles.
+    pub public: bool,
+    /// A folder that each minute's checkpoint is written to, once.
+    pub folder: Option<PathBuf>,
+    /// A folder or mounted bucket that gets a copy of the published log.
+    pub copy: Option<PathBuf>,
+    /// Who is sent each minute's checkpoint: an URL.
+    pub post: Option<String>,
+    /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
+    pub policy: Option<PathBuf>,
+}
+
 /// What a server is started with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The data folder.
     pub data: PathBuf,
@@ -80,4 +100,10 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// The ledger's bounds.
     pub ledger: LedgerLimits,
+    /// How the ledger is shown to others.
+    pub log: LogConfig,
+    /// What wraps the keys; `None` for the file in the keys folder.
+    pub root: Option<Arc<dyn Root>>,
+    /// What erasures wait for.
+    pub erasure: ErasureWindows,
 }

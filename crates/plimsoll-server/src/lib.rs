@@ -10,23 +10,34 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
+mod checkpoint_sinks;
+mod bucket;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_explain;
+mod handlers_ledger;
+mod handlers_subjects;
+mod heads;
+mod lane;
 mod metrics;
 mod oip;
+mod plain;
 mod reply;
 mod routes;
 mod service;
 mod start;
 mod tls;
 mod traces;
+pub mod witness;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
 pub use error::ServerError;
+pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
 
 /// The OpenAPI document of this build.

@@ -93,10 +93,8 @@ pub(crate) fn refused(code: RefusalCode) -> Reply {
         &Refusal::new(Phase::Resolve, code),
     );
     Reply {
-        status: answer.status,
-        media: "application/json",
-        body: answer.body,
         retry_after: answer.retry_after,
+        ..Reply::bytes(answer.status, "application/json", answer.body)
     }
 }
 

@@ -1,24 +1,31 @@
 //! Start, run, drain.
 
-use crate::accept::{Acceptor, Life};
+use crate::accept::{self, Acceptor, Life};
 use crate::app::App;
 use crate::background;
+use crate::background_explain;
+use crate::checkpoint_sinks;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
+use crate::heads::StoredHeads;
+use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
-use plimsoll_ledger::{Ledger, LedgerConfig, Recovery};
+use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
+use plimsoll_outbound::{Outbound, OutboundConfig};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
@@ -64,6 +71,14 @@ pub fn run(
     runtime.block_on(serve(config, clock, started))
 }
 
+/// Threads that answer plain inference requests.
+fn lanes(workers: usize) -> usize {
+    match workers {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        workers => workers,
+    }
+}
+
 fn check(config: &ServerConfig) -> Result<(), ServerError> {
     let listen = &config.listen;
     let others =
@@ -97,11 +112,18 @@ async fn serve(
         tasks: tasks.clone(),
         life: life.clone(),
         tls: tls.clone(),
+        builder: accept::builder(config.limits.header_timeout),
+        runtime: Handle::current(),
     };
     for (listener, socket) in sockets.listeners {
-        tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
+        let acceptor = Acceptor { listener, ..acceptor.clone() };
+        let is_plain = listener == Listener::Data && tls.is_none();
+        let lanes = is_plain.then(|| Lanes::start(lanes(config.workers), &acceptor)).transpose()?;
+        tasks.spawn(acceptor.run(socket, lanes));
     }
-    tasks.spawn(background::each_minute(Arc::clone(&app), life));
+    tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -149,15 +171,27 @@ fn open(
         queue_records: config.ledger.queue_records,
         queue_bytes: config.ledger.queue_bytes,
         reserve_bytes: config.ledger.reserve_bytes,
+        root: config.root.clone(),
         ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
     };
     let (ledger, recovery) =
         Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
-    let control_config =
-        ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
+    let control_config = ControlConfig {
+        dev: config.dev,
+        public_ledger: config.log.public,
+        erasure: config.erasure,
+        ..ControlConfig::new(config.data.clone())
+    };
     let (control, opened) =
         Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
             .map_err(ServerError::Control)?;
+    let control = Arc::new(control);
+    let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
+    let heads = Arc::new(StoredHeads(Arc::clone(&control)));
+    let outbound = Outbound::new(outgoing(config.dev), Arc::clone(&clock))
+        .map_err(|e| ServerError::Log { what: "ledger.policy", why: e.to_string() })?;
+    let sinks = checkpoint_sinks::sinks(&config.log, &outbound)?;
+    ledger.publish(&PublishConfig::new(origin), heads, sinks).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
@@ -165,15 +199,22 @@ fn open(
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let app = App {
         gateway,
-        control: Arc::new(control),
+        control,
         started: clock.now(),
         clock,
         limits: config.limits,
         traces,
         routes: RouteTable::new(),
+        public_ledger: config.log.public,
+        has_witnesses: config.log.policy.is_some(),
         one_port: config.dev,
     };
     Ok((app, recovery, opened.admin_key))
+}
+
+/// What outgoing requests may reach.
+fn outgoing(dev: bool) -> OutboundConfig {
+    if dev { OutboundConfig::dev() } else { OutboundConfig::default() }
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.
@@ -229,28 +270,32 @@ impl Sockets {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
 }
 
 /// The address that a listener really has: port 0 asks for any.
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+pub(crate) fn local(
+    listener: &TcpListener,
+    address: SocketAddr,
+) -> Result<SocketAddr, ServerError> {
     listener.local_addr().map_err(|source| ServerError::Bind { address, source })
 }
 
-struct Signals {
+/// Being told to stop.
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -9,21 +9,24 @@
 //! cannot reach this crate.
 
 mod error;
+mod explain;
 mod head;
 mod read;
 mod row;
 mod schema;
 mod store;
+mod subject;
 mod write;
 
 pub use error::StoreError;
-pub use head::TreeHeadRow;
+pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};
 pub use row::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,
-    VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow,
+    Release, VersionRow,
 };
 pub use store::{Change, Store};
+pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;
 
 #[cfg(test)]

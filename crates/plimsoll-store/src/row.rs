@@ -138,6 +138,19 @@ pub struct ContractRow {
     pub created_at: Time,
 }
 
+/// An explain profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileRow {
+    /// SHA-256 of `document`.
+    pub digest: Digest,
+    /// Its canonical JSON.
+    pub document: String,
+    /// The principal that stored it.
+    pub author: PrincipalId,
+    /// When it was stored.
+    pub created_at: Time,
+}
+
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentRow {
@@ -204,11 +217,11 @@ fn count(row: &Row<'_>, column: usize) -> Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| damaged(column))
 }
 
-fn time(row: &Row<'_>, column: usize) -> Result<Time> {
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Time> {
     count(row, column).map(Time::from_micros)
 }
 
-fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Time>> {
+pub(crate) fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Time>> {
     match row.get_ref(column)? {
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => time(row, column).map(Some),
@@ -331,6 +344,18 @@ impl Columns for FileRow {
 }
 
 impl Columns for ContractRow {
+    const COLUMNS: &'static str = "digest, document, author, created_at";
+    fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            digest: digest(row, 0)?,
+            document: row.get(1)?,
+            author: PrincipalId::from_bytes(row.get(2)?),
+            created_at: time(row, 3)?,
+        })
+    }
+}
+
+impl Columns for ProfileRow {
     const COLUMNS: &'static str = "digest, document, author, created_at";
     fn read(row: &Row<'_>) -> Result<Self> {
         Ok(Self {

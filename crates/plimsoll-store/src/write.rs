@@ -27,15 +27,20 @@ impl<'a> Write<'a> {
         Self(Read(connection))
     }
 
-    fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
+    pub(crate) fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         Ok(())
     }
     /// An update of exactly one row.
-    fn update(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
+    pub(crate) fn update(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         let changed =
             self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Gone(what)) }
+    }
+
+    /// An update of any number of rows. Gives the number.
+    pub(crate) fn change(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.0.0.prepare_cached(sql)?.execute(params)?)
     }
 
     /// Adds a principal.

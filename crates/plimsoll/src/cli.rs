@@ -2,6 +2,8 @@
 //!
 //! `docs/cli.md` is generated from here.
 
+use crate::cli_ledger::{Ledger, Verify};
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -104,6 +106,9 @@ Examples:
     /// Deployments
     #[command(subcommand)]
     Deployment(Deployment),
+    /// What persons are told of a deployment's decisions
+    #[command(subcommand)]
+    ExplainProfile(crate::commands::explain_profile::Verb),
     /// Principals: who acts
     #[command(subcommand)]
     Principal(Principal),
@@ -119,9 +124,15 @@ Examples:
     /// Who may do what, and why
     #[command(subcommand)]
     Access(Access),
-    /// The ledger's files
+    /// The ledger: its files, its checkpoints, its key
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Check a proof offline, with nothing but the log's public key
+    #[command(subcommand)]
+    Verify(Verify),
+    /// Subjects: what is held about a person, its erasure, legal holds
+    #[command(subcommand)]
+    Subject(crate::commands::subject::Subject),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -139,6 +150,9 @@ Examples:
     /// Print the version
     #[command(after_help = "Examples:\n  plimsoll version\n  plimsoll version --json")]
     Version,
+    /// A witness: cosigns checkpoints of other people's logs
+    #[command(subcommand)]
+    Witness(Witness),
     /// Explanations of models and their answers, offline
     #[command(subcommand)]
     Explain(crate::commands::Explain),
@@ -244,7 +258,7 @@ Examples:
 pub(crate) struct ModelAdd {
     /// The registered model
     pub(crate) name: Name,
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// Another file of the version; roles: background, contract, metadata, other
     #[arg(long = "file", value_name = "ROLE=PATH")]
@@ -260,7 +274,7 @@ pub(crate) struct ModelAdd {
 /// Options of `model predict`.
 #[derive(Args, Debug)]
 pub(crate) struct Predict {
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// The rows: CSV or Parquet
     pub(crate) data: PathBuf,
@@ -391,6 +405,9 @@ pub(crate) struct DeploymentCreate {
     /// When explanations are made [default: off]
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, which is stored first, or the digest of a stored profile
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one: a number for each output, the same for all rows
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) fallback: Option<Vec<f64>>,
@@ -403,6 +420,9 @@ pub(crate) struct DeploymentCreate {
     /// Requests in flight at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Options of `deployment update`.
@@ -422,6 +442,9 @@ pub(crate) struct DeploymentUpdate {
     /// When explanations are made
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, the digest of a stored profile, or `none`
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one, or none
     #[arg(long, value_name = "NUMBER,…|none", allow_hyphen_values = true)]
     pub(crate) fallback: Option<String>,
@@ -434,6 +457,9 @@ pub(crate) struct DeploymentUpdate {
     /// Requests in flight at once
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Verbs of principals.
@@ -547,6 +573,18 @@ Examples:
         #[command(flatten)]
         paged: Paged,
     },
+    /// Get what proves a decision offline; waits for the checkpoint that covers it
+    #[command(after_help = "\
+Examples:
+  plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 -o receipt.json
+  plimsoll verify receipt receipt.json --key log.vkey")]
+    Receipt {
+        /// The decision id
+        id: DecisionId,
+        /// Where to [default: stdout]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Print decisions as they come; with --json one object per line
     #[command(after_help = "\
 Examples:
@@ -557,6 +595,12 @@ Examples:
         #[arg(long, value_name = "NAME")]
         deployment: Option<Name>,
     },
+    /// Say why a decision came out as it did, in words for one reader
+    #[command(after_help = "\
+Examples:
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --for officer --language de")]
+    Explain(crate::commands::decision_explain::Explain),
 }
 
 /// Verbs of control events.
@@ -604,18 +648,6 @@ Examples:
     },
 }
 
-/// Verbs of the ledger.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Ledger {
-    /// Check every record of a data folder; exits with 3 if one is not what it should be
-    #[command(after_help = "Examples:\n  plimsoll ledger verify --data ./plimsoll-data")]
-    Verify {
-        /// The data folder
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
-}
-
 /// Options of `backup`.
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
@@ -658,7 +690,7 @@ pub(crate) fn detail_word(detail: ErrorDetail) -> &'static str {
 }
 
 /// Reads one of a closed set of words.
-fn one_of<T: Copy + Send + Sync + 'static>(
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     word: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {

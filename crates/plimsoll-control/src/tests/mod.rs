@@ -2,6 +2,7 @@
 
 mod bench;
 mod decisions;
+mod subjects;
 
 use crate::act::Event;
 use crate::bootstrap::SERVER;

@@ -37,7 +37,7 @@ fn bodies_of_any_length_come_back() {
             let sealed = seal(&keys, holders, &plaintext).expect("seal");
             keys.flush(&volume).expect("flush");
             assert_eq!(open_sealed(&keys, &sealed).expect("open"), plaintext);
-            assert!(is_committed(sealed.bytes(), sealed.reference().as_ref()));
+            assert!(is_committed(sealed.bytes(), &sealed.reference().expect("sealed")));
         }
         let a = seal(&keys, &holders[..1], &plaintext).expect("seal");
         let b = seal(&keys, &holders[..1], &vec![0; len / BUCKET * BUCKET]).expect("seal");
@@ -235,4 +235,20 @@ fn golden_message() {
     out.extend_from_slice(&message.commitment);
     message.encrypt(b"golden", 64, &mut out).expect("encrypt");
     crate::tests::golden("sealed", &out);
+}
+
+#[test]
+fn no_salt_is_used_twice() {
+    let salts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..250_000).map(|_| fresh_salt(7).expect("salt")).collect()))
+            .collect();
+        let made = threads.into_iter().map(|t| t.join().expect("thread"));
+        made.collect::<Vec<Vec<[u8; SALT]>>>().concat()
+    });
+    let distinct: std::collections::HashSet<_> = salts.iter().collect();
+    assert_eq!(distinct.len(), 1_000_000);
+    // Two copies of one machine hold the same stock; the time keeps them apart.
+    SALTS.set(vec![[1; SALT]; 2]);
+    assert_ne!(fresh_salt(1).expect("salt"), fresh_salt(2).expect("salt"));
 }

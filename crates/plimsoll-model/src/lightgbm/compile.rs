@@ -43,6 +43,7 @@ pub(super) fn compile(document: Document, limits: &Limits) -> Result<Model, Load
             columns: shape.features,
             base_margins: vec![0.0; shape.margins].into(),
             divisor: divisor(document.average_output, iterations),
+            base_last: true,
         }),
         transform: objective.transform,
         output: Output {

@@ -5,6 +5,7 @@
 
 use super::document::TextTree;
 use crate::pack::{Problem, RawNode, RawTest, RawTree};
+use crate::tree::Members;
 
 const IS_CATEGORY: u32 = 1;
 const DEFAULT_LEFT: u32 = 2;
@@ -71,7 +72,7 @@ impl<'a> Checked<'a> {
         if kind & IS_CATEGORY != 0 {
             self.words(node).ok_or(Problem::At("threshold", node, "no such set of categories"))?;
             // Whatever the default direction says: what is in no set goes right.
-            return Ok((RawTest::Set { members_left: true, cuts_first: true }, false));
+            return Ok((RawTest::Set { members_left: true, members: Members::Cut }, false));
         }
         if threshold.is_nan() {
             return Err(Problem::At("threshold", node, "a threshold must be a number"));

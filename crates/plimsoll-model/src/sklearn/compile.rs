@@ -214,7 +214,13 @@ fn ensemble(
     #[expect(clippy::cast_precision_loss, reason = "at most the limit on trees")]
     let divisor = if document.mean { document.trees.len().max(1) as f64 } else { 1.0 };
     let base_margins = document.base.as_slice().into();
-    Ok(Ensemble { forest: packer.finish(false), columns, base_margins, divisor })
+    Ok(Ensemble {
+        forest: packer.finish(false),
+        columns,
+        base_margins,
+        divisor,
+        base_last: document.mean,
+    })
 }
 
 fn compile_linear(

@@ -3,6 +3,7 @@
 use super::document::{Set, Tree};
 use crate::limits::Limits;
 use crate::pack::{Problem, RawNode, RawTest, RawTree, words};
+use crate::tree::Members;
 
 /// A tree whose arrays are as long as each other.
 pub(super) struct Checked<'a> {
@@ -64,7 +65,9 @@ impl RawTree for Checked<'_> {
         }
         let threshold = tree.threshold.get(node).copied().unwrap_or(f64::NAN);
         let test = match self.set_of(node) {
-            Some(set) => RawTest::Set { members_left: set.members_left, cuts_first: false },
+            Some(set) => {
+                RawTest::Set { members_left: set.members_left, members: Members::FromZero }
+            }
             None if threshold.is_nan() => {
                 return Err(Problem::At("threshold", node, "a threshold must be a number"));
             }

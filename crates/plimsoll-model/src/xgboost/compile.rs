@@ -53,6 +53,7 @@ pub(super) fn compile(
             columns: shape.features,
             base_margins,
             divisor: 1.0,
+            base_last: false,
         }),
         transform: objective.transform,
         output: Output {

@@ -6,6 +6,7 @@
 use super::document;
 use crate::limits::Limits;
 use crate::pack::{Problem, RawNode, RawTest, RawTree, words};
+use crate::tree::Members;
 
 const NOT_FINITE: &str = "a leaf must be finite";
 
@@ -41,7 +42,7 @@ impl<'a> Checked<'a> {
         if self.is_in_set(node) {
             let set = self.sets.get(node).copied().flatten();
             set.ok_or(Problem::At("split_type", node, "the node has no categories"))?;
-            return Ok(RawTest::Set { members_left: false, cuts_first: false });
+            return Ok(RawTest::Set { members_left: false, members: Members::FromZero });
         }
         if self.tree.split_type.get(node).is_some_and(|kind| *kind != 0) {
             return Err(Problem::At("split_type", node, "expected 0 or 1"));

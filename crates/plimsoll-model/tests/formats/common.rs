@@ -44,20 +44,31 @@ pub(crate) fn assert_same_bits(what: &str, width: usize, found: &[f64], expected
 
 /// Sums the leaves that a walk over the public view finds and compares with the margins: for as
 /// many rows as there are rows of `columns`, what the trees test.
-pub(crate) fn walk_trees(model: &Model, rows: &[f64], columns: &[f64], add: impl Fn(&mut f64, f64)) {
+pub(crate) fn walk_trees(
+    model: &Model,
+    rows: &[f64],
+    columns: &[f64],
+    add: impl Fn(&mut f64, f64),
+) {
     let width = model.margin_count();
     let mut expected = vec![f64::NAN; width];
     let columns = columns.chunks(model.column_count());
     for (row, columns) in rows.chunks(model.feature_count()).zip(columns) {
         model.margins(row, &mut expected).unwrap();
-        let mut sum = model.base_margins().to_vec();
+        let averages = model.tree_divisor() != 1.0;
+        let base = model.base_margins();
+        let mut sum = if averages { vec![0.0; width] } else { base.to_vec() };
         for tree in model.trees() {
             let mut at = 0;
             let leaf = loop {
                 match tree.node(at).unwrap() {
                     Node::Leaf { values, .. } => break values,
                     Node::Split { feature, left, right, .. } => {
-                        at = if tree.goes_left(at, columns[feature]).unwrap() { left } else { right };
+                        at = if tree.goes_left(at, columns[feature]).unwrap() {
+                            left
+                        } else {
+                            right
+                        };
                     }
                 }
             };
@@ -68,7 +79,11 @@ pub(crate) fn walk_trees(model: &Model, rows: &[f64], columns: &[f64], add: impl
                 }
             }
         }
-        sum.iter_mut().for_each(|sum| *sum /= model.tree_divisor());
+        if averages {
+            sum.iter_mut()
+                .zip(base)
+                .for_each(|(sum, base)| *sum = *sum / model.tree_divisor() + base);
+        }
         assert_same_bits("a walk", width, &sum, &expected);
     }
 }
@@ -83,7 +98,7 @@ pub(crate) fn described(models: impl Iterator<Item = (String, Model)>) -> String
         let roots = model.trees().filter_map(|tree| match tree.node(0)? {
             Node::Leaf { cover, .. } | Node::Split { cover, .. } => cover,
         });
-        let cover: f64 = roots.sum();
+        let cover: f64 = roots.fold(0.0, |sum, cover| sum + cover);
         writeln!(
             lines,
             "{name} {}: {} {}x{} trees {} nodes {nodes} depth {depth} cover {cover:.2}",

@@ -4,6 +4,8 @@
 
 mod common;
 mod hostile;
+mod hostile_formats;
 mod lightgbm;
+mod onnx;
 mod sklearn;
 mod xgboost;

@@ -2,7 +2,9 @@
 //!
 //! The goldens are made by `golden/make_sklearn.py`.
 
-use plimsoll_model::{FeatureType, Format, Limits, Model, OutputKind, PredictError, UnknownCategory};
+use plimsoll_model::{
+    FeatureType, Format, Limits, Model, OutputKind, PredictError, UnknownCategory,
+};
 
 use crate::common::{
     FEATURES, ROWS, assert_same_bits, described, doubles, golden, singles, walk_trees,
@@ -70,7 +72,10 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let difference = (found - expected).abs();
-        assert!(difference <= 1e-12 * expected.abs().max(1.0), "{what}, {index}: {found} {expected}");
+        assert!(
+            difference <= 1e-12 * expected.abs().max(1.0),
+            "{what}, {index}: {found} {expected}"
+        );
     }
 }
 

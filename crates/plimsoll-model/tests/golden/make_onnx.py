@@ -165,6 +165,14 @@ def built():
         label = helper.make_tensor_value_info("label", TensorProto.INT64, [None])
         yield name, "rows", model([node], [label, out(classes)])
 
+    for transform in ["NONE", "LOGISTIC"]:
+        one = helper.make_node(
+            "LinearClassifier", ["i"], ["label", "y"], domain="ai.onnx.ml", post_transform=transform, classlabels_ints=[0, 1],
+            coefficients=[float(np.float32(w)) for w in rng.normal(size=25) / 100], intercepts=[0.25])
+        fill = helper.make_node("Imputer", ["x"], ["i"], domain="ai.onnx.ml", imputed_value_floats=[0.5], replaced_value_float=float("nan"))
+        label = helper.make_tensor_value_info("label", TensorProto.INT64, [None])
+        yield f"classifier_linear_{transform.lower()}", "rows", model([fill, one], [label, out(2)])
+
     # TreeEnsemble of version 5, with a set test whose members are NaN-delimited.
     five = helper.make_node(
         "TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", n_targets=2, aggregate_function=1, post_transform=0,
@@ -191,7 +199,7 @@ def built():
     w = rng.normal(size=(25, 6)).astype("f4")
     glue = [
         helper.make_node("Imputer", ["x"], ["i"], domain="ai.onnx.ml", imputed_value_floats=[0.25], replaced_value_float=float("nan")),
-        helper.make_node("Scaler", ["i"], ["s"], domain="ai.onnx.ml", offset=[0.5], scale=[0.125] * 25),
+        helper.make_node("Scaler", ["i"], ["s"], domain="ai.onnx.ml", offset=[0.5] * 25, scale=[0.125] * 25),
         helper.make_node("ArrayFeatureExtractor", ["s", "picked"], ["a"], domain="ai.onnx.ml"),
         helper.make_node("Clip", ["s", "low", "high"], ["c"]),
         helper.make_node("MatMul", ["c", "w"], ["m"]),

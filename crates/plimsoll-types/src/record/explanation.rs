@@ -35,6 +35,8 @@ words! {
         Kernel = 3 "kernel",
         /// Permutation SHAP: sampled orders, forwards and backwards.
         Permutation = 4 "permutation",
+        /// Coefficients of a local linear surrogate (Ribeiro et al. 2016, arXiv 1602.04938).
+        Lime = 5 "lime",
     }
 }
 

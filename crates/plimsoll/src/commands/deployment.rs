@@ -1,6 +1,6 @@
 //! `plimsoll deployment`.
 
-use super::{Context, contract, when};
+use super::{Context, contract, explain_profile, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -50,10 +50,15 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         tier: args.tier,
         mode: args.mode,
         explain: args.explain,
+        explain_profile: args
+            .explain_profile
+            .map(|text| explain_profile::stored(context, &client, &text))
+            .transpose()?,
         fallback: args.fallback.map(|outputs| Fallback { outputs }),
         error_detail: args.error_detail,
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        retention_days: args.retention.as_deref().map(days).transpose()?.flatten(),
     };
     let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
     let Some(version) = args.version else {
@@ -70,6 +75,17 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
     show(context, &released)
 }
 
+/// A retention as the API has it: whole days, or none with `forever`.
+fn days(text: &str) -> Result<Option<u32>, Failure> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    days.map(Some).ok_or_else(|| {
+        Failure::user("a retention is a number of days such as `365d`, or `forever`")
+    })
+}
+
 fn release(
     client: &Client,
     name: &Name,
@@ -84,18 +100,26 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         owner: args.owner,
         mode: args.mode,
         explain: args.explain,
+        explain_profile: None,
         fallback: args.fallback.as_deref().map(fallback).transpose()?,
         error_detail: args.error_detail.as_deref().map(error_detail),
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        retention_days: args.retention.as_deref().map(days).transpose()?,
     };
-    if args.contract.is_none() && body == UpdateDeployment::default() {
+    let documents = args.contract.is_some() || args.explain_profile.is_some();
+    if !documents && body == UpdateDeployment::default() {
         return Err(Failure::user("there is nothing to change")
             .hint("see what can be changed with `plimsoll deployment update --help`"));
     }
     let client = context.client()?;
     body.contract =
         args.contract.map(|text| stored_contract(context, &client, &text)).transpose()?;
+    body.explain_profile = match args.explain_profile.as_deref() {
+        None => None,
+        Some("none") => Some(None),
+        Some(text) => Some(Some(explain_profile::stored(context, &client, text)?)),
+    };
     let updated = client.patch(&path(&args.name), &body)?;
     show(context, &updated)
 }
@@ -169,10 +193,12 @@ fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure
             .add("contract", one.contract)
             .add("mode", one.mode)
             .add("explain", one.explain)
+            .maybe("explain profile", one.explain_profile)
             .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
             .add("max in flight", one.max_in_flight)
+            .maybe("retention", one.retention_days.map(|days| format!("{days}d")))
             .add("created", context.time(one.created_at))
             .add("updated", context.time(one.updated_at))
             .maybe("archived", one.archived_at.map(|time| context.time(time)))

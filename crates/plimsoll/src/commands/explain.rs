@@ -44,6 +44,12 @@ Examples:
     /// What a model goes by, over all rows of a table
     #[command(subcommand)]
     Report(ReportVerb),
+    /// The smallest changes that would flip decisions, as JSON lines
+    #[command(after_help = "\
+Examples:
+  plimsoll explain counterfactual model.json requests.jsonl --contract contract.yaml \\
+      --profile explain-profile.yaml --adverse > changes.jsonl")]
+    Counterfactual(super::explain_counterfactual::Counter),
 }
 
 /// Verbs of reports.
@@ -120,6 +126,7 @@ enum Form {
 pub(super) fn run(context: &Context, verb: Explain) -> Result<(), Failure> {
     match verb {
         Explain::Batch(args) => batch(context, &args),
+        Explain::Counterfactual(args) => super::explain_counterfactual::run(context, &args),
         Explain::Report(ReportVerb::Model(args)) => report(context, &args),
     }
 }

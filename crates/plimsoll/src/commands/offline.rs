@@ -22,7 +22,7 @@ pub(super) fn decision(
     data: &Path,
     keys: Option<&Path>,
 ) -> Result<Decision, Failure> {
-    let reader = ledger::open(data, keys)?;
+    let reader = ledger::open_sealed(context, data, keys)?;
     let entries = reader.get(id.as_bytes()).map_err(ledger::failure)?;
     let kind = |entry: &Entry| entry.leaf.draft.kind;
     // The completion if there is one, else the intent that nothing followed.
@@ -117,6 +117,11 @@ fn leaf(entry: &Entry) -> DecisionLeaf {
         key_commitment: draft.sealed.map(|sealed| hex(&sealed.key_commitment)),
         replay_of: draft.extension.replay_of.map(DecisionId::from_bytes),
     }
+}
+
+/// A body whose contract is not at hand: fields are shown by their place.
+pub(super) fn unnamed(body: record::DecisionBody) -> DecisionBody {
+    shown(body, &Names(None))
 }
 
 fn shown(body: record::DecisionBody, names: &Names) -> DecisionBody {

@@ -31,7 +31,8 @@ pub(super) fn settings(context: &Context, args: &Serve) -> Result<Settings, Fail
 /// Runs the server until it is told to stop.
 pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let settings = settings(context, args)?;
-    let config = settings.server(args.dev)?;
+    let mut config = settings.server(args.dev)?;
+    config.root = super::root::open(context, &settings)?;
     let color = context.printer.is_colored();
     logging::start(settings.log_level.value, settings.log_format.value, color)?;
     warn_if_open(context, &config);
@@ -84,7 +85,7 @@ fn failure(error: ServerError) -> Failure {
         E::DevAddress(_) | E::Bind { .. } | E::Tls { .. } | E::Format { .. } | E::Folder { .. } => {
             Failure::user(text)
         }
-        E::Ledger(_) | E::Store(_) => Failure::user(text),
+        E::Ledger(_) | E::Store(_) | E::Log { .. } => Failure::user(text),
         E::Control(_) | E::Runtime(_) | E::Traces(_) => Failure::ours(text),
     };
     match std::error::Error::source(&error) {

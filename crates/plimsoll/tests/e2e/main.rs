@@ -8,6 +8,11 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod erasure;
+mod explain;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
@@ -18,6 +23,10 @@ mod lifecycle;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod witness;
