@@ -137,6 +137,9 @@ tools-test:
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/moto/bin/moto_server || \
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
+	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
+		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
+			&& touch .venv/clients/stamp)
 
 tools-bench:
 	$(call need,nginx,nginx-light)

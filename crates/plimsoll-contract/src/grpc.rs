@@ -195,9 +195,7 @@ impl<'a> Request<'a, '_, '_> {
                 Err(envelope("contents", "must be empty where there are raw_input_contents"))
             }
             (Some(raw), _) => match plan {
-                Some(plan) => {
-                    raw::read(self.contract, &mut self.writer, &plan, elements, raw)
-                }
+                Some(plan) => raw::read(self.contract, &mut self.writer, &plan, elements, raw),
                 None => Ok(()),
             },
             (None, contents) => match plan {
@@ -224,13 +222,8 @@ impl<'a> Request<'a, '_, '_> {
         contents: Option<Reader<'a>>,
     ) -> Result<(), Fault> {
         let list = list_of(plan.datatype)?;
-        let mut values = Values {
-            contract: self.contract,
-            writer: &mut self.writer,
-            plan,
-            elements,
-            index: 0,
-        };
+        let mut values =
+            Values { contract: self.contract, writer: &mut self.writer, plan, elements, index: 0 };
         if let Some(contents) = contents {
             contents.fields::<Fault>(|field, value| {
                 if field != list {
@@ -261,7 +254,9 @@ impl<'a> Tensor<'a> {
                 3 => tensor.sizes(value)?,
                 4 => bounded(&mut parameters, MAX_PARAMETERS, "parameters")?,
                 5 => tensor.contents = Some(value.bytes()?),
-                _ => return Err(envelope("inputs", "have a member that the protocol does not name")),
+                _ => {
+                    return Err(envelope("inputs", "have a member that the protocol does not name"));
+                }
             }
             Ok(())
         })?;
@@ -414,7 +409,9 @@ fn short_text<'a>(text: &'a str, member: &'static str) -> Result<&'a str, Fault>
 fn once(seen: &mut u64, field: u64) -> Result<(), Fault> {
     let bit = 1 << field;
     if *seen & bit != 0 {
-        return Err(refuse(Code::DuplicateKey, "a member is there twice").with_field(MESSAGE).into());
+        return Err(refuse(Code::DuplicateKey, "a member is there twice")
+            .with_field(MESSAGE)
+            .into());
     }
     *seen |= bit;
     Ok(())

@@ -293,7 +293,8 @@ impl<'a> Request<'a, '_, '_> {
     fn binary_size(&mut self) -> Result<u64, Fault> {
         let fault = || envelope("binary_data_size", "must be a whole number, not negative");
         if !matches!(self.reader.peek(), b'-' | b'0'..=b'9') {
-            return self.misplaced("binary_data_size", "must be a number", DEPTH_IN_TENSOR)
+            return self
+                .misplaced("binary_data_size", "must be a number", DEPTH_IN_TENSOR)
                 .map(|()| 0);
         }
         match self.reader.number()? {

@@ -122,7 +122,11 @@ impl<'a> Request<'a, '_, '_> {
         };
         if *seen & bit != 0 {
             // The second table, or the same member again.
-            return Err(if bit == DATA { envelope("body", self.one_of()) } else { duplicate(name) });
+            return Err(if bit == DATA {
+                envelope("body", self.one_of())
+            } else {
+                duplicate(name)
+            });
         }
         *seen |= bit;
         match name {

@@ -234,11 +234,8 @@ pub(crate) fn put(
     index: usize,
     value: Value<'_>,
 ) -> Result<(), Fault> {
-    let (row, place) = if plan.per_row == 1 {
-        (index, 0)
-    } else {
-        (index / plan.per_row, index % plan.per_row)
-    };
+    let (row, place) =
+        if plan.per_row == 1 { (index, 0) } else { (index / plan.per_row, index % plan.per_row) };
     match plan.target {
         Target::Field(field) => match contract.rules.get(field) {
             Some(rule) if rule.kind == Kind::Tensor => writer.put_element(field, row, place, value),

@@ -62,7 +62,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], headers: &mut HeaderMap) -> Plain<'a> {
 
 /// Bytes that mean themselves in a path.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"/-_.:".contains(&byte)
 }
 
 /// Moves the headers to the map. The length of the body, unless one of them asks for more
@@ -115,7 +115,7 @@ mod tests {
         let Plain::Whole(request) = read(text.as_bytes(), &mut headers) else {
             panic!("not taken")
         };
-        assert_eq!((request.target.deployment, request.target.version), ("credit", None));
+        assert_eq!((request.target.deployment, request.target.version), (Some("credit"), None));
         assert_eq!((request.body, request.len), (&b"{}"[..], text.len() - 4));
         assert!(headers.get("left").is_none());
         let all: Vec<_> = headers.get_all("x-a").iter().collect();

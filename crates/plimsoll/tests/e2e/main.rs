@@ -26,6 +26,8 @@ mod operate;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod protocols;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
