@@ -222,7 +222,7 @@ fn raw_tensors_are_answered_in_raw_tensors() {
 }
 
 /// `tritonclient` and kserve's client, over HTTP and gRPC, with and without keys: the checks are
-/// in the script.
+/// in the scripts.
 #[test]
 fn the_clients_that_people_use_get_right_answers_and_right_errors() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -235,16 +235,17 @@ fn the_clients_that_people_use_get_right_answers_and_right_errors() {
     .with_credit("durable");
     let said = server.said();
     let grpc = said.split("gRPC too on ").nth(1).and_then(|rest| rest.split_whitespace().next());
-    let output = Command::new(python)
-        .arg(root.join("tools/clients/check.py"))
-        .args(["--http", &server.address().to_string()])
-        .args(["--grpc", grpc.expect("an address")])
-        .arg("--requests")
-        .arg(demo("credit/requests.jsonl"))
-        .output()
-        .expect("runs");
-    let told = String::from_utf8_lossy(&output.stdout);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n{error}");
-    assert!(told.contains("all checks passed"), "{told}");
+    let grpc = grpc.expect("an address");
+    for script in ["check_triton.py", "check_kserve.py"] {
+        let output = Command::new(&python)
+            .arg(root.join("tools/clients").join(script))
+            .args([&server.address().to_string(), grpc])
+            .arg(demo("credit/requests.jsonl"))
+            .output()
+            .expect("runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}: {told}\n{error}");
+        assert!(told.contains("all checks passed"), "{script}: {told}");
+    }
 }
