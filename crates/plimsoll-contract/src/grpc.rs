@@ -255,7 +255,10 @@ impl<'a> Tensor<'a> {
                 4 => bounded(&mut parameters, MAX_PARAMETERS, "parameters")?,
                 5 => tensor.contents = Some(value.bytes()?),
                 _ => {
-                    return Err(envelope("inputs", "have a member that the protocol does not name"));
+                    return Err(envelope(
+                        "inputs",
+                        "have a member that the protocol does not name",
+                    ));
                 }
             }
             Ok(())

@@ -215,7 +215,8 @@ fn raw_tensors_come_to_the_same_row() {
     contract().validate_binary(json.as_bytes(), &bytes, &mut scratch).expect("valid");
     assert_eq!(scratch.rows, oip_rows());
     let wants = json.replacen('{', r#"{"parameters":{"binary_data_output":true},"#, 1);
-    let wants = contract().validate_binary(wants.as_bytes(), &bytes, &mut scratch).map(|e| e.binary);
+    let wants =
+        contract().validate_binary(wants.as_bytes(), &bytes, &mut scratch).map(|e| e.binary);
     assert_eq!(wants, Ok(true));
     let one = json.replacen(
         '{',

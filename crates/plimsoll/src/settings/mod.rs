@@ -281,8 +281,9 @@ fn distinct(listen: &Listeners) -> Result<(), Failure> {
     let fixed = all.into_iter().flatten().filter(|address| address.port() != 0);
     let mut seen = std::collections::HashSet::new();
     if fixed.into_iter().any(|address| !seen.insert(address)) {
-        return Err(Failure::user("two listeners have the same address")
-            .hint("give `listen.data`, `listen.control`, `listen.metrics` and `listen.grpc` a port each"));
+        return Err(Failure::user("two listeners have the same address").hint(
+            "give `listen.data`, `listen.control`, `listen.metrics` and `listen.grpc` a port each",
+        ));
     }
     Ok(())
 }
