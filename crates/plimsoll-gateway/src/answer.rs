@@ -77,16 +77,18 @@ impl Answer {
     pub fn refusal(protocol: Protocol, id: DecisionId, refusal: &Refusal) -> Self {
         let status = status(refusal.code);
         let said = said(refusal);
-        let mut body = serde_json::json!({
+        let mut body = match protocol {
+            Protocol::Invocations => serde_json::json!({
+                "error_code": answer_table::error_code(status), "message": said,
+            }),
+            _ => serde_json::json!({"error": said}),
+        };
+        let ours = serde_json::json!({
             "code": refusal.code, "phase": refusal.phase,
             "field": refusal.field, "row": refusal.row, "decision_id": id,
         });
-        match protocol {
-            Protocol::Invocations => {
-                body["error_code"] = answer_table::error_code(status).into();
-                body["message"] = said.as_str().into();
-            }
-            _ => body["error"] = said.as_str().into(),
+        if let (Some(body), serde_json::Value::Object(ours)) = (body.as_object_mut(), ours) {
+            body.extend(ours);
         }
         let is_grpc = protocol == Protocol::Grpc;
         let text = if is_grpc { said } else { body.to_string() };

@@ -129,7 +129,7 @@ fn refusals_have_the_shape_of_their_protocol_and_are_recorded() {
         ("/deployments/nobody/invocations", 404),
         ("/v1/models/nobody:predict", 404),
         ("/v1/models/credit-default/versions/9:predict", 404),
-        ("/v1/models/credit-default:regress", 404),
+        ("/v1/models/credit-default:regress", 405),
         ("/v2/repository/models/credit-default/load", 403),
         ("/v2/repository/models/credit-default/unload", 403),
         ("/v2/repository/index", 200),
