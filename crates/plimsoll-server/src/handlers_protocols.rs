@@ -137,7 +137,7 @@ fn answers(app: &App, deployment: &ServedDeployment) -> bool {
     deployment.serving.is_ok() && app.gateway.ledger().health().ok
 }
 
-/// MLflow's server says 404 for a model that it does not have.
+/// Probes look at the status only: 200 and a line's end, or 503.
 fn healthy(healthy: bool) -> Reply {
     if healthy {
         Reply::bytes(200, "application/json", b"\n".to_vec())
