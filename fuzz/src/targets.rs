@@ -48,7 +48,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("contract_document", contract_document, DOCUMENT),
     target("contract_grpc", contract_grpc, GRPC),
     target("contract_pattern", contract_pattern, PATTERN),
-    target("contract_table", contract_table, TABLE),
+    target("contract_table", contract_table, ROWS),
     Target { seeds: demo_requests, ..target("contract_validate", contract_validate, OIP) },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
     target("model_lightgbm", model_load, LIGHTGBM),
@@ -144,7 +144,7 @@ const OIP: &[&str] = &[
     "]]",
     "}}",
 ];
-const TABLE: &[&str] = &[
+const ROWS: &[&str] = &[
     "{\"instances\":[",
     "{\"inputs\":{",
     "{\"dataframe_split\":{",
