@@ -27,6 +27,8 @@ mod operate;
 mod proofs;
 mod python;
 #[cfg(test)]
+mod protocols;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
