@@ -156,7 +156,7 @@ pub fn sturges_edges(range: (f64, f64), count: usize, is_integer: bool) -> Vec<f
 
 /// Edges by Doane's rule, which allows for skewness.
 #[must_use]
-pub fn doane_edges(sample: &Sample, is_integer: bool) -> Vec<f64> {
+pub fn doane_edges(sample: &Sample) -> Vec<f64> {
     let Some(range) = sample.range() else { return Vec::new() };
     let (span, n) = (range.1 - range.0, float(sample.len()));
     let (mean, deviation) = (sample.mean(), sample.deviation());
@@ -167,7 +167,7 @@ pub fn doane_edges(sample: &Sample, is_integer: bool) -> Vec<f64> {
     let cubes = sample.sorted().iter().map(|value| ((value - mean) / deviation).powi(3));
     let skewness = Sum::of(cubes) / n;
     let width = span / (1.0 + n.log2() + (1.0 + skewness.abs() / spread).log2());
-    even_edges(range, bins(span, width, is_integer))
+    even_edges(range, bins(span, width, false))
 }
 
 /// Both samples in the same cells: each different value is one.
@@ -218,7 +218,7 @@ pub fn evidently(reference: &Sample, current: &Sample, is_integer: bool) -> Cell
     }
 }
 
-/// The cells NannyML fits on a reference, before it sees anything else.
+/// Cells that are fitted on a reference, before anything else is seen.
 #[derive(Clone, PartialEq, Debug)]
 pub enum FittedCells {
     /// Between edges; what is outside is one cell more.
@@ -228,15 +228,10 @@ pub enum FittedCells {
 }
 
 impl FittedCells {
-    /// By value up to 50 different ones that are no more than a tenth of the reference, else
-    /// between the edges of Doane's rule.
+    /// Between the edges of Doane's rule, as NannyML 0.13 fits numbers of any kind.
     #[must_use]
-    pub fn fit(reference: &Sample, is_integer: bool) -> Self {
-        let distinct = reference.distinct(reference.len());
-        if distinct > 50 || float(distinct) / float(reference.len()) > 0.1 {
-            return Self::Edges(doane_edges(reference, is_integer));
-        }
-        Self::Values(runs(reference.sorted()).map(|(value, _)| value).collect())
+    pub fn fit(reference: &Sample) -> Self {
+        Self::Edges(doane_edges(reference))
     }
 
     /// Both samples in these cells.

@@ -271,11 +271,12 @@ mod tests {
             let x = f64::sqrt(square / n);
             let (below, above) =
                 (one_sample_sf(n, x * (1.0 - 1e-9)), one_sample_sf(n, x * (1.0 + 1e-9)));
-            assert!((below / above - 1.0).abs() < 1e-6, "{n}: {below} {above}");
+            // The expansion leaves out what is of the order 1 / n².
+            assert!((below / above - 1.0).abs() < 1e-5, "{n}: {below} {above}");
         }
         let n = 3000.0;
         let x = f64::powf(1.4 / n, 2.0 / 3.0);
-        assert!((durbin(n, x) - pelz_good(n, x)).abs() < 1e-8);
+        assert!((durbin(n, x) - pelz_good(n, x)).abs() < 1e-6);
     }
 
     #[test]

@@ -145,7 +145,8 @@ pub fn distances(reference: &Sample, current: &Sample) -> Distances {
     }
     let (step_a, step_b) = (1.0 / float(a.len()), 1.0 / float(b.len()));
     let (mut i, mut j) = (0, 0);
-    let (mut most, mut area, mut square) = (0.0_f64, Sum::default(), Sum::default());
+    // Plain sums: terms of one sign lose less than a digit in a million.
+    let (mut most, mut area, mut square) = (0.0_f64, 0.0, 0.0);
     let mut here = a[0].min(b[0]);
     loop {
         while i < a.len() && a[i] <= here {
@@ -161,15 +162,11 @@ pub fn distances(reference: &Sample, current: &Sample) -> Distances {
             (Some(only), None) | (None, Some(only)) => *only,
             (None, None) => break,
         };
-        area.add(gap * (next - here));
-        square.add(gap * gap * (next - here));
+        area += gap * (next - here);
+        square += gap * gap * (next - here);
         here = next;
     }
-    Distances {
-        kolmogorov_smirnov: most,
-        wasserstein: area.get(),
-        energy: (2.0 * square.get()).sqrt(),
-    }
+    Distances { kolmogorov_smirnov: most, wasserstein: area, energy: f64::sqrt(2.0 * square) }
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ pub(crate) fn bessel_k(nu: f64, x: f64) -> f64 {
 }
 
 /// A sum that loses nothing to the order of its terms (Neumaier).
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(crate) struct Sum {
     sum: f64,
     rest: f64,
@@ -188,7 +188,8 @@ impl Sum {
         self.sum = next;
     }
     pub(crate) fn get(self) -> f64 {
-        self.sum + self.rest
+        // An infinite term has made the rest nonsense.
+        if self.sum.is_finite() { self.sum + self.rest } else { self.sum }
     }
     pub(crate) fn of(terms: impl IntoIterator<Item = f64>) -> f64 {
         let mut sum = Self::default();

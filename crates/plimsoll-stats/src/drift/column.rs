@@ -1,6 +1,6 @@
 //! One column of two tables: its values, what is measured, what is wrong with its data.
 
-use super::measure::{cells_of, measure};
+use super::measure::{cells_of, measure_once};
 use super::rule::{Chunks, Rule};
 use super::{Convention, Measure, Score, Settings};
 use crate::cells::{even_edges, histogram};
@@ -261,7 +261,11 @@ pub fn compare(values: &Values, settings: &Settings) -> ColumnReport {
         wanted.push(Measure::Js);
         wanted.dedup();
     }
-    let scores = wanted.into_iter().filter_map(|one| measure(convention, one, pair)).collect();
+    let mut walked = None;
+    let scores = wanted
+        .into_iter()
+        .filter_map(|one| measure_once(convention, one, pair, &mut walked))
+        .collect();
     let chunks = match &rule {
         Rule::Chunks(measure) => Chunks::of(*measure, pair),
         Rule::One(_) | Rule::Both { .. } => None,

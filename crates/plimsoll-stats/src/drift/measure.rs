@@ -2,7 +2,7 @@
 
 use super::Pair;
 use crate::cells::{self, Cells, FittedCells};
-use crate::sample::{Sample, distances, runs};
+use crate::sample::{Distances, Sample, distances, runs};
 use crate::{counts, ks, ranks};
 use serde::Serialize;
 use std::f64::consts::E;
@@ -136,13 +136,26 @@ pub struct Score {
 /// values for it.
 #[must_use]
 pub fn measure(convention: Convention, measure: Measure, pair: &Pair) -> Option<Score> {
+    measure_once(convention, measure, pair, &mut None)
+}
+
+/// The same, where several measures share one walk over the samples.
+pub(super) fn measure_once(
+    convention: Convention,
+    measure: Measure,
+    pair: &Pair,
+    walked: &mut Option<Distances>,
+) -> Option<Score> {
+    let mut walk = |reference: &Sample, current: &Sample| {
+        *walked.get_or_insert_with(|| distances(reference, current))
+    };
     if pair.reference_len() == 0 || pair.current_len() == 0 {
         return None;
     }
     let (value, unit, p_value) = match measure {
         Measure::Ks => {
             let (reference, current) = pair.samples()?;
-            let d = distances(reference, current).kolmogorov_smirnov;
+            let d = walk(reference, current).kolmogorov_smirnov;
             let p = ks::p_value(d, reference.len(), current.len());
             (d, "largest difference of shares, 0 to 1", Some(p))
         }
@@ -176,7 +189,7 @@ pub fn measure(convention: Convention, measure: Measure, pair: &Pair) -> Option<
         }
         Measure::Wasserstein => {
             let (reference, current) = pair.samples()?;
-            let distance = distances(reference, current).wasserstein;
+            let distance = walk(reference, current).wasserstein;
             match convention {
                 Convention::NannyMl => (distance, "units of the column", None),
                 Convention::Evidently | Convention::Plimsoll => {
@@ -187,7 +200,7 @@ pub fn measure(convention: Convention, measure: Measure, pair: &Pair) -> Option<
         }
         Measure::Energy => {
             let (reference, current) = pair.samples()?;
-            (distances(reference, current).energy, "square root of the column's units", None)
+            (walk(reference, current).energy, "square root of the column's units", None)
         }
         Measure::Hellinger => (hellinger(convention, pair), "0 to 1", None),
         Measure::Tvd => (cells_of(convention, pair).total_variation(), "0 to 1", None),
@@ -240,9 +253,7 @@ pub(super) fn cells_of(convention: Convention, pair: &Pair) -> Cells {
     };
     match convention {
         Convention::Evidently => cells::evidently(reference, current, pair.is_integer()),
-        Convention::NannyMl => {
-            FittedCells::fit(reference, pair.is_integer()).cells(reference, current)
-        }
+        Convention::NannyMl => FittedCells::fit(reference).cells(reference, current),
         Convention::Plimsoll => cells::deciles(reference, current),
     }
 }

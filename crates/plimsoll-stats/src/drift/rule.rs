@@ -127,7 +127,7 @@ impl Chunks {
     pub(super) fn of(measure: Measure, pair: &Pair) -> Option<Self> {
         let (reference, current) = match pair {
             Pair::Numbers { reference, current, .. } => {
-                let fitted = FittedCells::fit(reference, pair.is_integer());
+                let fitted = FittedCells::fit(reference);
                 let of = |sample: &Sample| {
                     let chunks = split(sample.in_order());
                     let chunks = chunks.map(|chunk| Sample::new(chunk.to_vec(), false));
@@ -167,12 +167,7 @@ impl Chunks {
     }
 }
 
-/// Ten chunks of equal length; what is left over goes to the last.
-fn split<T>(values: &[T]) -> impl Iterator<Item = &[T]> {
-    let length = (values.len() / CHUNKS).max(1);
-    let last = values.len() / length;
-    (0..last.min(CHUNKS)).filter_map(move |place| {
-        let end = if place + 1 == last.min(CHUNKS) { values.len() } else { (place + 1) * length };
-        values.get(place * length..end)
-    })
+/// Chunks of a tenth each; what is left over is one more, smaller.
+fn split<T>(values: &[T]) -> std::slice::Chunks<'_, T> {
+    values.chunks((values.len() / CHUNKS).max(1))
 }
