@@ -7,6 +7,7 @@
 //! | [`ks`], [`ranks`], [`counts`] | the tests with p-values, as scipy's |
 //! | [`performance`], [`cbpe`] | realized performance with intervals; estimated before outcomes |
 //! | [`fairness`] | are groups treated alike? |
+//! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
@@ -25,3 +26,4 @@ pub mod ranks;
 pub mod sample;
 pub mod sequential;
 mod special;
+pub mod summary;
