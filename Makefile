@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
 	@echo "make bench-drift    what comparing two tables costs, next to Evidently and others"
+	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -97,6 +98,10 @@ bench-drift: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/drift.py
 
+bench-counterfactual: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/counterfactual.py
+
 lint: tools-c
 	cargo xtask ci
 
@@ -109,6 +114,7 @@ ci:
 codegen: tools-c
 	cargo xtask codegen
 	cargo xtask layers --bless
+	python3 clients/python/plimsoll/generate.py
 
 demo-data: $(DEMO_PYTHON)
 	$(DEMO_PYTHON) demo/train.py
@@ -142,6 +148,9 @@ tools-test:
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/moto/bin/moto_server || \
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
+	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
+		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
+			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)
 
 tools-bench:
 	$(call need,nginx,nginx-light)

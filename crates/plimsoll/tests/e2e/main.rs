@@ -25,6 +25,7 @@ mod lifecycle;
 mod operate;
 #[cfg(test)]
 mod proofs;
+mod python;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
