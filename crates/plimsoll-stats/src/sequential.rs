@@ -118,14 +118,13 @@ pub struct MeanSequence {
     alpha: f64,
     count: usize,
     sum: f64,
-    /// Of squared deviations from the mean of the time.
+    /// Of squared deviations from the mean of the time, with half a pseudo-observation.
     squares: f64,
-    /// Mean of the time before, from which the next deviation is taken.
-    mean: f64,
-    /// Sums of stakes, of stakes times values, and of the variance terms.
+    /// Sums of stakes, of stakes times values, and of the variance terms of both sides.
     stakes: Sum,
     weighted: Sum,
-    terms: Sum,
+    lower_terms: Sum,
+    upper_terms: Sum,
     lower: f64,
     upper: f64,
 }
@@ -139,10 +138,10 @@ impl MeanSequence {
             count: 0,
             sum: 0.0,
             squares: 0.0,
-            mean: 0.5,
             stakes: Sum::default(),
             weighted: Sum::default(),
-            terms: Sum::default(),
+            lower_terms: Sum::default(),
+            upper_terms: Sum::default(),
             lower: 0.0,
             upper: 1.0,
         })
@@ -158,20 +157,25 @@ impl MeanSequence {
         let variance = (0.25 + self.squares) / n;
         let log = (2.0 / self.alpha).ln();
         let stake = (2.0 * log / (n * (n + 1.0).ln() * variance)).sqrt().min(STAKE_MAX);
-        // The deviation is from the mean before this value, so that the stake stays fair.
-        let deviation = (x - self.mean).powi(2);
+        // Deviations are from the mean before this value, so that the stake stays fair; the first
+        // is from 0, seen from either side.
+        let mean = if self.count == 0 { 0.0 } else { self.sum / float(self.count) };
+        let from_below = (x - mean).powi(2);
+        let from_above = if self.count == 0 { (1.0 - x).powi(2) } else { from_below };
+        let factor = -(-stake).ln_1p() - stake;
         self.stakes.add(stake);
         self.weighted.add(stake * x);
-        self.terms.add(deviation * (-(-stake).ln_1p() - stake));
+        self.lower_terms.add(from_below * factor);
+        self.upper_terms.add(from_above * factor);
         self.count += 1;
         self.sum += x;
-        self.mean = (0.5 + self.sum) / (n + 1.0);
-        self.squares += (x - self.mean).powi(2);
+        let mean = (0.5 + self.sum) / (n + 1.0);
+        self.squares += (x - mean).powi(2);
         let center = self.weighted.get() / self.stakes.get();
-        let half = (log + self.terms.get()) / self.stakes.get();
+        let half = |terms: Sum| (log + terms.get()) / self.stakes.get();
         // Every interval holds the mean, so their intersection does.
-        self.lower = self.lower.max(center - half);
-        self.upper = self.upper.min(center + half);
+        self.lower = self.lower.max(center - half(self.lower_terms));
+        self.upper = self.upper.min(center + half(self.upper_terms));
     }
 
     /// The interval now. Empty (lower above upper) if the values have no common mean.
