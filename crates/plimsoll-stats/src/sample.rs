@@ -83,11 +83,13 @@ pub(crate) fn runs(sorted: &[f64]) -> impl Iterator<Item = (f64, usize)> {
     sorted.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len())))
 }
 
-/// Sorts finite numbers, -0 as 0. Long slices by their bits, eleven at a time: at a million
-/// numbers several times as fast as comparing them.
+/// Sorts finite numbers, -0 as 0. Long slices by their upper bits, eleven at a time, and then the
+/// few that share those: at a million numbers several times as fast as comparing them.
 fn sort(values: &mut [f64]) {
-    const DIGIT: u32 = 11;
     const SHORT: usize = 4096;
+    const DIGIT: u32 = 11;
+    // Sign, exponent and 21 bits of the fraction: numbers that differ mostly differ here.
+    const SHIFTS: [u32; 3] = [31, 42, 53];
     // Minus zero would be told apart from zero by its bits.
     values.iter_mut().for_each(|value| *value += 0.0);
     if values.len() < SHORT {
@@ -99,14 +101,14 @@ fn sort(values: &mut [f64]) {
         if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
     };
     let back = |key: u64| f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key });
+    let digit = |key: u64, shift: u32| {
+        usize::try_from(key >> shift & ((1 << DIGIT) - 1)).unwrap_or_default()
+    };
     let mut keys: Vec<u64> = values.iter().map(|value| key(*value)).collect();
-    // The room of `values` serves as the other half, as bits.
     let mut other: Vec<u64> = vec![0; keys.len()];
-    for shift in (0..64).step_by(DIGIT as usize) {
-        let digit =
-            |key: u64| usize::try_from(key >> shift & ((1 << DIGIT) - 1)).unwrap_or_default();
+    for shift in SHIFTS {
         let mut places = [0_usize; 1 << DIGIT];
-        keys.iter().for_each(|key| places[digit(*key)] += 1);
+        keys.iter().for_each(|key| places[digit(*key, shift)] += 1);
         if places.contains(&keys.len()) {
             continue;
         }
@@ -115,12 +117,14 @@ fn sort(values: &mut [f64]) {
             next += std::mem::replace(place, next);
         }
         for key in &keys {
-            let place = &mut places[digit(*key)];
+            let place = &mut places[digit(*key, shift)];
             other[*place] = *key;
             *place += 1;
         }
         std::mem::swap(&mut keys, &mut other);
     }
+    let alike = |a: &u64, b: &u64| a >> SHIFTS[0] == b >> SHIFTS[0];
+    keys.chunk_by_mut(alike).filter(|run| run.len() > 1).for_each(<[u64]>::sort_unstable);
     values.iter_mut().zip(keys).for_each(|(value, key)| *value = back(key));
 }
 
@@ -180,6 +184,16 @@ mod tests {
             let mut by_bits = values.clone();
             sort(&mut by_bits);
             let mut compared = values;
+            compared.sort_by(f64::total_cmp);
+            prop_assert_eq!(by_bits, compared);
+        }
+
+        #[test]
+        fn numbers_that_hardly_differ_sort_too(values in prop::collection::vec(0_u32..100_000, 4096..5000)) {
+            let of = |value: &u32| 1.0 + f64::from(*value) * f64::EPSILON;
+            let mut by_bits: Vec<f64> = values.iter().map(of).collect();
+            let mut compared = by_bits.clone();
+            sort(&mut by_bits);
             compared.sort_by(f64::total_cmp);
             prop_assert_eq!(by_bits, compared);
         }

@@ -9,7 +9,7 @@ use std::io::Read;
 
 fn golden() -> Value {
     let mut text = String::new();
-    GzDecoder::new(&include_bytes!("golden/performance.json.gz")[..])
+    GzDecoder::new(&include_bytes!("../golden/performance.json.gz")[..])
         .read_to_string(&mut text)
         .unwrap();
     serde_json::from_str(&text).unwrap()
@@ -24,7 +24,12 @@ fn flags(value: &Value) -> Vec<bool> {
 }
 
 fn places(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|one| one.as_u64().unwrap() as usize).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| usize::try_from(one.as_u64().unwrap()).unwrap())
+        .collect()
 }
 
 fn name(metric: Metric) -> &'static str {

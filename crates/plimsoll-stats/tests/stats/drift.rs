@@ -22,7 +22,9 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let mut text = String::new();
-    GzDecoder::new(&include_bytes!("golden/drift.json.gz")[..]).read_to_string(&mut text).unwrap();
+    GzDecoder::new(&include_bytes!("../golden/drift.json.gz")[..])
+        .read_to_string(&mut text)
+        .unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     let cases: Vec<Case> = cases.into_iter().map(case).collect();
     assert!(cases.len() >= 30, "{} cases", cases.len());
@@ -42,7 +44,9 @@ fn case(said: Value) -> Case {
             codes.entry(text.clone()).or_insert(next);
         }
         let mut names = vec![Box::from(""); codes.len()];
-        codes.iter().for_each(|(name, code)| names[*code as usize] = name.as_str().into());
+        codes
+            .iter()
+            .for_each(|(name, code)| names[usize::try_from(*code).unwrap()] = name.as_str().into());
         let coded = |texts: &[String]| texts.iter().map(|text| codes[text]).collect();
         Pair::Categories { names, reference: coded(&reference), current: coded(&current) }
     } else {

@@ -8,7 +8,7 @@ use std::io::Read;
 
 fn golden() -> Vec<Value> {
     let mut text = String::new();
-    GzDecoder::new(&include_bytes!("golden/sequential.json.gz")[..])
+    GzDecoder::new(&include_bytes!("../golden/sequential.json.gz")[..])
         .read_to_string(&mut text)
         .unwrap();
     serde_json::from_str(&text).unwrap()
