@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use fs_err as fs;
 use plimsoll_stats::discovery::Correction;
 use plimsoll_stats::drift::{
-    ColumnReport, Convention, Measure, Missing, Pair, Report, Settings, Tables, Test, Values,
+    ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables, Test, Values,
     Verdict, compare,
 };
 use plimsoll_stats::sample::Sample;
@@ -185,8 +185,12 @@ fn lines(report: &Report) -> String {
     let mut table =
         Lines::new(&["column", "verdict", "measured", ">value", ">p, corrected", "data"]);
     for column in &report.columns {
-        let score =
-            column.scores.iter().find(|score| !score.measure.is_test()).or(column.scores.first());
+        // What decides alone, else how large the effect is.
+        let first = column.scores.first();
+        let score = match column.rule {
+            Some(Rule::One(_)) => first,
+            _ => column.scores.iter().find(|score| !score.measure.is_test()).or(first),
+        };
         let verdict = match column.verdict {
             Verdict::NotCompared => format!("not compared: {}", column.kind),
             Verdict::Drifted if !column.is_compared => format!("drifted: {}", column.kind),
@@ -199,11 +203,20 @@ fn lines(report: &Report) -> String {
             verdict,
             score.map_or_else(String::new, |score| score.measure.as_str().to_owned()),
             score.map_or_else(String::new, |score| format!("{:.4}", score.value)),
-            column.p_adjusted.map_or_else(String::new, |p| format!("{p:.2e}")),
+            column.p_adjusted.map_or_else(String::new, p_value),
             checks.join(", "),
         ]);
     }
     table.to_string()
+}
+
+/// A p-value for people; one that no number can hold is smaller than any of them.
+fn p_value(p: f64) -> String {
+    match p {
+        0.0 => "< 1e-300".to_owned(),
+        p if p < 1e-3 => format!("{p:.1e}"),
+        p => format!("{p:.3}"),
+    }
 }
 
 /// The columns of the reference that are compared.

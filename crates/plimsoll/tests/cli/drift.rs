@@ -82,10 +82,11 @@ fn presets_and_tests_of_ones_own() {
 
 #[test]
 fn columns_that_come_and_go() {
-    let place = place().file("other.csv", table(500, 0.0, 0).replace("steady", "stranger")).file(
-        "typed.csv",
-        table(500, 0.0, 0).replace(".25,", ",x").replace("id,steady", "id,steady"),
-    );
+    let place = place()
+        .file("other.csv", table(500, 0.0, 0).replace("steady", "stranger"))
+        .file("typed.csv", table(500, 0.0, 0).replace(".25,", ".25 EUR,"));
+    let typed = place.run("drift compare before.csv typed.csv --exclude id");
+    assert!(typed.contains("its type is another") && typed.ends_with("--- exit 2\n"), "{typed}");
     let gone = place.run("drift compare before.csv other.csv --exclude id");
     assert!(gone.contains("column is gone") && gone.ends_with("--- exit 2\n"), "{gone}");
     let page = place.run("drift compare before.csv other.csv --exclude id --json");
