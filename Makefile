@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
+	@echo "make bench-drift    what comparing two tables costs, next to Evidently and others"
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
@@ -92,6 +93,10 @@ bench-start: tools-c tools-bench
 bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
+bench-drift: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/drift.py
 
 bench-counterfactual: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

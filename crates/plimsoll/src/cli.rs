@@ -156,6 +156,9 @@ Examples:
     /// Explanations of models and their answers, offline
     #[command(subcommand)]
     Explain(crate::commands::Explain),
+    /// Has a table drifted from a reference? Offline, column by column
+    #[command(subcommand)]
+    Drift(crate::commands::drift::Drift),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
