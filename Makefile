@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-ledger lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
+	@echo "make bench-ledger   what a durable record costs, next to SQLite and PostgreSQL"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -91,6 +92,13 @@ bench-start: tools-c tools-bench
 bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
+bench-ledger: tools-c
+	$(call need,python3,python3 python3-venv)
+	@ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || { echo "installing postgresql"; \
+		$(APT) postgresql || { $(SUDO) apt-get update && $(APT) postgresql; }; }
+	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/ledger.py
 
 lint: tools-c
 	cargo xtask ci

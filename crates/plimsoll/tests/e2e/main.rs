@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;
