@@ -58,7 +58,7 @@ $(SOAK)/crash:
 	@touch $@
 
 $(SOAK)/simulation:
-	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) $(SOAK_RUN) -E 'package(plimsoll-ledger)'
+	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) PLIMSOLL_SWEEP=all $(SOAK_RUN) -E 'package(plimsoll-ledger)'
 	@touch $@
 
 $(SOAK)/properties:
