@@ -24,10 +24,13 @@ import pwd
 import random
 import re
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 from gateway import HERE, TARGET, cpu_name
@@ -55,6 +58,39 @@ def measure(folder, what, *options):
     """One run of the measuring program, in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         return json.loads(run([BINARY, "ledger", "--folder", own, what, *options]))
+
+
+def sqlite(folder, callers, record_bytes):
+    """SQLite has one writer, so callers take turns on one connection: with connections of their own
+    they would sleep between tries to get the lock."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        connection = sqlite3.connect(Path(own) / "db", isolation_level=None, check_same_thread=False)
+        assert connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("CREATE TABLE record (number INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        body, turn, latencies = random.Random(1).randbytes(record_bytes), threading.Lock(), []
+        started = time.perf_counter()
+
+        def caller():
+            begun = time.perf_counter()
+            while begun < started + SECONDS:
+                with turn:
+                    connection.execute("INSERT INTO record (body) VALUES (?)", (body,))
+                end = time.perf_counter()
+                latencies.append(end - begun)
+                begun = end
+
+        threads = [threading.Thread(target=caller) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rate = len(latencies) / (time.perf_counter() - started)
+        connection.close()
+    latencies.sort()
+    at = lambda share: latencies[int(share * (len(latencies) - 1))] * 1e6
+    return {"records_per_second": rate, "bytes_per_second": rate * record_bytes,
+            "latency": {"p50_us": at(0.5), "p99_us": at(0.99)}}
 
 
 class Postgres:
@@ -121,7 +157,7 @@ def one_round(folder, postgres, callers):
         "ledger": ledger,
         "bare": measure(folder, "bare", "--bytes", batch, "--seconds", SECONDS),
         "grow": measure(folder, "bare", "--bytes", batch, "--seconds", SECONDS, "--grow"),
-        "sqlite": measure(folder, "sqlite", "--callers", callers, "--bytes", record, "--seconds", SECONDS),
+        "sqlite": sqlite(folder, callers, record),
         "postgres": postgres.commits(callers, record),
     }
 
@@ -216,7 +252,8 @@ def main():
         folder.chmod(0o755)
         disk, runs = [], {callers: [] for callers in CALLERS}
         with Postgres(folder) as postgres:
-            words = f"PostgreSQL {postgres.version()} ({postgres.settings()})"
+            words = (f"PostgreSQL {postgres.version()} ({postgres.settings()}), "
+                     f"SQLite {sqlite3.sqlite_version}")
             for _ in range(ROUNDS):
                 disk.append({"disk": measure(folder, "bare", "--bytes", BLOCK, "--seconds", SECONDS)})
                 for callers in CALLERS:

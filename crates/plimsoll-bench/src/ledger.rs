@@ -1,5 +1,5 @@
-//! What a durable record costs: the ledger, and beside it what it is held against, each a run of
-//! its own, so that whoever compares them can take turns. And what verification costs.
+//! What a durable record costs, beside a bare loop of write and sync, each a run of its own, so that
+//! whoever compares them can take turns. And what verification costs.
 
 use crate::cpu;
 use crate::latency::{Histogram, Summary};
@@ -14,7 +14,6 @@ use serde::Serialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -55,16 +54,6 @@ enum What {
         /// Append to a file that grows. Without it: overwrite zeros that are there already.
         #[arg(long)]
         grow: bool,
-        #[arg(long, default_value_t = 3.0)]
-        seconds: f64,
-    },
-    /// One row per transaction into SQLite, in WAL mode with synchronous = FULL.
-    Sqlite {
-        #[arg(long, default_value_t = 1)]
-        callers: u64,
-        /// Bytes of a row's payload.
-        #[arg(long)]
-        bytes: usize,
         #[arg(long, default_value_t = 3.0)]
         seconds: f64,
     },
@@ -116,8 +105,6 @@ pub(crate) enum LedgerBenchError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
     #[error("the ledger stopped publishing")]
     NotPublished,
     #[error("nothing was written")]
@@ -132,7 +119,6 @@ pub(crate) fn run(args: &LedgerArgs) -> Outcome<Report> {
     match args.what {
         What::Append { callers, seconds, body } => append(folder, callers, seconds, body),
         What::Bare { bytes, grow, seconds } => bare(folder, bytes, grow, seconds),
-        What::Sqlite { callers, bytes, seconds } => sqlite(folder, callers, bytes, seconds),
         What::Verify { entries, body } => verify(folder, entries, body),
     }
 }
@@ -271,37 +257,6 @@ fn bare(folder: &Path, bytes: usize, grow: bool, seconds: f64) -> Outcome<Report
     }
     fs_err::remove_file(path)?;
     tally.report(writes, writes * length)
-}
-
-/// SQLite has one writer, so callers share one connection: threads with connections of their own
-/// would sleep between tries to get the lock.
-fn sqlite(folder: &Path, callers: u64, bytes: usize, seconds: f64) -> Outcome<Report> {
-    let connection = rusqlite::Connection::open(folder.join("sqlite.db"))?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         CREATE TABLE record (number INTEGER PRIMARY KEY, body BLOB NOT NULL);",
-    )?;
-    let (connection, tally, rows) =
-        (Mutex::new(connection), Tally::new(seconds), AtomicU64::new(0));
-    let body = vec![5_u8; bytes];
-    let insert = || -> Outcome<()> {
-        while let Some(begun) = tally.begin() {
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            connection.prepare_cached("INSERT INTO record (body) VALUES (?1)")?.execute([&body])?;
-            drop(connection);
-            tally.end(begun);
-            rows.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..callers).map(|_| scope.spawn(insert)).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| LedgerBenchError::Nothing)?)
-    })?;
-    let rows = rows.into_inner();
-    tally.report(rows, rows * u64::try_from(bytes).unwrap_or(0))
 }
 
 /// The head of the tree of a ledger that lives as long as the measurement.

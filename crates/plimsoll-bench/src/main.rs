@@ -8,7 +8,7 @@
 //!
 //! `explain` is what explanations of a model cost, on one thread.
 //!
-//! `ledger` is what durable records cost, and what they are held against.
+//! `ledger` is what durable records cost, and what a bare loop of write and sync does.
 
 mod cpu;
 mod explain;
@@ -40,7 +40,7 @@ enum Command {
     Load(LoadArgs),
     /// Explain rows with exact SHAP values and print what that cost as JSON.
     Explain(explain::ExplainArgs),
-    /// Write durable records, or what they are held against, and print what that cost as JSON.
+    /// Write durable records, or as many bytes without a ledger, and print what that cost as JSON.
     Ledger(ledger::LedgerArgs),
 }
 
