@@ -117,6 +117,7 @@ ci:
 codegen: tools-c
 	cargo xtask codegen
 	cargo xtask layers --bless
+	python3 clients/python/plimsoll/generate.py
 
 demo-data: $(DEMO_PYTHON)
 	$(DEMO_PYTHON) demo/train.py
@@ -150,6 +151,12 @@ tools-test:
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/moto/bin/moto_server || \
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
+	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
+		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
+			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)
+	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
+		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
+			&& touch .venv/clients/stamp)
 
 tools-bench:
 	$(call need,nginx,nginx-light)

@@ -27,6 +27,9 @@ mod lifecycle;
 mod operate;
 #[cfg(test)]
 mod proofs;
+mod python;
+#[cfg(test)]
+mod protocols;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
