@@ -27,9 +27,9 @@ mod lifecycle;
 mod operate;
 #[cfg(test)]
 mod proofs;
-mod python;
 #[cfg(test)]
 mod protocols;
+mod python;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
