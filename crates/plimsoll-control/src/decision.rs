@@ -113,13 +113,7 @@ impl Control {
         let entry = entry.ok_or_else(missing)?;
         let summary =
             self.summary(ctx, &mut Known::default(), &entry, None)?.ok_or_else(missing)?;
-        let past = match entry.leaf.draft.deployment {
-            Some(id) => self.store.read(|r| r.deployment(id))?,
-            None => None,
-        };
-        let past =
-            past.map(|row| self.is_past_retention(&row, entry.leaf.draft.time)).transpose()?;
-        let (body, body_withheld) = if past == Some(true) {
+        let (body, body_withheld) = if self.is_entry_past_retention(&entry)? {
             (None, Some("its retention has ended".to_owned()))
         } else if self.allows(ctx, Action::ReadDecisionBody, &resource) {
             match self.body(&entry)? {

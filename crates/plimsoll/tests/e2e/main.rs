@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;
@@ -25,9 +27,9 @@ mod lifecycle;
 mod operate;
 #[cfg(test)]
 mod proofs;
-mod python;
 #[cfg(test)]
 mod protocols;
+mod python;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
