@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-serving", 1),
     ("plimsoll-table", 1),
     ("plimsoll-tlog", 1),
+    ("plimsoll-upstream", 1),
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
@@ -42,6 +43,9 @@ const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-serving", "plimsoll-explain"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
+    ("plimsoll-serving", "plimsoll-upstream"),
+    ("plimsoll-upstream", "plimsoll-contract"),
+    ("plimsoll-upstream", "plimsoll-model"),
     ("plimsoll", "plimsoll-server"),
 ];
 
@@ -52,6 +56,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
     ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
+    ("plimsoll-upstream", &["tokio", "http", "hyper", "fs-err"], "a declaration opens no socket"),
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
     ("plimsoll-ledger", &["plimsoll-store", "rusqlite", "http"], "the ledger stands without SQL"),
