@@ -1,8 +1,9 @@
 //! Answers as declared, read from replies that may be anything.
 //!
 //! Nothing of a reply is kept but the numbers that were asked for. JSON is read once, without
-//! building it; deeper than 128 levels, a bare NaN, a number beyond 64-bit floats, the same member
-//! twice on the way to the answer: each is a [`Lie`], and so is every number that is not believed.
+//! building it, and what stands beside the answer is passed over without recursion, however deep.
+//! A bare NaN, a number beyond 64-bit floats, the same member twice on the way to the answer: each
+//! is a [`Lie`], and so is every number that is not believed.
 
 use crate::declaration::Value;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};

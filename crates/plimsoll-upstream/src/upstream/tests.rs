@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 fn contract() -> CompiledContract {
     let document = "
-contract: 1
+version: 1
 features:
   - {name: income, kind: number, nullable: true}
   - {name: age, kind: integer}
@@ -163,7 +163,7 @@ fn a_matrix_holds_numbers_only() {
     let text = standard("oip-v2", r#","model":{"name":"m","matrix":"x"}"#);
     let wired = Upstream::wire(declared(&text), &contract);
     assert_eq!(wired.expect_err("a category"), WireError::NotNumber("region".into()));
-    let numeric = "contract: 1\nfeatures:\n  - {name: a, kind: number}\n  - {name: b, kind: integer}\n";
+    let numeric = "version: 1\nfeatures:\n  - {name: a, kind: number}\n  - {name: b, kind: integer}\n";
     let numeric = CompiledContract::compile(&Contract::from_yaml(numeric).expect("reads")).expect("ok");
     let text = text.replace(
         r#"["age","employed",{"field":"region","name":"REG"},"income"]"#,
