@@ -92,7 +92,10 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
         (0, r#"{"RESULT":{"PD":"0.0732","CLASS":"B"}}"#),
         (1, r#"{"predictions":[[0.25,0.75]]}"#),
         (4, r#"{"predictions":[[0.25,0.75],[1,0]]}"#),
-        (2, r#"{"model_name":"m","outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[3.5]}]}"#),
+        (
+            2,
+            r#"{"model_name":"m","outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[3.5]}]}"#,
+        ),
         (5, r#"{"outputs":[{"data":[[3.5],[-1]],"name":"p","shape":[2,1],"datatype":"FP32"}]}"#),
     ];
     replies.iter().map(|(first, reply)| [&[*first], reply.as_bytes()].concat()).collect()

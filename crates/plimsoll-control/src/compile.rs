@@ -155,9 +155,8 @@ impl Control {
                 explainer,
                 upstream,
             };
-            let declared = primary.upstream.as_ref().and_then(|upstream| {
-                upstream.declared().fallback.clone()
-            });
+            let declared =
+                primary.upstream.as_ref().and_then(|upstream| upstream.declared().fallback.clone());
             fallback = fallback.take().or(declared);
             let contract_digest = deployed.contract.digest;
             Ok(Serving { contract, contract_digest, primary: Arc::new(primary) })

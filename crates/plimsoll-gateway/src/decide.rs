@@ -50,8 +50,25 @@ struct Work {
 /// A record on its way to the disk, and the answer that may leave when it is there.
 type Concluded = (Result<Durable, LedgerError>, Answer);
 
+/// What is kept on a thread for the requests to come: of those that wait for an upstream, some are
+/// always under way. A `Scratch` bounds what each keeps.
+const KEPT_WORK: usize = 16;
+
 thread_local! {
-    static WORK: RefCell<Work> = RefCell::default();
+    static WORK: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Work {
+    fn take() -> Self {
+        WORK.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+    fn keep(self) {
+        WORK.with_borrow_mut(|kept| {
+            if kept.len() < KEPT_WORK {
+                kept.push(self);
+            }
+        });
+    }
 }
 
 /// What the contract maps from the request, and what the caller asked of the answer.
@@ -70,9 +87,9 @@ impl Pass {
     /// answer is, its completion record is durable first where the deployment's mode says so.
     pub async fn decide(mut self, headers: &HeaderMap, body: Result<&[u8], BodyError>) -> Answer {
         // Given back before the wait for the disk, so that the next request finds it.
-        let mut work = WORK.take();
+        let mut work = Work::take();
         let concluded = self.phases(headers, body, &mut work).await;
-        WORK.set(work);
+        work.keep();
         let settled = match concluded {
             Ok((queued, answer)) => self.settle(queued).await.map(|()| answer),
             Err(refusal) => Err(refusal),

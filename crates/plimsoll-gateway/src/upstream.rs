@@ -166,10 +166,9 @@ impl Trouble {
             Self::Lie(lie) => {
                 (Code::UpstreamFailed, format!("its answer was not believed: {lie}").into())
             }
-            Self::Request => (
-                Code::UpstreamFailed,
-                "the declared request cannot be made of these values".into(),
-            ),
+            Self::Request => {
+                (Code::UpstreamFailed, "the declared request cannot be made of these values".into())
+            }
         };
         Refusal::new(Phase::Predict, code).with_rule(rule)
     }
@@ -488,8 +487,7 @@ impl Live {
 
     fn stats(&self, now: u64) -> UpstreamStats {
         let ended = Ended::ALL.iter().zip(&self.ended);
-        let breaker =
-            |at: &Endpoint| (lock(&at.breaker).state(now), at.opened.load(Relaxed));
+        let breaker = |at: &Endpoint| (lock(&at.breaker).state(now), at.opened.load(Relaxed));
         UpstreamStats {
             model: self.model.clone(),
             version: self.version,

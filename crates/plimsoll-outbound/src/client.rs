@@ -197,7 +197,8 @@ struct Idle {
     home: Home,
     made: u64,
     used: u64,
-    live: Live,
+    /// Boxed: it is handed from place to place with every request.
+    live: Box<Live>,
 }
 
 /// Where a connection is driven from. One that another runtime made would be woken by that one's
@@ -315,7 +316,7 @@ impl Inner {
         }
         let stream = self.connect(&url).await?;
         let broken = |source| OutboundError::Broken { host: url.host.clone(), source };
-        let live = Live::new(stream).await.map_err(broken)?;
+        let live = Box::new(Live::new(stream).await.map_err(broken)?);
         let made = self.clock.monotonic();
         let mut idle = Idle { url: url.clone(), home: Home::here(), made, used: made, live };
         let answer = idle.live.exchange(message).await;

@@ -215,8 +215,7 @@ fn open(
 
 /// What outgoing requests may reach.
 fn outgoing(config: &ServerConfig) -> OutboundConfig {
-    let mut outgoing =
-        if config.dev { OutboundConfig::dev() } else { OutboundConfig::default() };
+    let mut outgoing = if config.dev { OutboundConfig::dev() } else { OutboundConfig::default() };
     outgoing.allow.extend(&config.outgoing.allow);
     outgoing.plain_http |= config.outgoing.plain_http;
     outgoing

@@ -136,7 +136,8 @@ pub(crate) fn read_oip(
     let tensor: Tensor = found.ok_or(Lie::Missing)?;
     let wanted = asked.rows * asked.width;
     let product = tensor.shape.0.iter().try_fold(1_u64, |all, size| all.checked_mul(*size));
-    if tensor.data.numbers.len() != wanted || product.and_then(|n| n.try_into().ok()) != Some(wanted)
+    if tensor.data.numbers.len() != wanted
+        || product.and_then(|n| n.try_into().ok()) != Some(wanted)
     {
         return Err(Lie::WrongCount);
     }
@@ -298,11 +299,17 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         let number = if is_read { Ok(value) } else { Err(Lie::WrongKind) };
         self.take(number.and_then(|number| self.asked.numbers.believed(number)))
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number; this is its float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "JSON has one kind of number; this is its float"
+    )]
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
         self.visit_f64(value as f64)
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number; this is its float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "JSON has one kind of number; this is its float"
+    )]
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
         self.visit_f64(value as f64)
     }
@@ -357,7 +364,10 @@ impl<'de> Deserialize<'de> for Name<'de> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name")
             }
-            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+            fn visit_borrowed_str<E: serde::de::Error>(
+                self,
+                text: &'de str,
+            ) -> Result<Name<'de>, E> {
                 Ok(Name(Cow::Borrowed(text)))
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name<'de>, E> {
@@ -450,12 +460,18 @@ impl<'de> Visitor<'de> for Level<'_> {
         self.out.push(value);
         Ok(())
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number; this is its float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "JSON has one kind of number; this is its float"
+    )]
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
         self.out.push(value as f64);
         Ok(())
     }
-    #[expect(clippy::cast_precision_loss, reason = "JSON has one kind of number; this is its float")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "JSON has one kind of number; this is its float"
+    )]
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
         self.out.push(value as f64);
         Ok(())

@@ -99,9 +99,16 @@ pub struct Breaker {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// The last outcomes, the newest in the lowest bit; 1 is a failure.
-    Closed { recent: u64 },
-    Open { until: u64 },
-    HalfOpen { is_probing: bool, good: u32 },
+    Closed {
+        recent: u64,
+    },
+    Open {
+        until: u64,
+    },
+    HalfOpen {
+        is_probing: bool,
+        good: u32,
+    },
 }
 
 impl Breaker {

@@ -310,7 +310,8 @@ impl Declaration {
         let read: Self = if bytes.trim_ascii_start().starts_with(b"{") {
             serde_json::from_slice(bytes).map_err(|error| document(error.to_string()))?
         } else {
-            let text = std::str::from_utf8(bytes).map_err(|_| document("it is not UTF-8".into()))?;
+            let text =
+                std::str::from_utf8(bytes).map_err(|_| document("it is not UTF-8".into()))?;
             // Without `strict_booleans`, a template's `no` would be sent as a boolean.
             let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
             serde_saphyr::from_str_with_options(text, options)
@@ -383,7 +384,10 @@ impl Declaration {
             }
             let ours = ["host", "content-length", "transfer-encoding", "connection"];
             if ours.contains(&name.as_str()) {
-                return Err(wrong("headers", format!("may not set `{name}`, which is the client's")));
+                return Err(wrong(
+                    "headers",
+                    format!("may not set `{name}`, which is the client's"),
+                ));
             }
             let plain = |text: &str| text.bytes().all(|b| (b' '..=b'~').contains(&b));
             match value {
@@ -424,7 +428,10 @@ impl Declaration {
         }
         let needs_model = matches!(self.kind, Protocol::OipV2 | Protocol::TfServing);
         if needs_model != self.model.is_some() {
-            return Err(wrong("model", "belongs to kinds `oip-v2` and `tf-serving`, which need it"));
+            return Err(wrong(
+                "model",
+                "belongs to kinds `oip-v2` and `tf-serving`, which need it",
+            ));
         }
         if let Some(model) = &self.model {
             let version = model.version.as_deref().unwrap_or("1");
@@ -440,7 +447,10 @@ impl Declaration {
             }
         }
         if self.answer.pointer.is_some() && self.kind == Protocol::OipV2 {
-            return Err(wrong("answer", "has no `pointer` for kind `oip-v2`; it may have a `name`"));
+            return Err(wrong(
+                "answer",
+                "has no `pointer` for kind `oip-v2`; it may have a `name`",
+            ));
         }
         if self.answer.name.is_some() && self.kind != Protocol::OipV2 {
             return Err(wrong("answer", "may have a `name` for kind `oip-v2` only"));

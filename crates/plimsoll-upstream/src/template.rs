@@ -80,7 +80,8 @@ impl Template {
 }
 
 fn remote_path(version: &str, model: &RemoteModel, verb: &str) -> String {
-    let at = model.version.as_ref().map_or_else(String::new, |version| format!("/versions/{version}"));
+    let at =
+        model.version.as_ref().map_or_else(String::new, |version| format!("/versions/{version}"));
     format!("/{version}/models/{}{at}{verb}", model.name)
 }
 
@@ -129,7 +130,11 @@ impl Maker {
         let pieces = self.pieces();
         (self.fields, pieces)
     }
-    fn between<T>(&mut self, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
+    fn between<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) {
         for (index, item) in items.into_iter().enumerate() {
             if index > 0 {
                 self.raw(",");
@@ -156,7 +161,9 @@ impl Maker {
             self.raw(r#","shape":["#);
             self.piece(Piece::Count);
             self.raw(&format!(r#",{}],"datatype":"FP64","data":["#, names.len()));
-            self.rows(|row| row.between(0..names.len(), |row, place| row.piece(Piece::Value(place))));
+            self.rows(|row| {
+                row.between(0..names.len(), |row, place| row.piece(Piece::Value(place)))
+            });
             self.raw("]}");
         } else {
             self.between(names.iter().enumerate(), |to, (place, name)| {
@@ -230,9 +237,15 @@ impl Maker {
             return Err(wrong("request", "must have a `path` that begins with a slash"));
         }
         self.text(path, Piece::InPath, |to, text| {
-            let fits = |b: u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'"' | b'<' | b'>' | b'\\' | b'{' | b'}');
+            let fits = |b: u8| {
+                b.is_ascii_graphic()
+                    && !matches!(b, b'#' | b'"' | b'<' | b'>' | b'\\' | b'{' | b'}')
+            };
             if !text.bytes().all(fits) {
-                return Err(wrong("request", "must have a `path` of characters that a URL may have"));
+                return Err(wrong(
+                    "request",
+                    "must have a `path` of characters that a URL may have",
+                ));
             }
             to.raw(text);
             Ok(())

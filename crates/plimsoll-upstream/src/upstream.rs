@@ -160,7 +160,9 @@ impl Upstream {
                     commas(of.clone(), out, |row, out| self.value(rows, row, *field, out));
                 }
                 Piece::Rows(pieces) => {
-                    commas(of.clone(), out, |row, out| self.write(pieces, rows, &(row..row + 1), out));
+                    commas(of.clone(), out, |row, out| {
+                        self.write(pieces, rows, &(row..row + 1), out)
+                    });
                 }
                 Piece::Count => put(out, format_args!("{}", of.len())),
                 Piece::Datatype(field) => out.extend_from_slice(self.datatype(*field).as_bytes()),
@@ -213,7 +215,9 @@ impl Upstream {
         match cell {
             Cell::Null | Cell::Tensor { .. } => {}
             Cell::Category(value) => {
-                out.extend_from_slice(values.get(value as usize).map_or("", |text| text).as_bytes());
+                out.extend_from_slice(
+                    values.get(value as usize).map_or("", |text| text).as_bytes(),
+                );
             }
             Cell::Text { .. } => {
                 out.extend_from_slice(rows.text_of(cell).unwrap_or_default().as_bytes());

@@ -35,7 +35,10 @@ fn oip(reply: &str, name: Option<&str>, rows: usize, width: usize) -> Result<Vec
 
 #[test]
 fn answers_are_found_where_they_are_declared() {
-    assert_eq!(answer(r#"{"result":{"score":0.25,"x":[1]}}"#, "/result/score", 1, 1), Ok(vec![0.25]));
+    assert_eq!(
+        answer(r#"{"result":{"score":0.25,"x":[1]}}"#, "/result/score", 1, 1),
+        Ok(vec![0.25])
+    );
     assert_eq!(answer("7", "", 1, 1), Ok(vec![7.0]));
     assert_eq!(answer("[0.5,0.25]", "/*", 2, 1), Ok(vec![0.5, 0.25]));
     assert_eq!(answer("[[0.5],[0.25]]", "/*", 2, 1), Ok(vec![0.5, 0.25]), "a list of one");
@@ -116,7 +119,10 @@ fn tensors_are_read_in_either_order_nested_or_flat() {
         (r#"{"outputs":[{"name":"p","shape":[1,1,1,1,1,1,1,1,1],"data":[1]}]}"#, Lie::WrongKind),
         (r#"{"outputs":[{"name":"p","shape":[1],"data":[[[[[[[[[1]]]]]]]]]}]}"#, Lie::WrongKind),
         (r#"{"outputs":[{"name":"p","shape":[2],"data":[1]}]}"#, Lie::WrongCount),
-        (r#"{"outputs":[{"name":"p","shape":[16,1152921504606846978],"data":[1]}]}"#, Lie::WrongCount),
+        (
+            r#"{"outputs":[{"name":"p","shape":[16,1152921504606846978],"data":[1]}]}"#,
+            Lie::WrongCount,
+        ),
         (r#"{"outputs":[{"name":"p","shape":[1],"data":[null]}]}"#, Lie::OutOfRange),
         (r#"{"outputs":[{"name":"p","shape":[1],"data":[1]}],"outputs":[]}"#, Lie::Twice),
         ("[]", Lie::WrongKind),

@@ -34,7 +34,9 @@ fn rows(contract: &CompiledContract, customers: &[&str]) -> Rows {
         tensor("region", "BYTES", json!("no\"rth")),
         tensor("at", "BYTES", json!("2026-01-01T07:17:11Z")),
     ];
-    inputs.push(json!({"name": "customer", "shape": [count], "datatype": "BYTES", "data": customers}));
+    inputs.push(
+        json!({"name": "customer", "shape": [count], "datatype": "BYTES", "data": customers}),
+    );
     let mut scratch = Scratch::default();
     let body = json!({"inputs": inputs}).to_string();
     contract.validate_oip(body.as_bytes(), &mut scratch).expect("valid");
@@ -98,7 +100,10 @@ fn a_legacy_request_is_written_as_declared() {
     let mut values = Vec::new();
     upstream.read(br#"{"RESULT":{"PD":"0.031"}}"#, &call, &mut values).expect("read");
     assert_eq!(values, [0.031]);
-    assert_eq!(upstream.read(br#"{"RESULT":{"PD":"1.5"}}"#, &call, &mut values), Err(Lie::OutOfRange));
+    assert_eq!(
+        upstream.read(br#"{"RESULT":{"PD":"1.5"}}"#, &call, &mut values),
+        Err(Lie::OutOfRange)
+    );
 }
 
 #[test]
@@ -129,9 +134,7 @@ fn standard_protocols_are_written_as_their_servers_read_them() {
     let rows = rows(&contract, &["a", "b"]);
     let model = r#","model":{"name":"credit","version":"3"}"#;
     let upstream = Upstream::wire(declared(&standard("oip-v2", model)), &contract).expect("fits");
-    let tensor = |name: &str, datatype: &str, value: Json| {
-        json!({"name": name, "shape": [2, 1], "datatype": datatype, "data": [value, value]})
-    };
+    let tensor = |name: &str, datatype: &str, value: Json| json!({"name": name, "shape": [2, 1], "datatype": datatype, "data": [value, value]});
     let body = json!({"inputs": [
         tensor("age", "INT64", json!(41)),
         tensor("employed", "BOOL", json!(true)),
@@ -147,7 +150,8 @@ fn standard_protocols_are_written_as_their_servers_read_them() {
     assert_eq!(asked(&upstream, &rows), [("/invocations".to_owned(), body)]);
 
     let model = r#","model":{"name":"credit"}"#;
-    let upstream = Upstream::wire(declared(&standard("tf-serving", model)), &contract).expect("fits");
+    let upstream =
+        Upstream::wire(declared(&standard("tf-serving", model)), &contract).expect("fits");
     let row = json!({"age": 41, "employed": true, "REG": "no\"rth", "income": 1234.5});
     let body = json!({"instances": [row, row]});
     assert_eq!(asked(&upstream, &rows), [("/v1/models/credit:predict".to_owned(), body)]);
@@ -163,19 +167,20 @@ fn a_matrix_holds_numbers_only() {
     let text = standard("oip-v2", r#","model":{"name":"m","matrix":"x"}"#);
     let wired = Upstream::wire(declared(&text), &contract);
     assert_eq!(wired.expect_err("a category"), WireError::NotNumber("region".into()));
-    let numeric = "version: 1\nfeatures:\n  - {name: a, kind: number}\n  - {name: b, kind: integer}\n";
-    let numeric = CompiledContract::compile(&Contract::from_yaml(numeric).expect("reads")).expect("ok");
-    let text = text.replace(
-        r#"["age","employed",{"field":"region","name":"REG"},"income"]"#,
-        r#"["b","a"]"#,
-    );
+    let numeric =
+        "version: 1\nfeatures:\n  - {name: a, kind: number}\n  - {name: b, kind: integer}\n";
+    let numeric =
+        CompiledContract::compile(&Contract::from_yaml(numeric).expect("reads")).expect("ok");
+    let text = text
+        .replace(r#"["age","employed",{"field":"region","name":"REG"},"income"]"#, r#"["b","a"]"#);
     let upstream = Upstream::wire(declared(&text), &numeric).expect("fits");
     let mut scratch = Scratch::default();
     let body = br#"{"inputs":[{"name":"a","shape":[2],"datatype":"FP64","data":[0.5,1.5]},
         {"name":"b","shape":[2],"datatype":"INT64","data":[1,2]}]}"#;
     numeric.validate_oip(body, &mut scratch).expect("valid");
     let asked = asked(&upstream, &scratch.rows);
-    let tensor = json!({"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [1, 0.5, 2, 1.5]});
+    let tensor =
+        json!({"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [1, 0.5, 2, 1.5]});
     assert_eq!(asked[0].1, json!({"inputs": [tensor]}));
 }
 
@@ -255,10 +260,7 @@ fn a_wrong_declaration_is_refused_by_the_name_of_its_member() {
     let deep = format!("VERSION: {}1{}", "[".repeat(40), "]".repeat(40));
     refused("VERSION: 7", &deep, "request");
     let large = format!("{LEGACY}# {}", "x".repeat(300 << 10));
-    assert!(matches!(
-        Declaration::read(large.as_bytes()),
-        Err(DeclarationError::TooLarge { .. })
-    ));
+    assert!(matches!(Declaration::read(large.as_bytes()), Err(DeclarationError::TooLarge { .. })));
 }
 
 #[test]
@@ -266,7 +268,9 @@ fn a_declaration_is_told_from_models() {
     for text in ["upstream: 1", "# x\n---\nupstream: 1", " { \"upstream\" : 1}"] {
         assert!(Declaration::is_meant(text.as_bytes()), "{text}");
     }
-    for text in ["", "#", "---", "{}", "{\"learner\":{}}", "tree\n", "{\"format\":1}", "upstreams: 1"] {
+    for text in
+        ["", "#", "---", "{}", "{\"learner\":{}}", "tree\n", "{\"format\":1}", "upstreams: 1"]
+    {
         assert!(!Declaration::is_meant(text.as_bytes()), "{text}");
     }
     let model = declared(LEGACY).model().expect("checked");

@@ -48,9 +48,8 @@ struct Sent {
 
 /// Checks the declaration, writes the requests, reads the reply.
 pub(super) fn run(context: &Context, args: &CheckUpstream) -> Result<(), Failure> {
-    let within = |path: &Path, error: String| {
-        Failure::user(error).within(&format!("`{}`", path.display()))
-    };
+    let within =
+        |path: &Path, error: String| Failure::user(error).within(&format!("`{}`", path.display()));
     let declared = Declaration::read(&fs::read(&args.declaration)?)
         .map_err(|error| within(&args.declaration, error.to_string()))?;
     let model = declared.model().map_err(|error| within(&args.declaration, error.to_string()))?;

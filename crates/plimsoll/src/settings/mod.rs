@@ -12,7 +12,8 @@ pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value
 use crate::failure::Failure;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    ErasureWindows, LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits, TlsFiles,
+    ErasureWindows, LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits,
+    TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};

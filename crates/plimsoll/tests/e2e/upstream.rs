@@ -124,8 +124,7 @@ fn declaration(address: &str, changes: &[(&str, &str)]) -> String {
 }
 
 /// Never opens within a test.
-const PATIENT: (&str, &str) =
-    ("failures: 10, window: 20", "failures: 64, window: 64");
+const PATIENT: (&str, &str) = ("failures: 10, window: 20", "failures: 64, window: 64");
 const NO_FALLBACK: (&str, &str) = ("fallback: [0.08]", "");
 const ONCE: (&str, &str) = ("retries: 1", "retries: 0");
 
@@ -137,8 +136,19 @@ impl Server {
         let contract = demo(contract);
         let contract = contract.to_str().expect("UTF-8");
         self.cli(&[
-            "deployment", "create", name, "--model", name, "--version", "1", "--contract", contract,
-            "--environment", "development", "--deadline", "2s",
+            "deployment",
+            "create",
+            name,
+            "--model",
+            name,
+            "--version",
+            "1",
+            "--contract",
+            contract,
+            "--environment",
+            "development",
+            "--deadline",
+            "2s",
         ])
         .ok();
     }
@@ -159,9 +169,7 @@ impl Server {
 
 /// An application, once per row.
 fn asked(rows: usize) -> String {
-    let tensor = |name: &str, datatype: &str, value: Value| {
-        json!({"name": name, "shape": [rows], "datatype": datatype, "data": vec![value; rows]})
-    };
+    let tensor = |name: &str, datatype: &str, value: Value| json!({"name": name, "shape": [rows], "datatype": datatype, "data": vec![value; rows]});
     let inputs = json!([
         tensor("age", "INT64", json!(41)),
         tensor("income", "FP64", json!(3200.5)),
@@ -226,7 +234,8 @@ fn every_trouble_is_answered_within_the_deadline_and_recorded() {
     server.with_upstream("kind", &declaration(&address, &[PATIENT, ONCE]), "legacy/contract.yaml");
     let says = |body: &str| Mode::Says(200, body.to_owned());
     let huge = format!(r#"{{"RESULT":{{"PD":"0.5"}},"x":"{}"}}"#, "x".repeat(2 << 20));
-    let deep = format!(r#"{{"x":{}1{},"RESULT":{{"PD":[[1]]}}}}"#, "[".repeat(900), "]".repeat(900));
+    let deep =
+        format!(r#"{{"x":{}1{},"RESULT":{{"PD":[[1]]}}}}"#, "[".repeat(900), "]".repeat(900));
     let failed = (502, "upstream_failed");
     let late = (504, "deadline_exceeded");
     for (mode, (status, code), word) in [
@@ -329,7 +338,8 @@ fn a_dead_endpoint_is_left_out_and_the_others_answer() {
     for _ in 0..60 {
         assert_eq!(server.ask("legacy").status, 200);
     }
-    let opened = "plimsoll_upstream_breaker_opened_total{model=\"legacy\",version=\"1\",endpoint=\"1\"}";
+    let opened =
+        "plimsoll_upstream_breaker_opened_total{model=\"legacy\",version=\"1\",endpoint=\"1\"}";
     assert!(server.counted(opened) >= 1, "the dead one is ejected");
 }
 
