@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-upstream bench-start bench-explain lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-upstream bench-start bench-explain bench-counterfactual lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-upstream a wrapped service that is slow, dead, lying or flapping, under load"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
+	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -96,6 +97,10 @@ bench-start: tools-c tools-bench
 bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
+bench-counterfactual: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/counterfactual.py
 
 lint: tools-c
 	cargo xtask ci

@@ -17,6 +17,7 @@ mod openapi;
 mod page;
 mod problem;
 mod receipt;
+mod report;
 mod status;
 mod subject;
 mod time;
@@ -48,6 +49,7 @@ pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
+pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use subject::{
     DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,

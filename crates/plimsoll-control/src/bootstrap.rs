@@ -6,6 +6,7 @@ use crate::compile::Compiler;
 use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
+use crate::report::LastReport;
 use arc_swap::ArcSwap;
 use plimsoll_ledger::{Label, Ledger};
 use plimsoll_policy::{PolicySet, Role};
@@ -82,6 +83,7 @@ pub struct Control {
     /// Held through a change, with the ends that are still to be recorded.
     pub(crate) turn: Mutex<Vec<Unfinished>>,
     pub(crate) denied_reads: Mutex<DeniedReads>,
+    pub(crate) last_report: Mutex<LastReport>,
     pub(crate) started: Time,
 }
 
@@ -123,6 +125,7 @@ impl Control {
             snapshots: Arc::new(ArcSwap::from_pointee(first)),
             turn: Mutex::default(),
             denied_reads: Mutex::default(),
+            last_report: Mutex::default(),
         };
         control.repeat_erasures()?;
         let mut opened = control.recover()?;

@@ -32,6 +32,7 @@ mod principal;
 mod profile;
 mod receipt;
 mod recover;
+mod report;
 mod retention;
 mod status;
 mod subject;

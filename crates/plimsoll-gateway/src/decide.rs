@@ -52,7 +52,7 @@ type Concluded = (Result<Durable, LedgerError>, Answer);
 
 /// What is kept on a thread for the requests to come: of those that wait for an upstream, some are
 /// always under way. A `Scratch` bounds what each keeps.
-const KEPT_WORK: usize = 16;
+const KEPT_WORK: usize = 8;
 
 thread_local! {
     static WORK: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };

@@ -370,6 +370,22 @@ fn cosign(witness: &Witness, heads: &Memory, stream: &mut TcpStream) {
     stream.write_all(format!("{head}{text}").as_bytes()).expect("writes");
 }
 
+/// Every metric that the shipped alerting rules name is on `page`.
+fn alert_on_metrics_that_exist(page: &str) {
+    let rules = include_str!("../../../../packaging/prometheus/plimsoll.rules.yml");
+    let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = expressions.flat_map(|line| {
+        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("plimsoll_"))
+    });
+    let served: Vec<&str> = page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let named: Vec<&str> = words.collect();
+    assert!(named.len() > 8, "{named:?}");
+    for name in named {
+        assert!(served.contains(&name), "no metric {name}: {page}");
+    }
+}
+
 #[test]
 fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     let server = Server::dev().with_credit("durable");
@@ -409,6 +425,7 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
         page.contains("plimsoll_ledger_sink_lag_entries") && page.contains("witness `w`"),
         "{page}"
     );
+    alert_on_metrics_that_exist(&page);
     let data = server.data_folder();
     let (_kept, _) = server.stop();
     let verified = offline(&["ledger", "verify", "--data", text(&data), "--policy", text(&policy)]);
