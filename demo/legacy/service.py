@@ -4,7 +4,7 @@
     python3 demo/legacy/service.py 9500
 
 `POST /api/v1/customers/{no}/score` with `{"CUST": {"AGE": 41, "INC": 3200, "EMP": true}, "SEGMENT": "west"}`
-answers `{"RESULT": {"PD": "0.0732", "CLASS": "B"}}`. It is here to be wrapped (upstream.yaml), and to
+answers `{"RESULT": {"PD": "0.0106", "CLASS": "A"}}`. It is here to be wrapped (upstream.yaml), and to
 misbehave on demand: `POST /mode/ok|slow|lying|flapping|broken|huge` says how it answers from now on.
 Standard library only; one thread, keep-alive.
 """

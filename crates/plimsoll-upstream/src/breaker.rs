@@ -199,6 +199,13 @@ mod tests {
         true
     }
 
+    /// As often as opens it.
+    fn fail(breaker: &mut Breaker) {
+        for _ in 0..3 {
+            assert!(call(breaker, Outcome::Bad, 0));
+        }
+    }
+
     #[test]
     fn it_opens_waits_probes_and_closes() {
         let mut breaker = Breaker::new(RULE);
@@ -227,7 +234,7 @@ mod tests {
                 assert!(call(&mut breaker, outcome, 0), "two of any five");
             }
         }
-        (0..3).for_each(|_| drop(call(&mut breaker, Outcome::Bad, 0)));
+        fail(&mut breaker);
         assert!(call(&mut breaker, Outcome::Bad, 10 * MS));
         assert_eq!(breaker.state(20 * MS - 1), BreakerState::Open);
     }
@@ -236,9 +243,11 @@ mod tests {
     fn what_comes_late_or_unknown_decides_nothing() {
         let mut breaker = Breaker::new(RULE);
         let late: Vec<_> = (0..3).map(|_| breaker.admit(0).expect("closed")).collect();
-        (0..3).for_each(|_| drop(call(&mut breaker, Outcome::Bad, 0)));
+        fail(&mut breaker);
         let probe = breaker.admit(10 * MS).expect("a probe");
-        late.iter().for_each(|ticket| drop(breaker.report(ticket, Outcome::Good, 10 * MS)));
+        for ticket in &late {
+            assert!(!breaker.report(ticket, Outcome::Good, 10 * MS));
+        }
         assert_eq!(breaker.state(10 * MS), BreakerState::HalfOpen);
         breaker.report(&probe, Outcome::Unknown, 10 * MS);
         assert!(breaker.admit(10 * MS).is_some(), "a probe that was given up makes room");
