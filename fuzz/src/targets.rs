@@ -2,7 +2,7 @@
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
 use crate::signature::Signature;
-use crate::tlog;
+use crate::{tlog, upstream};
 use plimsoll_contract::{
     CompiledContract, Contract, Pattern, Scratch, Table, Violations, parse_timestamp,
 };
@@ -72,6 +72,14 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { seeds: tlog::proofs, ..target("tlog_proof", tlog::proof, tlog::WORDS) },
     Target { seeds: tlog::requests, ..target("tlog_request", tlog::request, tlog::WORDS) },
     Target { seeds: tlog::paths, ..target("tlog_tile_path", tlog::tile_path, tlog::WORDS) },
+    Target {
+        seeds: upstream::answers,
+        ..target("upstream_answer", upstream::answer, upstream::WORDS)
+    },
+    Target {
+        seeds: upstream::declarations,
+        ..target("upstream_declaration", upstream::declaration, upstream::WORDS)
+    },
 ];
 
 const DOCUMENT: &[&str] = &[

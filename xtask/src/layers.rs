@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-stats", 1),
     ("plimsoll-table", 1),
     ("plimsoll-tlog", 1),
+    ("plimsoll-upstream", 1),
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
@@ -43,6 +44,9 @@ const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-serving", "plimsoll-explain"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
+    ("plimsoll-serving", "plimsoll-upstream"),
+    ("plimsoll-upstream", "plimsoll-contract"),
+    ("plimsoll-upstream", "plimsoll-model"),
     ("plimsoll", "plimsoll-server"),
 ];
 
@@ -54,6 +58,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-stats", &["tokio", "http", "arrow", "fs-err"], "statistics are pure arithmetic"),
+    ("plimsoll-upstream", &["tokio", "http", "hyper", "fs-err"], "a declaration opens no socket"),
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
     ("plimsoll-ledger", &["plimsoll-store", "rusqlite", "http"], "the ledger stands without SQL"),

@@ -87,6 +87,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         model: Arc::new(model),
         binding,
         explainer: None,
+        upstream: None,
     };
     let serving = Serving {
         contract: Arc::new(contract),
@@ -442,6 +443,7 @@ async fn overflow(setup: &Setup) -> Answer {
         model: Arc::new(model),
         binding,
         explainer: None,
+        upstream: None,
     };
     let deployment = ServedDeployment {
         index: 0,

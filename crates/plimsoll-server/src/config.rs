@@ -3,6 +3,7 @@
 
 use plimsoll_control::ErasureWindows;
 use plimsoll_ledger::Root;
+use plimsoll_outbound::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,4 +111,15 @@ pub struct ServerConfig {
     pub root: Option<Arc<dyn Root>>,
     /// What erasures wait for.
     pub erasure: ErasureWindows,
+    /// Which addresses outgoing requests may reach beside global ones by `https`.
+    pub outgoing: Outgoing,
+}
+
+/// Which addresses outgoing requests may reach beside global ones by `https`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outgoing {
+    /// Networks that are not global.
+    pub allow: Vec<Network>,
+    /// Whether those may be spoken to by plain `http`.
+    pub plain_http: bool,
 }

@@ -37,7 +37,9 @@ mod tls;
 mod traces;
 pub mod witness;
 
-pub use config::{LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{
+    LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits, TlsFiles,
+};
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};

@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
-use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
+use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
 use plimsoll_outbound::{Outbound, OutboundConfig};
 use plimsoll_store::Store;
@@ -195,13 +195,14 @@ fn open(
     let control = Arc::new(control);
     let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
     let heads = Arc::new(StoredHeads(Arc::clone(&control)));
-    let outbound = Outbound::new(outgoing(config.dev), Arc::clone(&clock))
-        .map_err(|e| ServerError::Log { what: "ledger.policy", why: e.to_string() })?;
+    let outbound = Outbound::new(outgoing(config), Arc::clone(&clock))
+        .map_err(|e| ServerError::Log { what: "outgoing", why: e.to_string() })?;
     let sinks = checkpoint_sinks::sinks(&config.log, &outbound)?;
     ledger.publish(&PublishConfig::new(origin), heads, sinks).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
+    gateway.reach(UpstreamAccess { outbound, secrets: config.keys.join("upstreams") });
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let app = App {
@@ -221,8 +222,11 @@ fn open(
 }
 
 /// What outgoing requests may reach.
-fn outgoing(dev: bool) -> OutboundConfig {
-    if dev { OutboundConfig::dev() } else { OutboundConfig::default() }
+fn outgoing(config: &ServerConfig) -> OutboundConfig {
+    let mut outgoing = if config.dev { OutboundConfig::dev() } else { OutboundConfig::default() };
+    outgoing.allow.extend(&config.outgoing.allow);
+    outgoing.plain_http |= config.outgoing.plain_http;
+    outgoing
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.

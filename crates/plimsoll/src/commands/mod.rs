@@ -32,6 +32,7 @@ mod rows;
 mod serve;
 mod status;
 pub(crate) mod subject;
+pub(crate) mod upstream;
 mod verify;
 mod when;
 pub(crate) mod witness;

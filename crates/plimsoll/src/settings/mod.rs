@@ -7,12 +7,13 @@ mod layers;
 mod units;
 
 pub(crate) use layers::{Environment, Layers, Origin, Sourced};
-pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
+pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    ErasureWindows, LedgerLimits, Listeners, LogConfig, ServerConfig, ServerLimits, TlsFiles,
+    ErasureWindows, LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits,
+    TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -108,6 +109,8 @@ settings! {
     root_secret: Option<Secret> = "ledger.root_secret", "", "its token (vault), secret access key (kms) or PIN (pkcs11); only in the environment";
     root_secret_file: Option<PathBuf> = "ledger.root_secret_file", "", "file that holds it";
     root_ca_file: Option<PathBuf> = "ledger.root_ca_file", "", "certificates of authorities in PEM to trust instead of the public ones when it is reached";
+    outgoing_allow: Networks = "outgoing.allow", "", "networks that outgoing requests (upstreams, sinks) may reach although they are private, as `10.1.0.0/16, fd00::/8`";
+    outgoing_plain_http: bool = "outgoing.plain_http", "false", "whether those may be spoken to by http without TLS";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
@@ -214,6 +217,10 @@ impl Settings {
             erasure: ErasureWindows {
                 rotate_within: self.rotate_within.value,
                 key_backups: self.key_backups.value,
+            },
+            outgoing: Outgoing {
+                allow: self.outgoing_allow.value.0.clone(),
+                plain_http: self.outgoing_plain_http.value,
             },
         })
     }

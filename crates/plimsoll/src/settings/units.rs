@@ -2,6 +2,7 @@
 //!
 //! It knows no setting by name.
 
+use plimsoll_outbound::Network;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) struct Size(pub(crate) u64);
 /// A share of a whole, 0 to 1.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Share(pub(crate) f64);
+
+/// Networks, with commas between.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Networks(pub(crate) Vec<Network>);
 
 /// Text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +76,17 @@ impl Value for String {
     }
     fn show(&self) -> String {
         self.clone()
+    }
+}
+
+impl Value for Networks {
+    fn parse(text: &str) -> Result<Self, String> {
+        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let networks = texts.map(str::parse).collect::<Result<_, _>>();
+        networks.map(Self).map_err(|_| "networks such as `10.1.0.0/16, fd00::/8`".into())
+    }
+    fn show(&self) -> String {
+        self.0.iter().map(Network::to_string).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -35,4 +35,6 @@ mod tls;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
+mod upstream;
+#[cfg(test)]
 mod witness;
