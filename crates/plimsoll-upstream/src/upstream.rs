@@ -65,21 +65,21 @@ impl Upstream {
     /// [`WireError`] names the field that does not fit.
     pub fn wire(declared: Declaration, contract: &CompiledContract) -> Result<Self, WireError> {
         let template = declared.template()?;
-        let feed = |name: &Box<str>| {
+        let feed = |name: &str| {
             let place = contract.position(name);
             let found = place.and_then(|place| Some((place, contract.field(place)?)));
-            let (place, field) = found.ok_or_else(|| WireError::Unknown(name.clone()))?;
+            let (place, field) = found.ok_or_else(|| WireError::Unknown(name.into()))?;
             let is_number = matches!(field.kind, Kind::Number | Kind::Integer | Kind::Boolean);
             if field.kind == Kind::Tensor {
-                return Err(WireError::Tensor(name.clone()));
+                return Err(WireError::Tensor(name.into()));
             }
             if template.is_numeric && !is_number {
-                return Err(WireError::NotNumber(name.clone()));
+                return Err(WireError::NotNumber(name.into()));
             }
             let values = field.values.iter().map(|value| value.as_str().into()).collect();
             Ok(Feed { place, kind: field.kind, values })
         };
-        let feeds: Box<[Feed]> = template.fields.iter().map(feed).collect::<Result<_, _>>()?;
+        let feeds: Box<[Feed]> = template.fields.iter().map(|name| feed(name)).collect::<Result<_, _>>()?;
         let is_unused = |place: &usize| feeds.iter().all(|feed| feed.place != *place);
         if let Some(place) = (0..contract.features()).find(is_unused) {
             let name = contract.field(place).map_or("", |field| field.name.as_str());
