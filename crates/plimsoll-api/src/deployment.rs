@@ -1,5 +1,6 @@
 //! Deployments and the release of versions into them.
 
+use crate::review::Review;
 use crate::time::Timestamp;
 use crate::words::{Environment, Explain, Tier};
 use plimsoll_contract::ErrorDetail;
@@ -53,6 +54,9 @@ pub struct CreateDeployment {
     /// Requests in flight at once; 1 to 65,536, 1,024 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Which answers a person looks at; `off` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -83,6 +87,9 @@ pub struct UpdateDeployment {
     /// Requests in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Which answers a person looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Lets a version answer.
@@ -135,6 +142,8 @@ pub struct Deployment {
     pub deadline_ms: u32,
     /// Requests in flight at once.
     pub max_in_flight: u32,
+    /// Which answers a person looks at.
+    pub review: Review,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

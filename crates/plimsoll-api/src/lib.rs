@@ -10,11 +10,14 @@ mod access;
 mod decision;
 mod deployment;
 mod event;
+mod forensics;
 mod model;
 pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod review;
+mod sink;
 mod status;
 mod time;
 mod words;
@@ -31,6 +34,10 @@ pub use deployment::{
     CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
+pub use forensics::{
+    MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
+    TracedContract, TracedModel, TracedPolicy, TracedReceipt, TracedRecord, TracedRoute,
+};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,
@@ -39,9 +46,17 @@ pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use review::{
+    ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
+    ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
+};
+pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, Status};
 pub use time::Timestamp;
-pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
+pub use words::{
+    Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,
+    SinkProfile, SinkState, Tier,
+};
 
 #[cfg(test)]
 mod tests;

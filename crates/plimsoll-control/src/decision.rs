@@ -30,7 +30,7 @@ const MAX_TAIL: usize = 1_000;
 
 /// What is looked up once for all the decisions of one answer.
 #[derive(Default)]
-struct Known {
+pub(crate) struct Known {
     deployments: HashMap<DeploymentId, Option<(DeploymentRow, bool)>>,
     versions: HashMap<(DeploymentId, Digest), Option<u32>>,
 }
@@ -111,14 +111,7 @@ impl Control {
         let entry = entry.ok_or_else(missing)?;
         let summary =
             self.summary(ctx, &mut Known::default(), &entry, None)?.ok_or_else(missing)?;
-        let (body, body_withheld) = if self.allows(ctx, Action::ReadDecisionBody, &resource) {
-            match self.body(&entry)? {
-                Some(body) => (Some(body), None),
-                None => (None, Some("its keys were erased".to_owned())),
-            }
-        } else {
-            (None, Some("reading it needs `ReadDecisionBody`".to_owned()))
-        };
+        let (body, body_withheld) = self.body_for(ctx, &entry)?;
         Ok(api::Decision { summary, leaf: leaf(&entry), body, body_withheld })
     }
 
@@ -146,6 +139,7 @@ impl Control {
                 id,
                 deployment: d.name,
                 environment: d.environment,
+                asker: None,
                 tenant: d.tenant,
             }),
             None => {
@@ -154,6 +148,7 @@ impl Control {
                     id,
                     deployment: name.map_err(|_| ControlError::Internal("not a name"))?,
                     environment: ctx.environment(),
+                    asker: None,
                     tenant: ctx.tenant(),
                 })
             }
@@ -162,7 +157,7 @@ impl Control {
 
     /// What a list shows of a record, if it is a decision of this deployment that the caller
     /// may see.
-    fn summary(
+    pub(crate) fn summary(
         &self,
         ctx: &RequestContext,
         known: &mut Known,
@@ -191,7 +186,7 @@ impl Control {
 
     /// The deployment, if the caller may see its decisions. Policy looks at nothing of a
     /// decision but its deployment, so it is asked once for each.
-    fn visible(
+    pub(crate) fn visible(
         &self,
         ctx: &RequestContext,
         known: &mut Known,
@@ -216,6 +211,7 @@ impl Control {
             id: DecisionId::from_bytes([0; 16]),
             deployment: facts.name,
             environment: facts.environment,
+            asker: None,
             tenant: facts.tenant,
         };
         let may = self.allows(ctx, Action::ReadDecision, &resource);
@@ -238,8 +234,19 @@ impl Control {
         Ok(number)
     }
 
-    /// The body of a decision; `None` if its keys are gone.
-    fn body(&self, entry: &Record) -> Result<Option<api::DecisionBody>, ControlError> {
+    /// The body of a decision as it travels; `None` if its keys are gone.
+    pub(crate) fn body(&self, entry: &Record) -> Result<Option<api::DecisionBody>, ControlError> {
+        let Some(body) = self.decoded_body(entry)? else { return Ok(None) };
+        let contract = self.contract_of(&entry.leaf.draft)?;
+        let principal_name = self.display_name(body.principal)?;
+        Ok(Some(shown(body, contract.as_ref(), principal_name)))
+    }
+
+    /// The body of a decision; `None` if it has none or its keys are gone.
+    pub(crate) fn decoded_body(
+        &self,
+        entry: &Record,
+    ) -> Result<Option<DecisionBody>, ControlError> {
         if entry.leaf.draft.sealed.is_none() {
             return Ok(None);
         }
@@ -247,20 +254,17 @@ impl Control {
             Err(LedgerError::KeyGone) => return Ok(None),
             other => other.map_err(ControlError::Unreadable)?,
         };
-        let body = DecisionBody::decode(&bytes).map_err(|e| ControlError::Unreadable(e.into()))?;
-        let contract = self.contract_of(&entry.leaf.draft)?;
-        let principal_name = self.display_name(body.principal)?;
-        Ok(Some(shown(body, contract.as_ref(), principal_name)))
+        DecisionBody::decode(&bytes).map(Some).map_err(|e| ControlError::Unreadable(e.into()))
     }
 
-    fn contract_of(&self, draft: &LeafDraft) -> Result<Option<Contract>, ControlError> {
+    pub(crate) fn contract_of(&self, draft: &LeafDraft) -> Result<Option<Contract>, ControlError> {
         let Some(digest) = draft.contract else { return Ok(None) };
         let row = self.store.read(|r| r.contract(digest))?;
         row.as_ref().map(document_of).transpose()
     }
 }
 
-fn leaf(entry: &Record) -> api::DecisionLeaf {
+pub(crate) fn leaf(entry: &Record) -> api::DecisionLeaf {
     let leaf = &entry.leaf;
     let draft = &leaf.draft;
     api::DecisionLeaf {
@@ -328,7 +332,7 @@ fn shown(
 }
 
 /// Each row from the contract's field names to values.
-fn shown_rows(rows: &Rows, contract: Option<&Contract>) -> Vec<Map<String, Value>> {
+pub(crate) fn shown_rows(rows: &Rows, contract: Option<&Contract>) -> Vec<Map<String, Value>> {
     let fields: Vec<_> = contract.map(|contract| contract.fields().collect()).unwrap_or_default();
     let one = |row: usize| {
         let cells = rows.row(row).iter().enumerate();

@@ -29,11 +29,18 @@ pub(crate) struct Settings {
     pub(crate) error_detail: Option<ErrorDetail>,
     pub(crate) deadline_ms: u32,
     pub(crate) max_in_flight: u32,
+    pub(crate) review: api::Review,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fallback: None, error_detail: None, deadline_ms: 1_000, max_in_flight: 1_024 }
+        Self {
+            fallback: None,
+            error_detail: None,
+            deadline_ms: 1_000,
+            max_in_flight: 1_024,
+            review: api::Review { mode: api::ReviewMode::Off, share: None },
+        }
     }
 }
 
@@ -50,6 +57,15 @@ impl Settings {
         };
         if !self.fallback.as_ref().is_none_or(finite) {
             return Err(ControlError::invalid("fallback", "must be 1 to 1024 finite numbers"));
+        }
+        let share = self.review.share;
+        let share_fits = match self.review.mode {
+            api::ReviewMode::Sampled => share.is_some_and(|share| share > 0.0 && share <= 1.0),
+            api::ReviewMode::Off | api::ReviewMode::Held => share.is_none(),
+        };
+        if !share_fits {
+            let detail = "`sampled` takes a share above 0 and at most 1, the others none";
+            return Err(ControlError::invalid("review", detail));
         }
         Ok(())
     }
@@ -87,6 +103,7 @@ impl Control {
             error_detail: wanted.error_detail,
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
+            review: wanted.review.unwrap_or(defaults.review),
         };
         settings.check()?;
         let explain = explain(wanted.explain)?;
@@ -172,6 +189,7 @@ impl Control {
         row.mode = wanted.mode.unwrap_or(row.mode);
         settings.deadline_ms = wanted.deadline_ms.unwrap_or(settings.deadline_ms);
         settings.max_in_flight = wanted.max_in_flight.unwrap_or(settings.max_in_flight);
+        settings.review = wanted.review.unwrap_or(settings.review);
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -371,6 +389,7 @@ impl Control {
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,
+            review: settings.review,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

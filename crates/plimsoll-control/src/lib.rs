@@ -27,7 +27,13 @@ mod model;
 mod page;
 mod principal;
 mod recover;
+mod replay;
+mod review;
+mod review_queue;
+mod sink;
+mod sink_feed;
 mod status;
+mod trace;
 mod version;
 mod words;
 
@@ -36,6 +42,8 @@ pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;
 pub use error::ControlError;
+pub use sink::{Secret, SinkTarget};
+pub use sink_feed::SinkPull;
 
 #[cfg(test)]
 mod tests;

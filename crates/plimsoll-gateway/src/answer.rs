@@ -41,7 +41,12 @@ pub(crate) struct Answered<'a> {
     pub(crate) rows: usize,
     pub(crate) outputs: &'a [Output<'a>],
     pub(crate) is_fallback: bool,
+    /// The answer waits for a person: it is accepted, and without outputs.
+    pub(crate) is_held: bool,
 }
+
+/// When to ask again for an answer that waits for a person, in seconds.
+const HELD_RETRY: u32 = 30;
 
 impl Answer {
     /// The refusal of a request in the shape of `protocol`.
@@ -68,10 +73,11 @@ impl Answer {
         let mut body = Vec::with_capacity(256 + 24 * answered.rows);
         write_oip(answered, &mut body);
         Self {
-            status: 200,
+            // RFC 9110 §15.3.3: accepted, not completed. Nobody can take it for an answer.
+            status: if answered.is_held { 202 } else { 200 },
             id: answered.id,
             body,
-            retry_after: None,
+            retry_after: answered.is_held.then_some(HELD_RETRY),
             replayed: false,
             code: None,
             nanos: [0; 12],
@@ -94,6 +100,9 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
     put(out, format_args!(r#","parameters":{{"decision_id":"{}""#, a.id));
     if a.is_fallback {
         out.extend_from_slice(br#","fallback":true"#);
+    }
+    if a.is_held {
+        out.extend_from_slice(br#","review":"pending""#);
     }
     out.extend_from_slice(br#"},"outputs":["#);
     for (index, output) in a.outputs.iter().enumerate() {

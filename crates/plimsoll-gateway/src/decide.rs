@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
 use plimsoll_ledger::{Entry, MAX_HOLDERS};
-use plimsoll_serving::{Fallback, RoutePlan, ServedVersion, plan};
+use plimsoll_serving::{Fallback, Review, RoutePlan, ServedVersion, plan};
 use plimsoll_types::record::{DecisionBody, Kind, Mapped, Mode, Output, ResultClass, Route};
 use plimsoll_types::{Phase, Refusal, RefusalCode};
 use std::borrow::Cow;
@@ -139,14 +139,17 @@ impl Pass {
         };
         let queued = self.record(&ended);
         self.settle(queued).await?;
+        // What a person was to see first is not given away by asking twice.
+        let is_held = entry.leaf.draft.result == Some(ResultClass::Held);
         let mut answer = Answer::oip(&Answered {
             id: plimsoll_types::DecisionId::from_bytes(of),
             deployment: &body.deployment,
             version: body.version,
             caller_id: body.caller_id.as_deref(),
             rows: body.rows.len(),
-            outputs: &outputs,
-            is_fallback: entry.leaf.draft.route == Some(Route::Fallback),
+            outputs: if is_held { &[] } else { &outputs },
+            is_fallback: entry.leaf.draft.route == Some(Route::Fallback) && !is_held,
+            is_held,
         });
         answer.replayed = true;
         self.finish();
@@ -362,11 +365,15 @@ impl Pass {
                 Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal)),
             },
         };
+        let review = self.deployment.settings.review;
+        let is_reviewed = result == ResultClass::Answered && review.picks(self.id);
+        let is_held = is_reviewed && review == Review::Held;
+        let result = if is_held { ResultClass::Held } else { result };
         let plan = RoutePlan { route, version: plan.version };
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
         let outputs = [Output { name: output.name, width, values: &work.values }];
-        let recorded = if result == ResultClass::Answered { &outputs[..] } else { &[] };
+        let recorded = if result == ResultClass::Failed { &[] } else { &outputs[..] };
         let mapped = facts.mapped();
         let ended = Ended {
             fallback_reason: refusal
@@ -378,6 +385,7 @@ impl Pass {
             flags: &work.scratch.flags,
             outputs: recorded,
             plan: Some(&plan),
+            is_reviewed,
             ..facts.ended(&mapped, Kind::Decision, Some(result))
         };
         let queued = self.record(&ended);
@@ -393,8 +401,9 @@ impl Pass {
             version: plan.version.number,
             caller_id: facts.caller_id.as_deref(),
             rows,
-            outputs: &outputs,
-            is_fallback: route == Route::Fallback,
+            outputs: if is_held { &[] } else { &outputs },
+            is_fallback: route == Route::Fallback && !is_held,
+            is_held,
         });
         self.finish();
         Ok(answer)

@@ -1,6 +1,7 @@
 //! What a server is started with. Resolved and checked by the binary's settings; here only
 //! the finished values.
 
+use plimsoll_outbound::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +58,26 @@ pub struct LedgerLimits {
     pub reserve_bytes: u64,
 }
 
+/// What may be spoken to from within.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutboundSettings {
+    /// Networks that are allowed although they are private, loopback or reserved.
+    pub allow: Vec<Network>,
+    /// Whether plain http may be spoken to them.
+    pub plain_http: bool,
+    /// Certificates of authorities that are trusted beside the public ones, PEM.
+    pub ca: Option<PathBuf>,
+}
+
+/// When an event that was not acknowledged is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkRetries {
+    /// The wait after the first failure; it doubles with each.
+    pub first: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
 /// What a server is started with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
@@ -80,4 +101,8 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// The ledger's bounds.
     pub ledger: LedgerLimits,
+    /// What may be spoken to from within.
+    pub outbound: OutboundSettings,
+    /// When events are sent again.
+    pub sinks: SinkRetries,
 }

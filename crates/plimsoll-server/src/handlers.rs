@@ -27,6 +27,9 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(deployments());
     routes.extend(access());
     routes.extend(records());
+    routes.extend(crate::handlers_sinks::routes());
+    routes.extend(crate::handlers_forensics::routes());
+    routes.extend(crate::handlers_reviews::routes());
     routes
 }
 
@@ -327,11 +330,11 @@ fn version(input: &Input) -> Option<&str> {
     Some(input.param("version")).filter(|version| !version.is_empty())
 }
 
-fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn ok(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(200, body))
 }
 
-fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
+pub(crate) fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
     Ok(Reply::json(201, body))
 }
 
@@ -355,7 +358,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway) {
+    match metrics::page(&app.gateway, &app.sinks) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

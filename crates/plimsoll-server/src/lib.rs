@@ -16,16 +16,23 @@ mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_forensics;
+mod handlers_reviews;
+mod handlers_sinks;
 mod metrics;
+mod metrics_sinks;
 mod oip;
 mod reply;
 mod routes;
 mod service;
+mod sinks;
 mod start;
 mod tls;
 mod traces;
 
-pub use config::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+pub use config::{
+    LedgerLimits, Listeners, OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
+};
 pub use error::ServerError;
 pub use start::{Started, run};
 

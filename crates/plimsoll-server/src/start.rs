@@ -8,11 +8,13 @@ use crate::error::ServerError;
 use crate::folder;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
 use plimsoll_ledger::{Ledger, LedgerConfig, Recovery};
+use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
@@ -101,7 +103,8 @@ async fn serve(
     for (listener, socket) in sockets.listeners {
         tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
     }
-    tasks.spawn(background::each_minute(Arc::clone(&app), life));
+    tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::run_sinks(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -163,9 +166,15 @@ fn open(
         .map_err(ServerError::Ledger)?;
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
+    let control = Arc::new(control);
+    let outbound = sinks::outbound(&config.outbound, config.dev, Arc::clone(&clock))?;
+    let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
+    let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
     let app = App {
         gateway,
-        control: Arc::new(control),
+        control,
+        sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
+        outbound,
         started: clock.now(),
         clock,
         limits: config.limits,

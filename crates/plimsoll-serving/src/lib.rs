@@ -7,10 +7,12 @@
 
 mod deployment;
 mod keys;
+mod recompute;
 mod snapshot;
 
 pub use deployment::{
-    Explain, Fallback, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
+    Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
 };
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
+pub use recompute::{Rule, bind, distance, recompute, same_bits};
 pub use snapshot::{ServingSnapshot, SnapshotParts};

@@ -8,19 +8,24 @@
 //! fits a model, what a word means: all of it is settled before a row comes here. The gateway
 //! cannot reach this crate.
 
+mod change;
 mod error;
 mod read;
+mod review;
 mod row;
 mod schema;
+mod sink;
 mod store;
 mod write;
 
 pub use error::StoreError;
 pub use read::{MAX_PAGE, Read};
+pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,
     VersionRow,
 };
+pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
 pub use write::Write;
 

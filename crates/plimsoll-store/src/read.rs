@@ -24,18 +24,18 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub struct Read<'a>(pub(crate) &'a Connection);
 
 impl Read<'_> {
-    fn one<T: Columns>(&self, from: &str, params: impl Params) -> Result<Option<T>> {
+    pub(crate) fn one<T: Columns>(&self, from: &str, params: impl Params) -> Result<Option<T>> {
         let sql = format!("SELECT {} FROM {from}", T::COLUMNS);
         let row = self.0.prepare_cached(&sql)?.query_row(params, T::read);
         Ok(row.optional()?)
     }
-    fn many<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(crate) fn many<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
         let sql = format!("SELECT {} FROM {from}", T::COLUMNS);
         let mut statement = self.0.prepare_cached(&sql)?;
         let rows = statement.query_map(params, T::read)?.collect::<std::result::Result<_, _>>();
         Ok(rows?)
     }
-    fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(crate) fn whole<T: Columns>(&self, from: &str, params: impl Params) -> Result<Vec<T>> {
         let rows = self.many(&format!("{from} LIMIT {}", MAX_WHOLE + 1), params)?;
         if rows.len() > MAX_WHOLE as usize {
             return Err(StoreError::Damaged(format!("more than {MAX_WHOLE} rows in one list")));

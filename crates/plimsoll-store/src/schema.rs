@@ -8,7 +8,10 @@ use std::time::Duration;
 
 /// Numbered from 1; a file's `user_version` is the number of the last one applied. Never
 /// change one that was released: add another.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_control_state.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_control_state.sql"),
+    include_str!("../migrations/0004_sinks_reviews.sql"),
+];
 
 /// "PLIM": tells our files from other databases.
 const APPLICATION_ID: i32 = 0x504c_494d;

@@ -27,12 +27,12 @@ impl<'a> Write<'a> {
         Self(Read(connection))
     }
 
-    fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
+    pub(crate) fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         Ok(())
     }
     /// An update of exactly one row.
-    fn update(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
+    pub(crate) fn update(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         let changed =
             self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Gone(what)) }
@@ -256,6 +256,6 @@ impl<'a> Write<'a> {
     }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Damaged(error.to_string()))
 }

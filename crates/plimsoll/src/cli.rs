@@ -2,6 +2,8 @@
 //!
 //! `docs/cli.md` is generated from here.
 
+use crate::commands::forensics::{ReplayArgs, TraceArgs};
+use crate::commands::review::Setting as ReviewSetting;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -122,6 +124,12 @@ Examples:
     /// The ledger's files
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Reviews: what people say about decisions
+    #[command(subcommand)]
+    Review(crate::commands::review::Verb),
+    /// Sinks: receivers of events that follow the ledger
+    #[command(subcommand)]
+    Sink(crate::commands::sink::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -400,6 +408,9 @@ pub(crate) struct DeploymentCreate {
     /// Requests in flight at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// Which answers a person looks at: off, held, or sampled:SHARE [default: off]
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) review: Option<ReviewSetting>,
 }
 
 /// Options of `deployment update`.
@@ -431,6 +442,9 @@ pub(crate) struct DeploymentUpdate {
     /// Requests in flight at once
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// Which answers a person looks at: off, held, or sampled:SHARE
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) review: Option<ReviewSetting>,
 }
 
 /// Verbs of principals.
@@ -554,6 +568,23 @@ Examples:
         #[arg(long, value_name = "NAME")]
         deployment: Option<Name>,
     },
+    /// Show how a decision came to be: version, contract, policies, who put them in force
+    #[command(after_help = "\
+Examples:
+  plimsoll decision trace 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision trace 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --json")]
+    Trace(TraceArgs),
+    /// Compute a decision again from its record, or a window of them on another version
+    ///
+    /// Of one decision: exit code 0 if the recorded numbers come out to the bit, 2 if not. Of a
+    /// window: how many decisions the candidate changes, how far scores move, and which most.
+    #[command(after_help = "\
+Examples:
+  plimsoll decision replay 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision replay 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --data DIR --keys DIR
+  plimsoll decision replay --deployment credit-default --from 7d --against 3 --threshold 0.5
+  plimsoll decision replay --deployment credit-default --against credit@3 --fail-on changed")]
+    Replay(ReplayArgs),
 }
 
 /// Verbs of control events.
@@ -655,7 +686,7 @@ pub(crate) fn detail_word(detail: ErrorDetail) -> &'static str {
 }
 
 /// Reads one of a closed set of words.
-fn one_of<T: Copy + Send + Sync + 'static>(
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     word: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {

@@ -191,5 +191,6 @@ pub(super) fn deployment(
         error_detail: None,
         deadline_ms: None,
         max_in_flight: None,
+        review: None,
     }
 }

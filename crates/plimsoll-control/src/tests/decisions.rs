@@ -11,7 +11,17 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Records one decision of the deployment as a gateway does.
-fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> DecisionId {
+pub(super) fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> DecisionId {
+    decide_with(bench, made, result, 0.25)
+}
+
+/// The same with this answer.
+pub(super) fn decide_with(
+    bench: &Bench,
+    made: &api::Deployment,
+    result: ResultClass,
+    answer: f64,
+) -> DecisionId {
     let control = &bench.control;
     let id = DecisionId::new(bench.clock.now());
     let mut rows = Rows { width: 4, ..Rows::default() };
@@ -30,7 +40,7 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
         rows: &rows,
         mapped: &[],
         flags: &[Flag { field: 0, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
-        outputs: &[Output { name: "probability", width: 1, values: &[0.25] }],
+        outputs: &[Output { name: "probability", width: 1, values: &[answer] }],
         refusal: None,
         phases: &[(Phase::Predict, 1_500)],
     };
@@ -51,14 +61,14 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
     id
 }
 
-struct Scene {
-    bench: Bench,
-    made: api::Deployment,
-    bob: crate::RequestContext,
-    erin: crate::RequestContext,
+pub(super) struct Scene {
+    pub(super) bench: Bench,
+    pub(super) made: api::Deployment,
+    pub(super) bob: crate::RequestContext,
+    pub(super) erin: crate::RequestContext,
 }
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let bench = Bench::new();
     let bob = bench.person("bob", &[Role::MlEngineer]);
     let carol = bench.person("carol", &[Role::Approver]);

@@ -2,6 +2,8 @@
 
 mod bench;
 mod decisions;
+mod forensics;
+mod sinks;
 
 use crate::act::Event;
 use crate::bootstrap::SERVER;

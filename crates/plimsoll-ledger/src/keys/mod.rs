@@ -7,6 +7,7 @@
 
 mod cache;
 mod journal;
+mod secret;
 
 use crate::LedgerError;
 use crate::disk::{Handle, Volume, field, lock};

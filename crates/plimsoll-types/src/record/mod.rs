@@ -8,11 +8,13 @@
 mod body;
 mod event;
 mod leaf;
+mod review;
 mod wire;
 
 pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output};
 pub use event::{ControlEvent, Gap, Heartbeat, RefusalCount, RefusalTally, Stage};
 pub use leaf::{Extension, Leaf, LeafDraft, MAX_LEAF_LEN, SealedRef};
+pub use review::{ReviewBody, ReviewedOutput, Verdict};
 pub use wire::RecordError;
 
 use crate::refusal::words;
@@ -35,7 +37,7 @@ words! {
         Heartbeat = 5 "heartbeat",
         /// Delayed ground truth for a decision (reserved).
         Outcome = 6 "outcome",
-        /// A person's review of a decision (reserved).
+        /// What a person said about a decision: it stands, another outcome, or a contest.
         Review = 7 "review",
         /// An explanation computed after the reply (reserved).
         Explanation = 8 "explanation",
@@ -59,6 +61,8 @@ words! {
         Abandoned = 4 "abandoned",
         /// The recorded answer of an earlier decision was given again.
         Replayed = 5 "replayed",
+        /// A model answered, and the answer waits for a person.
+        Held = 6 "held",
     }
 }
 

@@ -1,6 +1,6 @@
 //! `plimsoll deployment`.
 
-use super::{Context, contract, when};
+use super::{Context, contract, review, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -54,6 +54,7 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         error_detail: args.error_detail,
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        review: args.review.map(|setting| setting.0),
     };
     let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
     let Some(version) = args.version else {
@@ -88,6 +89,7 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         error_detail: args.error_detail.as_deref().map(error_detail),
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        review: args.review.map(|setting| setting.0),
     };
     if args.contract.is_none() && body == UpdateDeployment::default() {
         return Err(Failure::user("there is nothing to change")
@@ -169,6 +171,7 @@ fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure
             .add("contract", one.contract)
             .add("mode", one.mode)
             .add("explain", one.explain)
+            .add("review", review::setting(one.review))
             .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())

@@ -14,14 +14,18 @@ mod demo;
 mod deployment;
 mod document;
 mod event;
+pub(crate) mod forensics;
 mod key;
 mod ledger;
 mod model;
 mod offline;
+mod offline_replay;
 mod predict;
 mod principal;
 mod restore;
+pub(crate) mod review;
 mod serve;
+pub(crate) mod sink;
 mod status;
 mod when;
 
@@ -121,6 +125,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
+        Command::Review(verb) => review::run(context, verb),
+        Command::Sink(verb) => sink::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),

@@ -7,10 +7,12 @@ mod layers;
 mod units;
 
 pub(crate) use layers::{Environment, Layers, Origin, Sourced};
-pub(crate) use units::{LogFormat, LogLevel, Secret, Share, Size, Value};
+pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
-use plimsoll_server::{LedgerLimits, Listeners, ServerConfig, ServerLimits, TlsFiles};
+use plimsoll_server::{
+    LedgerLimits, Listeners, OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -89,6 +91,11 @@ settings! {
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
     trace_ratio: Share = "telemetry.trace_ratio", "1", "share of requests traced, 0 to 1";
+    outbound_allow: Networks = "outbound.allow", "", "networks that outgoing requests may reach although they are private: `10.1.0.0/16, ::1`";
+    outbound_plain_http: bool = "outbound.plain_http", "false", "whether they may be reached without TLS";
+    outbound_ca: Option<PathBuf> = "outbound.ca_file", "", "certificates of authorities in PEM to trust beside the public ones";
+    sink_retry_first: Duration = "sinks.retry_first", "1s", "wait before an event that was not acknowledged is sent again; it doubles with each failure";
+    sink_retry_max: Duration = "sinks.retry_max", "5m", "the longest such wait";
     url: String = "client.url", "http://127.0.0.1:8081", "server that commands talk to; under `serve --dev` it is http://127.0.0.1:8080";
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
@@ -177,6 +184,15 @@ impl Settings {
                 })?,
                 reserve_bytes: self.reserve.value.0,
             },
+            outbound: OutboundSettings {
+                allow: self.outbound_allow.value.0.clone(),
+                plain_http: self.outbound_plain_http.value,
+                ca: self.outbound_ca.value.clone(),
+            },
+            sinks: SinkRetries {
+                first: self.sink_retry_first.value,
+                max: self.sink_retry_max.value,
+            },
         })
     }
 
@@ -212,7 +228,7 @@ impl Settings {
 
 /// Whether a type is written without quotes in TOML.
 const fn is_number(kind: &str) -> bool {
-    matches!(kind.as_bytes(), b"usize" | b"Share")
+    matches!(kind.as_bytes(), b"usize" | b"Share" | b"bool")
 }
 
 fn positive(setting: &Sourced<usize>, path: &str) -> Result<usize, Failure> {

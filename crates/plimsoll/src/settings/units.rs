@@ -2,6 +2,7 @@
 //!
 //! It knows no setting by name.
 
+use plimsoll_outbound::{Network, NetworkError};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) struct Size(pub(crate) u64);
 /// A share of a whole, 0 to 1.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Share(pub(crate) f64);
+
+/// Ranges of addresses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Networks(pub(crate) Vec<Network>);
 
 /// Text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,6 +104,26 @@ impl Value for IpAddr {
     }
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "`true` or `false`".into())
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Networks {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let networks = parts.map(str::parse).collect::<Result<_, NetworkError>>();
+        networks.map(Self).map_err(|_| "networks such as `10.1.0.0/16, ::1`".into())
+    }
+    fn show(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,0 +1,131 @@
+//! A recorded request computed again: on the version that answered it, or on another.
+//!
+//! Prediction is a pure function of the recorded rows and the model's bytes, so the recorded
+//! outputs must come out to the bit. The gateway's `predict` does the same with memory that
+//! it uses again.
+
+use plimsoll_contract::{Binding, CompiledContract};
+use plimsoll_model::Model;
+use plimsoll_types::Rows;
+
+/// Binds a model to a contract by the names of its features, or in order if it names none.
+///
+/// # Errors
+/// In words, if the two do not fit.
+pub fn bind(contract: &CompiledContract, model: &Model) -> Result<Binding, Box<str>> {
+    let bound = match model.feature_names() {
+        Some(names) => contract.bind(names),
+        None => contract.bind_in_order(model.feature_count()),
+    };
+    bound.map_err(|error| error.to_string().into())
+}
+
+/// The outputs of every row, row-major; `None` if the model cannot take the rows.
+#[must_use]
+pub fn recompute(model: &Model, binding: &Binding, rows: &Rows) -> Option<Vec<f64>> {
+    let width = model.output().count;
+    let mut outputs = Vec::with_capacity(rows.len().saturating_mul(width));
+    let (mut features, mut predicted) = (Vec::new(), vec![0.0; width]);
+    for row in 0..rows.len() {
+        features.clear();
+        binding.model_row(rows, row, &mut features);
+        model.predict(&features, &mut predicted).ok()?;
+        outputs.extend(predicted.iter().map(|&value| f64::from(value)));
+    }
+    Some(outputs)
+}
+
+/// How a recorded row is decided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// Is the one output at or above this number.
+    Threshold(f64),
+    /// Which of several outputs is largest; the first of equals.
+    Largest,
+    /// Any difference of a bit is a change: nothing says how outputs become decisions.
+    Bits,
+}
+
+impl Rule {
+    /// The rule for outputs of `width` numbers per row, with the threshold if one is given.
+    #[must_use]
+    pub fn of(width: usize, threshold: Option<f64>) -> Self {
+        match (width, threshold) {
+            (1, Some(threshold)) => Self::Threshold(threshold),
+            (1, None) => Self::Bits,
+            _ => Self::Largest,
+        }
+    }
+
+    /// Whether two answers for one row are different decisions.
+    #[must_use]
+    pub fn changes(self, before: &[f64], after: &[f64]) -> bool {
+        match self {
+            Self::Threshold(at) => {
+                let above = |values: &[f64]| values.first().is_some_and(|value| *value >= at);
+                above(before) != above(after)
+            }
+            Self::Largest => largest(before) != largest(after),
+            Self::Bits => !same_bits(before, after),
+        }
+    }
+}
+
+fn largest(values: &[f64]) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for (at, &value) in values.iter().enumerate() {
+        if best.is_none_or(|(_, most)| value > most) {
+            best = Some((at, value));
+        }
+    }
+    best.map(|(at, _)| at)
+}
+
+/// Whether two answers are the same to the bit.
+#[must_use]
+pub fn same_bits(before: &[f64], after: &[f64]) -> bool {
+    before.len() == after.len() && before.iter().zip(after).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// The largest distance between two answers for one row. Infinite where one of two numbers is
+/// not finite and the other is.
+#[must_use]
+pub fn distance(before: &[f64], after: &[f64]) -> f64 {
+    let apart = |(a, b): (&f64, &f64)| {
+        let apart = (a - b).abs();
+        match (a.to_bits() == b.to_bits(), apart.is_nan()) {
+            (true, _) => 0.0,
+            (false, true) => f64::INFINITY,
+            (false, false) => apart,
+        }
+    };
+    before.iter().zip(after).map(apart).fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_tell_changes_of_decision_from_changes_of_numbers() {
+        assert_eq!(Rule::of(1, Some(0.5)), Rule::Threshold(0.5));
+        assert_eq!((Rule::of(1, None), Rule::of(3, Some(0.5))), (Rule::Bits, Rule::Largest));
+        let half = Rule::Threshold(0.5);
+        assert!(half.changes(&[0.49], &[0.5]));
+        assert!(!half.changes(&[0.5], &[0.99]));
+        assert!(Rule::Largest.changes(&[0.1, 0.2], &[0.2, 0.1]));
+        assert!(!Rule::Largest.changes(&[0.1, 0.2, 0.3], &[0.0, 0.1, 0.9]));
+        assert!(!Rule::Largest.changes(&[0.5, 0.5], &[0.6, 0.4]), "the first of equals");
+        assert!(Rule::Bits.changes(&[0.0], &[-0.0]));
+        assert!(!Rule::Bits.changes(&[f64::NAN], &[f64::NAN]));
+        assert!(!same_bits(&[1.0], &[1.0, 1.0]));
+    }
+
+    #[test]
+    fn distances_are_never_not_a_number() {
+        assert_eq!(distance(&[0.25, 1.0], &[0.5, 1.0]).to_bits(), 0.25_f64.to_bits());
+        assert_eq!(distance(&[f64::NAN], &[f64::NAN]).to_bits(), 0.0_f64.to_bits());
+        assert!(distance(&[f64::NAN], &[1.0]).is_infinite());
+        assert!(distance(&[f64::INFINITY], &[f64::NEG_INFINITY]).is_infinite());
+    }
+}
