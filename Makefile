@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start lint fmt ci codegen demo-data tools-c tools-test tools-bench nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -30,8 +30,9 @@ demo: tools-c
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	$(TARGET)/release/plimsoll demo $(ARGS)
 
-test: tools-c tools-test nextest
+test: tools-c tools-test tools-go nextest
 	cargo nextest run $(CARGO_FLAGS) --workspace --profile ci
+	cargo nextest run $(CARGO_FLAGS) -p plimsoll-ledger --features model --profile ci
 
 # Each step leaves a stamp, so that a soak that was interrupted goes on with the step it was in.
 # When all are done the stamps go, and the next soak begins anew. See docs/soak.md.
@@ -45,7 +46,7 @@ LEDGER_CASES ?= 1000
 SOAK_RUN = cargo nextest run $(CARGO_FLAGS) --workspace --profile soak
 
 # One step after the other: each has the machine to itself.
-soak: tools-c tools-test tools-bench nextest
+soak: tools-c tools-test tools-go tools-bench nextest
 	@mkdir -p $(SOAK)
 	@$(MAKE) --no-print-directory -j1 $(SOAK_STEPS:%=$(SOAK)/%)
 	@rm -r $(SOAK)
@@ -132,6 +133,15 @@ tools-bench:
 	$(call need,nginx,nginx-light)
 	$(call need,wrk,wrk)
 	$(call need,python3,python3 python3-venv)
+
+# A verifier of the ledger that is not ours: a small program of Go over Go's own packages. Beside
+# the build, so that runs of CI share the toolchain.
+tools-go: $(TARGET)/go/gocheck
+$(TARGET)/go/gocheck: tools/gocheck/main.go tools/gocheck/build.sh tools/gocheck/requirements.txt
+	$(call need,python3,python3 python3-venv)
+	python3 -m venv $(TARGET)/go
+	$(TARGET)/go/bin/python -m pip install --quiet --disable-pip-version-check -r tools/gocheck/requirements.txt
+	tools/gocheck/build.sh $(TARGET)/go
 
 # Without its self-update, which only adds to what it compiles.
 nextest:

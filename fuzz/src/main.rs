@@ -14,6 +14,7 @@ mod mutate;
 mod signature;
 mod state;
 mod targets;
+mod tlog;
 
 use clap::{Parser, Subcommand};
 use engine::{Budget, Outcome};

@@ -2,6 +2,7 @@
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
 use crate::signature::Signature;
+use crate::tlog;
 use plimsoll_contract::{CompiledContract, Contract, Pattern, Scratch, parse_timestamp};
 use plimsoll_ledger::{Holder, Ledger, LedgerConfig, LedgerReader};
 use plimsoll_model::{Limits, Model};
@@ -56,6 +57,13 @@ pub(crate) const TARGETS: &[Target] = &[
     ),
     target("text_timestamp", text_timestamp, &["Z", "+01:00", "-00:00", ".999999", "T", "02-29"]),
     target("text_words", text_words, &["-", ".", "_", "019"]),
+    Target { seeds: tlog::bundles, ..target("tlog_bundle", tlog::bundle, &[]) },
+    Target { seeds: tlog::checkpoints, ..target("tlog_checkpoint", tlog::checkpoint, tlog::WORDS) },
+    Target { seeds: tlog::notes, ..target("tlog_note", tlog::note, tlog::WORDS) },
+    Target { seeds: tlog::policies, ..target("tlog_policy", tlog::policy, tlog::WORDS) },
+    Target { seeds: tlog::proofs, ..target("tlog_proof", tlog::proof, tlog::WORDS) },
+    Target { seeds: tlog::requests, ..target("tlog_request", tlog::request, tlog::WORDS) },
+    Target { seeds: tlog::paths, ..target("tlog_tile_path", tlog::tile_path, tlog::WORDS) },
 ];
 
 const DOCUMENT: &[&str] = &[

@@ -43,6 +43,13 @@ targets!(
     table_csv,
     text_timestamp,
     text_words,
+    tlog_bundle,
+    tlog_checkpoint,
+    tlog_note,
+    tlog_policy,
+    tlog_proof,
+    tlog_request,
+    tlog_tile_path,
 );
 
 /// Wrong for one input in 2^24, which only steps by way of new kinds can reach.

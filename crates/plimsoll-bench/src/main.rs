@@ -1,11 +1,15 @@
-//! A load generator for one HTTP/1.1 endpoint: fixed requests in turn over kept-alive
-//! connections, as fast as answers come (closed loop) or at a constant rate of arrival (open
-//! loop), on one thread, so that it takes little of the cores it shares.
+//! Measures, and prints one line of JSON.
 //!
-//! It prints one line of JSON: statuses, throughput, latency, and the CPU time of the processes
-//! under test. It must not know what it asks for or what the answers mean.
+//! `load` is a load generator for one HTTP/1.1 endpoint: fixed requests in turn over kept-alive
+//! connections, as fast as answers come (closed loop) or at a constant rate of arrival (open
+//! loop), on one thread, so that it takes little of the cores it shares. It prints statuses,
+//! throughput, latency, and the CPU time of the processes under test, and must not know what it
+//! asks for or what the answers mean.
+//!
+//! `explain` is what explanations of a model cost, on one thread.
 
 mod cpu;
+mod explain;
 mod http;
 mod latency;
 mod load;
@@ -21,7 +25,7 @@ use std::time::Duration;
 const MAX_REQUEST_BYTES: usize = 256 << 20;
 
 #[derive(Parser)]
-#[command(name = "plimsoll-bench", about = "Measures an HTTP endpoint under load")]
+#[command(name = "plimsoll-bench", about = "Measures and prints one line of JSON")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +35,8 @@ struct Cli {
 enum Command {
     /// Send requests for some seconds and print what came of it as JSON.
     Load(LoadArgs),
+    /// Explain rows with exact SHAP values and print what that cost as JSON.
+    Explain(explain::ExplainArgs),
 }
 
 #[derive(Args)]
@@ -74,13 +80,18 @@ enum BenchError {
     Target(#[from] http::TargetError),
     #[error(transparent)]
     Load(#[from] load::LoadError),
+    #[error(transparent)]
+    Explain(#[from] explain::MeasureError),
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
 }
 
 fn main() -> ExitCode {
-    let Command::Load(args) = Cli::parse().command;
-    match run(&args) {
+    let result = match Cli::parse().command {
+        Command::Load(args) => run(&args),
+        Command::Explain(args) => explain::run(&args).map_err(BenchError::from).and_then(print),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do if even the message cannot be written.
@@ -101,7 +112,10 @@ fn run(args: &LoadArgs) -> Result<(), BenchError> {
         measured: Duration::from_secs(args.seconds),
         pids: args.pids.clone(),
     };
-    let report = load::run(&plan)?;
+    print(load::run(&plan)?)
+}
+
+fn print(report: impl serde::Serialize) -> Result<(), BenchError> {
     let text = serde_json::to_string(&report).map_err(|error| BenchError::Output(error.into()))?;
     writeln!(std::io::stdout().lock(), "{text}").map_err(BenchError::Output)
 }

@@ -270,8 +270,9 @@ impl Run<'_> {
             self.out.erased += 1;
             return Ok(());
         };
+        let candidate = self.candidate;
         let computed = match self.binding(draft)? {
-            Some(binding) => recompute(&self.candidate.model, binding, &body.rows),
+            Some(binding) => recompute(&candidate.model, binding, &body.rows),
             None => None,
         };
         let (Some(computed), Some((before, width))) = (computed, recorded(&body)) else {

@@ -164,7 +164,7 @@ pub const fn status(code: RefusalCode) -> u16 {
         C::UnsupportedMediaType | C::UnsupportedEncoding => 415,
         C::IdempotencyMismatch => 422,
         C::RateLimited => 429,
-        C::ModelFailed | C::OutputRejected | C::Internal => 500,
+        C::ModelFailed | C::OutputRejected | C::ExplanationFailed | C::Internal => 500,
         C::Draining | C::NotReady | C::Overloaded | C::LedgerUnavailable => 503,
         C::DeadlineExceeded => 504,
         _ => 400,
@@ -235,6 +235,7 @@ const fn words(code: RefusalCode) -> &'static str {
         C::MissingMapping => "an id that the contract requires is missing",
         C::ModelFailed => "the model failed",
         C::OutputRejected => "the model's answer was rejected",
+        C::ExplanationFailed => "the answer could not be explained",
         C::Internal => "something of ours broke",
     }
 }

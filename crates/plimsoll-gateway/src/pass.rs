@@ -166,9 +166,10 @@ impl Pass {
     pub async fn refuse(mut self, refusal: Refusal) -> Answer {
         let result = match refusal.code {
             RefusalCode::DeadlineExceeded => ResultClass::TimedOut,
-            RefusalCode::ModelFailed | RefusalCode::OutputRejected | RefusalCode::Internal => {
-                ResultClass::Failed
-            }
+            RefusalCode::ModelFailed
+            | RefusalCode::OutputRejected
+            | RefusalCode::ExplanationFailed
+            | RefusalCode::Internal => ResultClass::Failed,
             _ => ResultClass::Refused,
         };
         let told = self.complete(result, &refusal).await;

@@ -5,7 +5,7 @@ use crate::tally::Listener;
 use plimsoll_ledger::{Durable, Holder, LedgerError};
 use plimsoll_serving::RoutePlan;
 use plimsoll_types::record::{
-    DecisionParts, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output, ResultClass,
+    DecisionParts, Explanation, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output, ResultClass,
 };
 use plimsoll_types::{Digest, Phase, Refusal, RefusalCode, Rows};
 use std::cell::RefCell;
@@ -23,6 +23,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) interaction: Option<[u8; 16]>,
     pub(crate) flags: &'a [Flag],
     pub(crate) outputs: &'a [Output<'a>],
+    pub(crate) explanation: Option<&'a Explanation>,
     pub(crate) plan: Option<&'a RoutePlan<'a>>,
     pub(crate) caller_id: Option<&'a str>,
     pub(crate) replay_of: Option<[u8; 16]>,
@@ -53,6 +54,7 @@ impl<'a> Ended<'a> {
             interaction: None,
             flags: &[],
             outputs: &[],
+            explanation: None,
             plan: None,
             caller_id: None,
             replay_of: None,
@@ -117,6 +119,7 @@ impl Pass {
             mapped: ended.mapped,
             flags: ended.flags,
             outputs: ended.outputs,
+            explanation: ended.explanation,
             refusal: ended.refusal,
             phases: &phases[..count],
         });
@@ -150,6 +153,7 @@ impl Pass {
                 intent: self.intent,
                 replay_of: ended.replay_of,
                 fallback_reason: ended.fallback_reason.map(RefusalCode::code),
+                explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),
                 // One review for one decision: it has the decision's id.
                 review: ended.is_reviewed.then_some(id),
                 ..Extension::default()

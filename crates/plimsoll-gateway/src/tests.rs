@@ -9,7 +9,7 @@ use plimsoll_ledger::{Ledger, LedgerConfig, MAX_HOLDERS};
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{Environment, PolicySet, Principal, PrincipalKind, Role, RoleSet};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, ServedDeployment, ServedVersion,
+    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, Review, ServedDeployment, ServedVersion,
     Serving, ServingSnapshot, Settings, SnapshotParts,
 };
 use plimsoll_types::record::{DecisionBody, Kind, Mode, ResultClass, Route};
@@ -64,6 +64,7 @@ fn settings() -> Settings {
         max_body_bytes: 4096,
         deadline_ms: 1000,
         max_in_flight: 2,
+        review: Review::Off,
     }
 }
 

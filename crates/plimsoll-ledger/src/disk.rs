@@ -16,6 +16,8 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn allocate(&self, file: &File, len: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts a file to nothing, which tells the device that its blocks are free.
+    fn truncate(&self, file: &File) -> io::Result<()>;
     /// Returns when everything written to the file would survive a power cut.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Renames a file.
@@ -24,7 +26,20 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Returns when the names in the folder would survive a power cut.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// The same for a folder that was opened before its names changed, so that an error of a
+    /// write that happened meanwhile is not missed.
+    fn sync_opened(&self, folder: &File, _path: &Path) -> io::Result<()> {
+        folder.sync_all()
+    }
+    /// Syncs several files of one file system.
+    fn sync_all(&self, files: &[Handle]) -> io::Result<()> {
+        files.iter().try_for_each(|handle| self.sync(&handle.file))
+    }
 }
+
+/// Files from which on one sync of the whole file system is cheaper than one of each: a sync of a
+/// new file is a commit of the file system's journal, and one commit holds them all.
+const SYNC_EACH: usize = 16;
 
 /// The machine's disk.
 #[derive(Debug)]
@@ -44,6 +59,9 @@ impl Disk for RealDisk {
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         file.write_all_at(bytes, offset)
     }
+    fn truncate(&self, file: &File) -> io::Result<()> {
+        file.set_len(0)
+    }
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }
@@ -55,6 +73,12 @@ impl Disk for RealDisk {
     }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+    fn sync_all(&self, files: &[Handle]) -> io::Result<()> {
+        match files.first() {
+            Some(any) if files.len() > SYNC_EACH => Ok(rustix::fs::syncfs(&any.file)?),
+            _ => files.iter().try_for_each(|handle| self.sync(&handle.file)),
+        }
     }
 }
 
@@ -124,6 +148,9 @@ impl Volume {
     pub(crate) fn sync(&self, handle: &Handle) -> Result<(), LedgerError> {
         self.0.sync(&handle.file).map_err(LedgerError::io("sync", &handle.path))
     }
+    pub(crate) fn truncate(&self, handle: &Handle) -> Result<(), LedgerError> {
+        self.0.truncate(&handle.file).map_err(LedgerError::io("cut", &handle.path))
+    }
     pub(crate) fn create(&self, path: &Path) -> Result<Handle, LedgerError> {
         let file = self.0.create(path).map_err(LedgerError::io("create", path))?;
         Ok(Handle { file, path: path.to_path_buf() })
@@ -133,6 +160,14 @@ impl Volume {
     }
     pub(crate) fn sync_folder(&self, folder: &Path) -> Result<(), LedgerError> {
         self.0.sync_folder(folder).map_err(LedgerError::io("sync", folder))
+    }
+    pub(crate) fn sync_opened(&self, folder: &File, path: &Path) -> Result<(), LedgerError> {
+        self.0.sync_opened(folder, path).map_err(LedgerError::io("sync", path))
+    }
+    /// Syncs all of these files.
+    pub(crate) fn sync_files(&self, files: &[Handle]) -> Result<(), LedgerError> {
+        let path = files.first().map_or_else(PathBuf::new, |handle| handle.path.clone());
+        self.0.sync_all(files).map_err(LedgerError::io("sync", &path))
     }
     /// Removes a file if it is there.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), LedgerError> {

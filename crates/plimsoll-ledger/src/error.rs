@@ -63,6 +63,9 @@ pub enum LedgerError {
         /// What is wrong.
         what: &'static str,
     },
+    /// There is no entry at this index.
+    #[error("there is no entry {0}")]
+    Absent(u64),
     /// The folder was written by another format version.
     #[error("`{path}` has a format this version does not read: {what}")]
     Format {
@@ -79,6 +82,17 @@ pub enum LedgerError {
         /// What is wrong and what to do.
         what: &'static str,
     },
+    /// What wraps the keys' few secrets did not do its part.
+    #[error("the root `{name}` cannot be used: {why}")]
+    Root {
+        /// Which root.
+        name: Box<str>,
+        /// Why not.
+        why: crate::RootError,
+    },
+    /// More keys were erased than this process remembers.
+    #[error("{0} keys were erased since the start, the limit of one run; restart to go on")]
+    TooManyErased(usize),
     /// None of the keys that open a body is in the key journal (erased, or another keys folder).
     #[error("no key opens this body: its keys were erased or belong to another keys folder")]
     KeyGone,
@@ -91,6 +105,26 @@ pub enum LedgerError {
     /// The source of random numbers failed.
     #[error("the system's random number generator failed")]
     Random,
+    /// A published file is not what the ledger's entries make of it.
+    #[error("`{path}` is not what the ledger's entries make of it: {what}")]
+    Published {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: Box<str>,
+    },
+    /// A key, note or checkpoint of the log is none.
+    #[error("a note of the log is not one")]
+    Note(#[from] plimsoll_tlog::note::NoteError),
+    /// A bundle of entries is none.
+    #[error("a bundle of entries is not one")]
+    Bundle(#[from] plimsoll_tlog::bundle::BundleError),
+    /// There is no such tile.
+    #[error("a tile of the log is not one")]
+    Tile(#[from] plimsoll_tlog::tile::TileError),
+    /// The tree's head could not be read or moved.
+    #[error("the head of the tree could not be kept")]
+    Head(#[from] crate::publish::HeadError),
     /// A thread could not be started or stopped by itself.
     #[error("the ledger's {0} thread failed")]
     Thread(&'static str),

@@ -2,8 +2,11 @@
 
 use crate::disk::{RealDisk, Volume, lock};
 use crate::frame::{Entry, OVERHEAD};
-use crate::keys::Keys;
+use crate::keys::{Keys, Root, Rotation};
 use crate::log::SharedLog;
+use crate::publish::{
+    self, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint, TreeHead, TreeHeads,
+};
 use crate::recovery::{self, FIRST_SEGMENT, Found, recover, write_marker};
 use crate::seal::{self, Holder, Sealed};
 use crate::segment::{Cursor, HEADER};
@@ -11,10 +14,10 @@ use crate::spare::{Failure, Spare};
 use crate::writer::{Counters, Item, MAX_BATCH, Queue, Refused, Shared, Writer, latest};
 use crate::{LedgerError, writer};
 use plimsoll_types::record::{Gap, Heartbeat, Kind, LeafDraft, ResultClass};
-use plimsoll_types::{Clock, EventId, GatewayId, TenantId, Time};
+use plimsoll_types::{Clock, EventId, GatewayId, KeyId, TenantId, Time};
 use std::fs::File;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +47,8 @@ pub struct LedgerConfig {
     pub queue_bytes: usize,
     /// Size of the file that is given up when the disk is full; 0 for none.
     pub reserve_bytes: u64,
+    /// What wraps the keys; `None` for the file `root.key` in the keys folder.
+    pub root: Option<Arc<dyn Root>>,
 }
 
 impl LedgerConfig {
@@ -59,6 +64,7 @@ impl LedgerConfig {
             queue_records: 4096,
             queue_bytes: 64 << 20,
             reserve_bytes: 256 << 20,
+            root: None,
         }
     }
 
@@ -87,10 +93,30 @@ impl Future for Durable {
     type Output = Result<Receipt, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|answer| match answer {
-            Ok(answer) => answer.map_err(LedgerError::from),
-            Err(_) => Err(LedgerError::Thread("writer")),
-        })
+        Pin::new(&mut self.0).poll(context).map(settled)
+    }
+}
+
+/// What the writer answered, or that it is gone.
+fn settled<T>(
+    answer: Result<Result<T, Refused>, oneshot::error::RecvError>,
+) -> Result<T, LedgerError> {
+    match answer {
+        Ok(answer) => answer.map_err(LedgerError::from),
+        Err(_) => Err(LedgerError::Thread("writer")),
+    }
+}
+
+/// Blocks this thread until the writer answers.
+fn block_on<T>(receiver: oneshot::Receiver<Result<T, Refused>>) -> Result<T, LedgerError> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(receiver);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return settled(answer),
+            Poll::Pending => thread::park(),
+        }
     }
 }
 
@@ -109,15 +135,7 @@ impl Durable {
     /// # Errors
     /// As the future's.
     pub fn wait(self) -> Result<Receipt, LedgerError> {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        let mut future = pin!(self);
-        loop {
-            match future.as_mut().poll(&mut context) {
-                Poll::Ready(answer) => return answer,
-                Poll::Pending => thread::park(),
-            }
-        }
+        block_on(self.0)
     }
 }
 
@@ -211,7 +229,8 @@ impl Ledger {
                 "it has no root key, but the ledger was sealed with one; restore the keys folder";
             return Err(LedgerError::Keys { path: config.keys, what });
         }
-        let (keys, damaged_keys) = Keys::open(&config.keys, &volume, Arc::clone(&clock))?;
+        let (keys, damaged_keys) =
+            Keys::open(&config.keys, &volume, Arc::clone(&clock), config.root.as_ref())?;
         let found = recover(&config, &volume, clock.now())?;
         let recovery = Recovery {
             entries: found.tail.cursor.index,
@@ -243,6 +262,7 @@ impl Ledger {
         let spare = Spare::new(volume.clone(), &folder, config.segment_bytes, config.reserve_bytes);
         let shared = Arc::new(Shared {
             folder,
+            keys_folder: config.keys.clone(),
             tenant: config.tenant,
             gateway: found.gateway,
             clock,
@@ -258,8 +278,9 @@ impl Ledger {
         let writer = spawn("plimsoll-ledger", move || writer.run())?;
         let background = Arc::clone(&shared);
         let spare = spawn("plimsoll-spare", move || background.spare.run(&background.log))?;
-        let running = Mutex::new(Some(Running { writer, spare, lock: held }));
-        let threads = Arc::new(Threads { shared: Arc::clone(&shared), running });
+        let running = Mutex::new(Some(Running { writer, spare, integrator: None, lock: held }));
+        let publishing = Arc::default();
+        let threads = Arc::new(Threads { shared: Arc::clone(&shared), publishing, running });
         Ok(Self { shared, limit: config.record_limit(), threads })
     }
 
@@ -331,6 +352,32 @@ impl Ledger {
     pub fn heartbeat(&self, beat: Heartbeat) -> Result<Durable, LedgerError> {
         let body = self.seal(&[Holder::System], &beat.encode())?;
         self.append(self.own_draft(Kind::Heartbeat), body, None)
+    }
+
+    /// Erases keys: no body sealed under them alone opens any more, in this process from now
+    /// on, and for good when this returns. Ids without a key are passed over. Blocks for a
+    /// sync. Copies of the key that the disk may hold still go with [`Self::rotate_keys`].
+    ///
+    /// # Errors
+    /// As [`Self::append`] and its future; then it is not known whether the keys are there
+    /// after a restart, and erasing them again settles it.
+    pub fn erase(&self, keys: &[KeyId]) -> Result<(), LedgerError> {
+        for key in keys {
+            self.shared.keys.bury(key.as_bytes())?;
+        }
+        let (done, receiver) = oneshot::channel();
+        self.shared.queue.flush(done)?;
+        block_on(receiver)
+    }
+
+    /// Begins a new epoch: wraps the surviving keys anew and destroys the journal and the key
+    /// of the epoch before, while records go on. Blocks for as long as the copy takes, about
+    /// two seconds for a million keys.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the epoch before is in force then, or the ledger stopped.
+    pub fn rotate_keys(&self) -> Result<Rotation, LedgerError> {
+        self.shared.keys.rotate(&self.shared.volume)
     }
 
     /// Every durable entry with this id, in order: an intent and its completion.
@@ -423,6 +470,66 @@ impl Ledger {
                 counters.syncs.get(n).map_or(0, |c| c.load(Ordering::Relaxed))
             }),
         }
+    }
+
+    /// Publishes the ledger as a log from now on: a thread follows durable entries into tiles and
+    /// signs checkpoints. The signing key is made if there is none and nothing was ever signed.
+    ///
+    /// Call it once. Whether it may sign is found out by the thread; see [`Self::publishing`].
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the key or the name cannot be used, or the head cannot be read.
+    pub fn publish(
+        &self,
+        config: &PublishConfig,
+        heads: Arc<dyn TreeHeads>,
+    ) -> Result<(), LedgerError> {
+        let mut running = self.threads.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(running) = running.as_mut().filter(|running| running.integrator.is_none()) else {
+            return Err(LedgerError::Closed);
+        };
+        let control = &self.threads.publishing;
+        let (shared, origin) = (&self.shared, config.origin.as_str());
+        let signer = match publish::read_signer(&shared.keys_folder, origin)? {
+            Some(signer) => signer,
+            None => match heads.load()? {
+                None => publish::make_signer(&shared.volume, &shared.keys_folder, origin)?,
+                Some(TreeHead { log: stored, .. }) => {
+                    let own = "without a key (`log.key`)".into();
+                    control.status.stop(NotSigning::Log { stored, own });
+                    return Ok(());
+                }
+            },
+        };
+        let vkey = signer.vkey().to_string().into();
+        control.status.change(|state| state.vkey = vkey);
+        let (shared, control) = (Arc::clone(shared), Arc::clone(control));
+        let integrator = Integrator::new(shared, control, heads, signer, config.interval);
+        running.integrator = Some(spawn("plimsoll-tree", move || integrator.run())?);
+        Ok(())
+    }
+
+    /// The ledger's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    /// How publishing stands.
+    #[must_use]
+    pub fn publishing(&self) -> Publishing {
+        self.threads.publishing.status.get()
+    }
+
+    /// The latest published checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.threads.publishing.status.latest()
+    }
+
+    /// Follows the published checkpoints. Is also told, without a new one, when publishing stops.
+    #[must_use]
+    pub fn watch_checkpoint(&self) -> watch::Receiver<Option<Arc<SignedCheckpoint>>> {
+        self.threads.publishing.status.watch()
     }
 
     /// Takes no more records, waits until those taken are durable, and writes down that the
@@ -525,6 +632,7 @@ fn spawn<T: Send + 'static>(
 #[derive(Debug)]
 struct Threads {
     shared: Arc<Shared>,
+    publishing: Arc<publish::Control>,
     running: Mutex<Option<Running>>,
 }
 
@@ -532,6 +640,7 @@ struct Threads {
 struct Running {
     writer: JoinHandle<Option<Cursor>>,
     spare: JoinHandle<()>,
+    integrator: Option<JoinHandle<()>>,
     lock: File,
 }
 
@@ -544,11 +653,17 @@ impl Threads {
         let shared = &self.shared;
         shared.queue.close();
         let end = running.writer.join();
+        // After the last entry and before the folder's lock goes.
+        let integrator = running.integrator.map(|integrator| {
+            self.publishing.stop(integrator.thread());
+            integrator.join()
+        });
         shared.spare.stop();
         let spare = running.spare.join();
         let marked = match end {
             Err(_) => Err(LedgerError::Thread("writer")),
             Ok(_) if spare.is_err() => Err(LedgerError::Thread("background")),
+            Ok(_) if matches!(integrator, Some(Err(_))) => Err(LedgerError::Thread("integrator")),
             Ok(Some(end)) if mark => write_marker(&shared.volume, &shared.folder, &end),
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(shared

@@ -15,21 +15,34 @@ mod index;
 mod keys;
 mod ledger;
 mod log;
+mod publish;
 mod reader;
 mod recovery;
 mod seal;
 mod segment;
 mod spare;
+mod sync;
 mod writer;
 
 pub use error::LedgerError;
 pub use frame::{Entry, leaf_hash};
-pub use keys::{Keys, Label};
+pub use keys::{
+    ErasedKey, ErasedKeys, Keys, Label, LocalRoot, Root, RootError, RootState, Rotation,
+    rewrap_root,
+};
 pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
 };
+pub use publish::{
+    Grown, HeadError, NotSigning, Progress, PublishConfig, Publishing, Resume, SignedCheckpoint,
+    TreeHead, TreeHeads, Verification,
+};
 pub use reader::{LedgerReader, Tail, Verified};
-pub use seal::{Holder, MAX_HOLDERS, Sealed};
+pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, holders, open_with};
 
 #[cfg(test)]
+#[cfg(feature = "model")]
+mod model;
+#[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests;

@@ -155,6 +155,15 @@ impl Log {
     }
 }
 
+/// Entries that lie one after the other in one file.
+pub(crate) struct Run {
+    pub(crate) file: Arc<Handle>,
+    /// Where the first of them is.
+    pub(crate) offset: u64,
+    /// Index after the last of them.
+    pub(crate) end: u64,
+}
+
 /// A [`Log`] behind its lock, with the reads that readers and ledger share.
 #[derive(Debug)]
 pub(crate) struct SharedLog(std::sync::RwLock<Log>);
@@ -179,6 +188,25 @@ impl SharedLog {
             Some(Place::Active(file, offset)) => read_entry(&file, index, offset).map(Some),
             Some(Place::Part(part, row)) => read_row(&part, row),
         }
+    }
+
+    /// The durable entries from `index` on that lie in the same segment; `None` if there is no
+    /// such entry.
+    pub(crate) fn run(&self, index: u64) -> Result<Option<Run>, LedgerError> {
+        let (place, count) = {
+            let log = self.read();
+            (log.place(index), log.count())
+        };
+        let run = match place {
+            None => return Ok(None),
+            Some(Place::Active(file, offset)) => Run { file, offset, end: count },
+            Some(Place::Part(part, row)) => {
+                let Some(offset) = part.offset(row)? else { return Ok(None) };
+                let file = Arc::new(Handle::read(&part.path)?);
+                Run { file, offset: offset.into(), end: part.first + u64::from(part.count) }
+            }
+        };
+        Ok(Some(run))
     }
 
     /// Every entry of an id, in order.

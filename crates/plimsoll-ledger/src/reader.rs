@@ -6,12 +6,12 @@ use crate::LedgerError;
 use crate::disk::Handle;
 use crate::frame::Entry;
 use crate::index::{Live, note};
-use crate::keys::Keys;
+use crate::keys::{Keys, Root};
 use crate::ledger::{Entries, open_body};
 use crate::log::{Active, Log, SharedLog};
-use crate::recovery::{self, Chain, index_finished, read_identity, torn_end};
-use crate::seal::is_committed;
-use crate::segment::{Cursor, HEADER, Header, Stop, walk};
+use crate::publish::Verification;
+use crate::recovery::{self, Chain, index_finished, read_identity};
+use crate::segment::{Cursor, HEADER, Header, walk};
 use plimsoll_types::{Digest, GatewayId, Time};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,10 @@ pub struct Verified {
     pub head: Digest,
     /// How the ledger ends.
     pub tail: Tail,
+    /// Entries that the published checkpoint covers; 0 if there is none.
+    pub published: u64,
+    /// Root hash of the tree of all entries.
+    pub root: Digest,
 }
 
 impl LedgerReader {
@@ -61,6 +65,18 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError`] if there is no ledger, or it is damaged or of another format.
     pub fn open(data: &Path, keys: Option<&Path>) -> Result<Self, LedgerError> {
+        Self::open_under(data, keys, None)
+    }
+
+    /// The same, with keys that `root` wraps; `None` for the file in the keys folder.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`LedgerError::Root`].
+    pub fn open_under(
+        data: &Path,
+        keys: Option<&Path>,
+        root: Option<&Arc<dyn Root>>,
+    ) -> Result<Self, LedgerError> {
         let folder = recovery::folder(data);
         let Some((_, gateway)) = read_identity(&folder)? else {
             return Err(LedgerError::Format { path: folder, what: "there is no ledger in it" });
@@ -79,7 +95,7 @@ impl LedgerReader {
         })?;
         let active = Active { first: header.first, file: Arc::new(file), live };
         let log = Arc::new(SharedLog::new(Log { parts: Arc::new(parts), active }));
-        let keys = keys.map(Keys::open_existing).transpose()?;
+        let keys = keys.map(|keys| Keys::open_existing(keys, root)).transpose()?;
         Ok(Self { folder, gateway, keys, log })
     }
 
@@ -137,71 +153,17 @@ impl LedgerReader {
         open_body(self.keys.as_ref().ok_or(LedgerError::KeyGone)?, entry)
     }
 
-    /// Walks every entry of every segment: checksums, leaves, sequence, chain, and the
-    /// bodies' digests. Needs no keys.
+    /// Walks everything in the folder; see [`Self::verify_with`].
     ///
     /// # Errors
-    /// [`LedgerError::Damaged`] names the first entry that is wrong.
+    /// As there.
     pub fn verify(&self) -> Result<Verified, LedgerError> {
-        let chain = Chain::read(&self.folder.join("segments"), self.gateway)?;
-        let mut bytes = 0;
-        for (header, path, next) in chain.finished() {
-            let (cursor, stop) = self.verify_segment(header, &Handle::read(path)?)?;
-            bytes += cursor.offset - HEADER as u64;
-            if cursor.index != next.first || cursor.previous != next.previous {
-                let what = match stop {
-                    Stop::End => "it does not end where the next segment begins",
-                    Stop::Bad(what) => what,
-                };
-                let (path, index, offset) = (path.clone(), cursor.index, cursor.offset);
-                return Err(LedgerError::Damaged { path, index, offset, what });
-            }
-        }
-        let segments = chain.segments.len() as u64;
-        let Some((header, path)) = chain.last() else {
-            return Ok(Verified {
-                entries: 0,
-                segments,
-                bytes,
-                head: Digest::ZERO,
-                tail: Tail::Whole,
-            });
-        };
-        let file = Handle::read(path)?;
-        let (cursor, stop) = self.verify_segment(header, &file)?;
-        let torn = torn_end(&file, self.gateway, &cursor, stop)? > 0;
-        Ok(Verified {
-            entries: cursor.index,
-            segments,
-            bytes: bytes + cursor.offset - HEADER as u64,
-            head: cursor.previous,
-            tail: if torn {
-                Tail::Torn { index: cursor.index, offset: cursor.offset }
-            } else {
-                Tail::Whole
-            },
-        })
+        self.verify_with(&Verification::default(), |_| {})
     }
 
-    fn verify_segment(
-        &self,
-        header: &Header,
-        file: &Handle,
-    ) -> Result<(Cursor, Stop), LedgerError> {
-        let mut cursor = start(header);
-        let stop = walk(file, self.gateway, &mut cursor, |met| {
-            if is_committed(met.frame.sealed, met.leaf.draft.sealed.as_ref()) {
-                return Ok(());
-            }
-            let what = "the body is not the one that the leaf commits to";
-            Err(LedgerError::Damaged {
-                path: file.path.clone(),
-                index: met.index,
-                offset: met.offset,
-                what,
-            })
-        })?;
-        Ok((cursor, stop))
+    /// The ledger's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// quick; also the bound of a record, which must fit into any segment.
 pub(crate) const FIRST_SEGMENT: u64 = 8 << 20;
 /// Where the torn end of a batch can lie: one batch, or one large record, and its overhead.
-const TEAR: u64 = MAX_BATCH_BYTES as u64 + 2 * FIRST_SEGMENT;
+pub(crate) const TEAR: u64 = MAX_BATCH_BYTES as u64 + 2 * FIRST_SEGMENT;
 
 /// What opening found.
 #[derive(Debug)]
@@ -313,7 +313,7 @@ pub(crate) fn write_marker(
     volume.replace(&marker_path(folder), &checked(bytes))
 }
 
-fn read_marker(folder: &Path) -> Result<Option<(u64, Digest)>, LedgerError> {
+pub(crate) fn read_marker(folder: &Path) -> Result<Option<(u64, Digest)>, LedgerError> {
     let Some(bytes) = read_checked(&marker_path(folder), MARKER, 48)? else { return Ok(None) };
     Ok(Some((u64::from_le_bytes(field(&bytes, 8)), Digest::from_bytes(field(&bytes, 16)))))
 }

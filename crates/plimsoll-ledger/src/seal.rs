@@ -5,10 +5,13 @@
 //!
 //! ```text
 //! version 1 · holders n · zero 2
-//! n = 1: key id 16                     the holder's key is the input key
-//! n > 1: n × (key id 16 · wrapped 48)  a random input key, wrapped for each holder
+//! n = 1: key id 16                     the record key is derived from the holder's key
+//! n > 1: n × (key id 16 · wrapped 48)  the record key is random, wrapped for each holder
 //! salt 24 · commitment 32 · chunks
 //! ```
+//!
+//! The *record key* is the message's input key. It opens one record and nothing else, so it can
+//! be given to whoever may see that record; the commitment shows that it is the record's key.
 
 use crate::LedgerError;
 use crate::disk::field;
@@ -17,7 +20,7 @@ use crate::keys::{HolderKey, Keys, aead, expand, random};
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use aws_lc_rs::{constant_time, hkdf};
 use plimsoll_types::record::SealedRef;
-use plimsoll_types::{DeploymentId, TenantId, Time};
+use plimsoll_types::{DeploymentId, KeyId, TenantId, Time};
 use std::cell::RefCell;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -37,6 +40,7 @@ const TAG: usize = 16;
 const BUCKET: usize = 64;
 const INFO: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 const WRAP_INFO: &[u8] = b"plimsoll holder wrap v1\0";
+const RECORD_INFO: &[u8] = b"plimsoll record key v1\0";
 
 /// Whose key seals a body, so that it can be opened, or erased, with that key.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +88,47 @@ impl Sealed {
     }
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+}
+
+/// The key of one record: opens it, and no other record of the same holder. Shows no secret.
+pub struct RecordKey(Zeroizing<[u8; 32]>);
+
+impl RecordKey {
+    /// A key as a receipt holds it.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+    /// The secret, to be given to someone who may read the record.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// HKDF-Expand of a lone holder's key. The salt makes it this record's; the key id is in it
+    /// so that it is bound to the header's only name.
+    fn derive(key: &HolderKey, salt: &[u8; SALT]) -> Result<Self, LedgerError> {
+        let mut info = [0; RECORD_INFO.len() + SALT + ID];
+        let (label, rest) = info.split_at_mut(RECORD_INFO.len());
+        let (middle, end) = rest.split_at_mut(SALT);
+        label.copy_from_slice(RECORD_INFO);
+        middle.copy_from_slice(salt);
+        end.copy_from_slice(&key.id);
+        let mut out = Zeroizing::new([0; 32]);
+        expand(&key.prk, &info, out.as_mut_slice())?;
+        Ok(Self(out))
+    }
+
+    fn message(&self, salt: &[u8; SALT], header: &[u8]) -> Result<MessageKey, LedgerError> {
+        let input = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.0.as_slice());
+        MessageKey::derive(&input, salt, header)
+    }
+}
+
+impl std::fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecordKey")
     }
 }
 
@@ -140,27 +185,24 @@ fn seal_salted(
     let mut out = Vec::with_capacity(size);
     let many = u8::try_from(holders.len()).unwrap_or(0);
     out.extend_from_slice(&[VERSION, many, 0, 0]);
-    let message = match holders {
+    let key = match holders {
         [holder] => {
             let key = key_of(keys, holder)?;
             out.extend_from_slice(&key.id);
-            MessageKey::derive(&key.prk, salt, &out)?
+            RecordKey::derive(&key, salt)?
         }
         _ => {
-            let mut input = Zeroizing::new([0; 32]);
-            random(input.as_mut_slice())?;
+            let mut record = RecordKey::from_bytes([0; 32]);
+            random(record.0.as_mut_slice())?;
             for holder in holders {
                 let key = key_of(keys, holder)?;
                 out.extend_from_slice(&key.id);
-                out.extend_from_slice(&wrap(&key, salt, &input)?);
+                out.extend_from_slice(&wrap(&key, salt, record.expose())?);
             }
-            MessageKey::derive(
-                &hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, input.as_slice()),
-                salt,
-                &out,
-            )?
+            record
         }
     };
+    let message = key.message(salt, &out)?;
     out.extend_from_slice(salt);
     out.extend_from_slice(&message.commitment);
     message.encrypt(plaintext, padded, &mut out)?;
@@ -180,32 +222,61 @@ pub(crate) fn open(
     sealed: &[u8],
     reference: &SealedRef,
 ) -> Result<Vec<u8>, LedgerError> {
-    if sha256(sealed) != reference.ciphertext {
-        return Err(LedgerError::Unsealable(
-            "the ciphertext is not the one that the leaf commits to",
-        ));
+    let parts = Parts::committed(sealed, reference)?;
+    key_of_record(keys, &parts)?.1.decrypt(parts.chunks)
+}
+
+/// The plaintext of `sealed` with the key of this record alone, as a receipt discloses it.
+/// `reference` is what the record's leaf commits to.
+///
+/// # Errors
+/// [`LedgerError::Unsealable`] if the bytes are not those that the leaf commits to, or the key
+/// is not the one.
+pub fn open_with(
+    key: &RecordKey,
+    reference: &SealedRef,
+    sealed: &[u8],
+) -> Result<Vec<u8>, LedgerError> {
+    let parts = Parts::committed(sealed, reference)?;
+    parts.message(key)?.decrypt(parts.chunks)
+}
+
+impl Keys {
+    /// The key of the one record whose sealed body this is, for a receipt. It is the key that
+    /// the body commits to; whether the body is the leaf's is for [`open_with`] to say.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyGone`] after an erasure, [`LedgerError::Unsealable`] if the body is
+    /// malformed or commits to another key.
+    pub fn record_key(&self, sealed: &[u8]) -> Result<RecordKey, LedgerError> {
+        Ok(key_of_record(self, &Parts::parse(sealed).ok_or(MALFORMED)?)?.0)
     }
-    let parts = Parts::parse(sealed).ok_or(LedgerError::Unsealable("its header is malformed"))?;
-    if constant_time::verify_slices_are_equal(parts.commitment, &reference.key_commitment).is_err()
-    {
-        return Err(LedgerError::Unsealable("its key commitment is not the leaf's"));
-    }
+}
+
+const MALFORMED: LedgerError = LedgerError::Unsealable("its header is malformed");
+
+/// The record's key by the first holder that has one still, and what it derives to.
+fn key_of_record(keys: &Keys, parts: &Parts<'_>) -> Result<(RecordKey, MessageKey), LedgerError> {
     for (id, wrapped) in parts.holders() {
-        let Some(key) = keys.by_id(&id)? else { continue };
-        let input = match wrapped {
-            None => key.prk,
-            Some(wrapped) => {
-                let input = unwrap(&key, parts.salt, wrapped)?;
-                hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, input.as_slice())
-            }
+        let Some(holder) = keys.by_id(&id)? else { continue };
+        let key = match wrapped {
+            None => RecordKey::derive(&holder, parts.salt)?,
+            Some(wrapped) => RecordKey(unwrap(&holder, parts.salt, wrapped)?),
         };
-        let message = MessageKey::derive(&input, parts.salt, parts.header)?;
-        if constant_time::verify_slices_are_equal(&message.commitment, parts.commitment).is_err() {
-            return Err(LedgerError::Unsealable("it does not commit to the key that it names"));
-        }
-        return message.decrypt(parts.chunks);
+        let message = parts.message(&key)?;
+        return Ok((key, message));
     }
     Err(LedgerError::KeyGone)
+}
+
+/// The keys that a sealed body names, whether they are still there or not. Nothing if it is
+/// no sealed body.
+pub fn holders(sealed: &[u8]) -> impl Iterator<Item = KeyId> {
+    holder_ids(sealed).map(KeyId::from_bytes)
+}
+
+pub(crate) fn holder_ids(sealed: &[u8]) -> impl Iterator<Item = [u8; ID]> {
+    Parts::parse(sealed).into_iter().flat_map(|parts| parts.ids())
 }
 
 /// The bodies' SHA-256, for checks that need no key.
@@ -365,13 +436,43 @@ impl<'a> Parts<'a> {
         Some(Self { header, salt, commitment, chunks })
     }
 
-    fn holders(&self) -> impl Iterator<Item = ([u8; ID], Option<&'a [u8; WRAPPED]>)> {
+    /// Takes apart what `reference` commits to, and nothing else.
+    fn committed(sealed: &'a [u8], reference: &SealedRef) -> Result<Self, LedgerError> {
+        if sha256(sealed) != reference.ciphertext {
+            return Err(LedgerError::Unsealable(
+                "the ciphertext is not the one that the leaf commits to",
+            ));
+        }
+        let parts = Self::parse(sealed).ok_or(MALFORMED)?;
+        if constant_time::verify_slices_are_equal(parts.commitment, &reference.key_commitment)
+            .is_err()
+        {
+            return Err(LedgerError::Unsealable("its key commitment is not the leaf's"));
+        }
+        Ok(parts)
+    }
+
+    /// What `key` derives to, if this message commits to it.
+    fn message(&self, key: &RecordKey) -> Result<MessageKey, LedgerError> {
+        let message = key.message(self.salt, self.header)?;
+        if constant_time::verify_slices_are_equal(&message.commitment, self.commitment).is_err() {
+            return Err(LedgerError::Unsealable("it does not commit to the key that it names"));
+        }
+        Ok(message)
+    }
+
+    fn holders(&self) -> impl Iterator<Item = ([u8; ID], Option<&'a [u8; WRAPPED]>)> + use<'a> {
         let list = self.header.get(FIXED..).unwrap_or_default();
         let size = if list.len() == ID { ID } else { ID + WRAPPED };
         list.chunks_exact(size)
             .map(|holder| (field(holder, 0), holder.get(ID..).and_then(|rest| rest.first_chunk())))
     }
+
+    fn ids(&self) -> impl Iterator<Item = [u8; ID]> + use<'a> {
+        self.holders().map(|(id, _)| id)
+    }
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests;

@@ -117,6 +117,16 @@ pub(crate) fn walk(
     cursor: &mut Cursor,
     mut visit: impl FnMut(Met<'_>) -> Result<(), LedgerError>,
 ) -> Result<Stop, LedgerError> {
+    walk_hashed(handle, gateway, cursor, |met, _| visit(met))
+}
+
+/// The same; `visit` also gets the leaf's hash.
+pub(crate) fn walk_hashed(
+    handle: &Handle,
+    gateway: GatewayId,
+    cursor: &mut Cursor,
+    mut visit: impl FnMut(Met<'_>, Digest) -> Result<(), LedgerError>,
+) -> Result<Stop, LedgerError> {
     let mut window = Window::new(handle)?;
     loop {
         let frame = match window.frame(cursor.offset)? {
@@ -139,7 +149,7 @@ pub(crate) fn walk(
         }
         let hash = leaf_hash(frame.leaf);
         let size = frame.size as u64;
-        visit(Met { index: cursor.index, offset: cursor.offset, leaf, frame })?;
+        visit(Met { index: cursor.index, offset: cursor.offset, leaf, frame }, hash)?;
         *cursor = Cursor { offset: cursor.offset + size, index: cursor.index + 1, previous: hash };
     }
 }

@@ -9,14 +9,16 @@ use crate::index::follow;
 use crate::keys::Keys;
 use crate::ledger::Receipt;
 use crate::log::{Active, Index, Part, SharedLog};
+use crate::seal::holder_ids;
 use crate::segment::{self, Cursor, HEADER, Header};
 use crate::spare::{Finished, Spare};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use plimsoll_types::record::{Leaf, LeafDraft};
 use plimsoll_types::{Clock, Digest, GatewayId, TenantId, Time};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 /// Records written with one sync. A frame's place in its batch is one byte.
@@ -66,10 +68,14 @@ impl Item {
     }
 }
 
+/// Whoever waits until the key journal is durable.
+pub(crate) type Flush = oneshot::Sender<Result<(), Refused>>;
+
 #[derive(Debug, Default)]
 struct Waiting {
     items: VecDeque<Item>,
     bytes: usize,
+    flushes: Vec<Flush>,
     /// Whether the writer sleeps.
     idle: bool,
     /// Why nothing more is taken.
@@ -116,11 +122,28 @@ impl Queue {
         Ok(())
     }
 
-    /// Moves the next batch to `batch`, waiting for one. False when the queue was stopped
-    /// and is empty.
-    fn take(&self, batch: &mut VecDeque<Item>) -> bool {
+    /// Asks for the key journal to be made durable, with or without records.
+    pub(crate) fn flush(&self, done: Flush) -> Result<(), LedgerError> {
         let mut waiting = self.lock();
-        while waiting.items.is_empty() {
+        if let Some(why) = &waiting.stopped {
+            return Err(why.clone().into());
+        }
+        if waiting.flushes.len() >= self.max_records {
+            return Err(LedgerError::Busy);
+        }
+        waiting.flushes.push(done);
+        if std::mem::take(&mut waiting.idle) {
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Moves the next batch to `batch`, and to `flushes` those who wait for the journal,
+    /// waiting for either. False when the queue was stopped and is empty.
+    pub(crate) fn take(&self, batch: &mut VecDeque<Item>, flushes: &mut Vec<Flush>) -> bool {
+        let mut waiting = self.lock();
+        while waiting.items.is_empty() && waiting.flushes.is_empty() {
             if waiting.stopped.is_some() {
                 return false;
             }
@@ -137,6 +160,7 @@ impl Queue {
             batch.extend(waiting.items.pop_front());
         }
         waiting.bytes = waiting.bytes.saturating_sub(bytes);
+        flushes.append(&mut waiting.flushes);
         true
     }
 
@@ -154,6 +178,9 @@ impl Queue {
         waiting.bytes = 0;
         for item in waiting.items.drain(..) {
             item.refuse(why);
+        }
+        for flush in waiting.flushes.drain(..) {
+            drop(flush.send(Err(why.clone())));
         }
     }
 
@@ -191,6 +218,7 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
+    pub(crate) keys_folder: PathBuf,
     pub(crate) tenant: TenantId,
     pub(crate) gateway: GatewayId,
     pub(crate) clock: Arc<dyn Clock>,
@@ -225,6 +253,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     tail: Tail,
     batch: VecDeque<Item>,
+    flushes: Vec<Flush>,
     buffer: Vec<u8>,
     written: Vec<Written>,
 }
@@ -246,14 +275,21 @@ impl Drop for Ending {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, tail: Tail) -> Self {
-        Self { shared, tail, batch: VecDeque::new(), buffer: Vec::new(), written: Vec::new() }
+        Self {
+            shared,
+            tail,
+            batch: VecDeque::new(),
+            flushes: Vec::new(),
+            buffer: Vec::new(),
+            written: Vec::new(),
+        }
     }
 
     /// The thread: returns the end of the ledger if everything taken is durable.
     pub(crate) fn run(mut self) -> Option<Cursor> {
         let _ending = Ending(Arc::clone(&self.shared));
-        while self.shared.queue.take(&mut self.batch) {
-            while !self.batch.is_empty() {
+        while self.shared.queue.take(&mut self.batch, &mut self.flushes) {
+            while !self.batch.is_empty() || !self.flushes.is_empty() {
                 let Err(error) = self.commit() else { continue };
                 let why =
                     if error.is_full() { Refused::Full } else { Refused::Poisoned(text(&error)) };
@@ -262,6 +298,9 @@ impl Writer {
                 }
                 for item in self.batch.drain(..) {
                     item.refuse(&why);
+                }
+                for flush in self.flushes.drain(..) {
+                    drop(flush.send(Err(why.clone())));
                 }
                 if matches!(why, Refused::Poisoned(_)) {
                     return None;
@@ -273,8 +312,11 @@ impl Writer {
 
     /// Makes as much of the batch durable as fits into the segment, or takes the next one.
     fn commit(&mut self) -> Result<(), LedgerError> {
-        // Keys first: no durable record may name a key that is not durable.
-        self.shared.keys.flush(&self.shared.volume)?;
+        let Shared { keys, volume, .. } = &*self.shared;
+        settle_keys(keys, volume, &mut self.batch, &mut self.flushes)?;
+        if self.batch.is_empty() {
+            return Ok(());
+        }
         let cursor = self.encode();
         if self.written.is_empty() {
             return if self.tail.cursor.offset == HEADER as u64 {
@@ -386,6 +428,29 @@ impl Writer {
     }
 }
 
+/// Keys first: no durable record may name a key that is not durable, and none may be written
+/// under a key whose erasure is. A record that was sealed before its keys were erased, and
+/// would be written after, loses its body: it could not be opened anyway.
+pub(crate) fn settle_keys(
+    keys: &Keys,
+    volume: &Volume,
+    batch: &mut VecDeque<Item>,
+    flushes: &mut Vec<Flush>,
+) -> Result<(), LedgerError> {
+    keys.flush(volume)?;
+    for flush in flushes.drain(..) {
+        // Whoever no longer waits does not need to know.
+        drop(flush.send(Ok(())));
+    }
+    for item in batch {
+        if !item.sealed.is_empty() && keys.are_all_erased(holder_ids(&item.sealed)) {
+            item.sealed.clear();
+            item.draft.sealed = None;
+        }
+    }
+    Ok(())
+}
+
 /// Turns a file of zeros into the segment that `header` begins: contents, name, folder.
 pub(crate) fn begin(
     volume: &Volume,
@@ -404,7 +469,7 @@ pub(crate) fn begin(
 }
 
 /// An error and its source, for those who get only the text.
-fn text(error: &LedgerError) -> Box<str> {
+pub(crate) fn text(error: &LedgerError) -> Box<str> {
     match error {
         LedgerError::Poisoned(why) => why.clone(),
         LedgerError::Io { source, .. } => format!("{error}: {source}").into(),

@@ -10,6 +10,7 @@
 
 mod change;
 mod error;
+mod head;
 mod read;
 mod review;
 mod row;
@@ -19,6 +20,7 @@ mod store;
 mod write;
 
 pub use error::StoreError;
+pub use head::TreeHeadRow;
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{

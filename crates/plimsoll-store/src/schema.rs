@@ -10,6 +10,7 @@ use std::time::Duration;
 /// change one that was released: add another.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_control_state.sql"),
+    include_str!("../migrations/0002_tree_head.sql"),
     include_str!("../migrations/0004_sinks_reviews.sql"),
 ];
 

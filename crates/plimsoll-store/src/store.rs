@@ -38,8 +38,8 @@ pub struct Change<'a> {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    pub(crate) writer: Mutex<Connection>,
+    pub(crate) reader: Mutex<Connection>,
 }
 
 impl Store {
@@ -153,6 +153,6 @@ fn publish(tx: &Connection, about: &Change<'_>) -> Result<u64, StoreError> {
 }
 
 /// A panic in a transaction rolled it back while it unwound, so the connection is sound.
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+pub(crate) fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }

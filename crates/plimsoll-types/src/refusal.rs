@@ -170,6 +170,8 @@ words! {
         OutputRejected = 81 "output_rejected",
         /// Something of ours broke.
         Internal = 82 "internal",
+        /// The deployment explains every answer, and this one could not be explained.
+        ExplanationFailed = 83 "explanation_failed",
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn decide_with(
         mapped: &[],
         flags: &[Flag { field: 0, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
         outputs: &[Output { name: "probability", width: 1, values: &[answer] }],
+        explanation: None,
         refusal: None,
         phases: &[(Phase::Predict, 1_500)],
     };

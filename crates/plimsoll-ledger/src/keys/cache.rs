@@ -2,8 +2,9 @@
 //! shard; when the young one is full it becomes the old one, and the old one is dropped.
 
 use super::HolderKey;
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Locks, so that request threads seldom meet.
 const SHARDS: usize = 16;
@@ -22,7 +23,7 @@ struct Shard {
 pub(super) struct Cache([Mutex<Shard>; SHARDS]);
 
 impl Cache {
-    fn shard(&self, name: &[u8; 16]) -> std::sync::MutexGuard<'_, Shard> {
+    fn shard(&self, name: &[u8; 16]) -> MutexGuard<'_, Shard> {
         let [first, ..] = name;
         let shard = &self.0[usize::from(*first) % SHARDS];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,6 +41,12 @@ impl Cache {
 
     pub(super) fn put(&self, name: [u8; 16], key: Arc<HolderKey>) {
         self.shard(&name).put(name, key);
+    }
+
+    pub(super) fn remove(&self, name: &[u8; 16]) {
+        let mut shard = self.shard(name);
+        shard.young.remove(name);
+        shard.old.remove(name);
     }
 }
 

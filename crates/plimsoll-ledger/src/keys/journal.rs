@@ -1,29 +1,44 @@
-//! The key journal: one fixed-size entry per subject, day and system key, wrapped under the
-//! epoch's key. Append-only; erasing and rotating it come with the ledger's later parts.
+//! The key journal of an epoch: slots of one size. A key's slot holds it wrapped under the
+//! epoch's key. Erasing a key appends a tombstone and blanks the key's slot; both with one
+//! sync, and a start blanks what a crash left unblanked. A key keeps its slot's number for
+//! as long as the ledger lives: rotation copies slot by slot.
 //!
-//! An entry whose checksum is wrong is passed over, not cut off: entries after it may be
+//! A slot whose checksum is wrong is passed over, not cut off: slots after it may be
 //! whole and in use, and one that was torn by a crash was never in use.
 
+use super::crypt::WRAPPED;
 use crate::LedgerError;
 use crate::disk::{Handle, Volume, field};
+use plimsoll_types::Time;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes of an entry.
+/// Bytes of a slot.
 pub(crate) const SLOT: usize = 128;
 const MAGIC: &[u8; 8] = b"PLMKEY01";
 /// The journal grows by this many bytes (8,192 keys), so that appends rarely change its length.
 const GROWTH: u64 = 1 << 20;
 /// Bytes read at once when loading.
-const WINDOW: usize = 1 << 20;
-/// Marks a slot in use, with the entry's version.
-const IN_USE: u8 = 1;
-/// Wrapped key: nonce 12, ciphertext 32, tag 16.
-pub(crate) const WRAPPED: usize = 60;
+pub(crate) const WINDOW: usize = 1 << 20;
+/// What the first byte of a slot says. Zero is a free slot.
+const KEY: u8 = 1;
+const BLANK: u8 = 2;
+const TOMBSTONE: u8 = 3;
+
+/// What a slot holds.
+#[derive(Clone, Copy)]
+pub(crate) enum Slot {
+    Key(KeySlot),
+    Tombstone(Tombstone),
+    /// An erased key was here.
+    Blank,
+    /// Not whole.
+    Damaged,
+}
 
 /// One wrapped key.
 #[derive(Clone, Copy)]
-pub(crate) struct Slot {
+pub(crate) struct KeySlot {
     /// The key's random name, as sealed bodies hold it.
     pub(crate) id: [u8; 16],
     /// A [`super::Kind`].
@@ -35,34 +50,83 @@ pub(crate) struct Slot {
     pub(crate) created: u64,
 }
 
-impl Slot {
-    pub(crate) fn encode(&self) -> [u8; SLOT] {
-        let mut out = Vec::with_capacity(SLOT);
-        out.extend_from_slice(&[IN_USE, self.kind, 0, 0]);
-        out.extend_from_slice(&self.id);
-        out.extend_from_slice(&self.pseudonym);
-        out.extend_from_slice(&self.wrapped);
-        out.extend_from_slice(&self.created.to_le_bytes());
-        out.resize(SLOT - 4, 0);
-        let crc = crc32fast::hash(&out);
-        out.extend_from_slice(&crc.to_le_bytes());
-        field(&out, 0)
-    }
+/// What is left of an erased key: no pseudonym, nothing of the key.
+#[derive(Clone, Copy)]
+pub(crate) struct Tombstone {
+    pub(crate) id: [u8; 16],
+    pub(crate) kind: u8,
+    /// The slot that the key had.
+    pub(crate) slot: u32,
+    /// When it was erased, microseconds.
+    pub(crate) erased: u64,
+}
 
+impl KeySlot {
+    pub(crate) fn encode(&self) -> [u8; SLOT] {
+        encode(KEY, self.kind, &self.id, &[&self.pseudonym, &self.wrapped], self.created, 0)
+    }
+}
+
+impl Tombstone {
+    pub(crate) fn encode(&self) -> [u8; SLOT] {
+        encode(TOMBSTONE, self.kind, &self.id, &[], self.erased, self.slot)
+    }
+}
+
+/// The slot of a key that was erased.
+pub(crate) fn blank() -> [u8; SLOT] {
+    encode(BLANK, 0, &[0; 16], &[], 0, 0)
+}
+
+fn encode(
+    what: u8,
+    kind: u8,
+    id: &[u8; 16],
+    secrets: &[&[u8]],
+    time: u64,
+    number: u32,
+) -> [u8; SLOT] {
+    let mut out = Vec::with_capacity(SLOT);
+    out.extend_from_slice(&[what, kind, 0, 0]);
+    out.extend_from_slice(id);
+    secrets.iter().for_each(|secret| out.extend_from_slice(secret));
+    out.resize(112, 0);
+    out.extend_from_slice(&time.to_le_bytes());
+    out.extend_from_slice(&number.to_le_bytes());
+    let crc = crc32fast::hash(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    field(&out, 0)
+}
+
+impl Slot {
+    /// What `bytes` hold; `None` for a free slot.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let content = bytes.get(..SLOT - 4)?;
-        if content.first() != Some(&IN_USE)
-            || crc32fast::hash(content).to_le_bytes() != field::<4>(bytes, SLOT - 4)
-        {
+        if bytes.iter().all(|&b| b == 0) {
             return None;
         }
-        Some(Self {
-            kind: *content.get(1)?,
-            id: field(content, 4),
-            pseudonym: field(content, 20),
-            wrapped: field(content, 52),
-            created: u64::from_le_bytes(field(content, 112)),
-        })
+        Some(Self::whole(bytes).unwrap_or(Self::Damaged))
+    }
+
+    fn whole(bytes: &[u8]) -> Option<Self> {
+        let content = bytes.get(..SLOT - 4)?;
+        if crc32fast::hash(content).to_le_bytes() != field::<4>(bytes, SLOT - 4) {
+            return None;
+        }
+        let (id, kind) = (field(content, 4), *content.get(1)?);
+        let (time, number) =
+            (u64::from_le_bytes(field(content, 112)), u32::from_le_bytes(field(content, 120)));
+        match *content.first()? {
+            KEY => Some(Self::Key(KeySlot {
+                id,
+                kind,
+                pseudonym: field(content, 20),
+                wrapped: field(content, 52),
+                created: time,
+            })),
+            TOMBSTONE => Some(Self::Tombstone(Tombstone { id, kind, slot: number, erased: time })),
+            BLANK => Some(Self::Blank),
+            _ => None,
+        }
     }
 }
 
@@ -72,53 +136,71 @@ pub(crate) struct Journal {
     handle: Arc<Handle>,
     /// Bytes set aside.
     len: u64,
+    /// Slots blanked while a rotation copies the journal.
+    pub(crate) blanked: Option<Vec<u32>>,
+    /// Why it takes nothing any more: it is not known which file is in force.
+    pub(crate) broken: Option<Box<str>>,
 }
 
-fn at(slot: u32) -> u64 {
+/// Where a slot begins.
+pub(crate) fn at(slot: u32) -> u64 {
     // Slot 0 is the file's header.
     (u64::from(slot) + 1) * SLOT as u64
 }
 
+/// The slot before the first: which epoch, since when.
+pub(crate) fn header(epoch: u32, since: Time) -> [u8; SLOT] {
+    let mut header = MAGIC.to_vec();
+    header.extend_from_slice(&epoch.to_le_bytes());
+    header.extend_from_slice(&[0; 4]);
+    header.extend_from_slice(&since.as_micros().to_le_bytes());
+    header.resize(SLOT - 4, 0);
+    let crc = crc32fast::hash(&header);
+    header.extend_from_slice(&crc.to_le_bytes());
+    field(&header, 0)
+}
+
 impl Journal {
     /// Makes an empty journal.
-    pub(crate) fn create(volume: &Volume, path: &Path, epoch: u32) -> Result<(), LedgerError> {
-        let mut header = MAGIC.to_vec();
-        header.extend_from_slice(&epoch.to_le_bytes());
-        header.resize(SLOT - 4, 0);
-        let crc = crc32fast::hash(&header);
-        header.extend_from_slice(&crc.to_le_bytes());
-        volume.replace(path, &header)
+    pub(crate) fn create(
+        volume: &Volume,
+        path: &Path,
+        epoch: u32,
+        since: Time,
+    ) -> Result<(), LedgerError> {
+        volume.replace(path, &header(epoch, since))
     }
 
-    /// Opens a journal and shows every whole entry to `visit`. Returns the journal, the next
-    /// free slot, and the number of damaged ones.
+    /// A journal that this process wrote.
+    pub(crate) fn of(handle: Arc<Handle>) -> Result<Self, LedgerError> {
+        let len = handle.len()?;
+        Ok(Self { handle, len, blanked: None, broken: None })
+    }
+
+    /// Opens the journal of an epoch and shows every slot in use to `visit`. Returns the
+    /// journal, since when it is in force, and the next free slot.
     pub(crate) fn open(
         path: &Path,
+        epoch: u32,
         writable: bool,
         mut visit: impl FnMut(u32, &Slot),
-    ) -> Result<(Self, u32, u64), LedgerError> {
+    ) -> Result<(Self, Time, u32), LedgerError> {
         let handle = if writable { Handle::write(path)? } else { Handle::read(path)? };
-        let len = handle.len()?;
-        let mut header = [0; SLOT];
-        let filled = handle.read_at(&mut header, 0)?;
-        if filled < SLOT
-            || !header.starts_with(MAGIC)
-            || crc32fast::hash(&header[..SLOT - 4]).to_le_bytes() != field::<4>(&header, SLOT - 4)
-        {
+        let mut found = [0; SLOT];
+        let filled = handle.read_at(&mut found, 0)?;
+        let since = Time::from_micros(u64::from_le_bytes(field(&found, 16)));
+        if filled < SLOT || found != header(epoch, since) {
             return Err(LedgerError::Keys {
                 path: path.to_path_buf(),
                 what: "it is no key journal of format 1; restore it from the keys' own backup",
             });
         }
-        let (mut next, mut damaged) = (0, 0);
+        let mut next = 0;
         scan(&handle, 0, u32::MAX, |slot, found| {
             next = slot + 1;
-            match found {
-                Some(found) => visit(slot, found),
-                None => damaged += 1,
-            }
+            visit(slot, found);
         })?;
-        Ok((Self { handle: Arc::new(handle), len }, next, damaged))
+        Ok((Self::of(Arc::new(handle))?, since, next))
     }
 
     /// The file, for reading what was appended.
@@ -126,14 +208,18 @@ impl Journal {
         Arc::clone(&self.handle)
     }
 
-    /// Writes entries from `slot` on and returns when they are durable.
+    /// Writes slots from `slot` on, blanks others, and returns when both are durable.
     pub(crate) fn append(
         &mut self,
         volume: &Volume,
         slot: u32,
-        entries: &[u8],
+        slots: &[u8],
+        blanks: &[u32],
     ) -> Result<(), LedgerError> {
-        let (start, end) = (at(slot), at(slot) + entries.len() as u64);
+        if let Some(why) = &self.broken {
+            return Err(LedgerError::Poisoned(why.clone()));
+        }
+        let (start, end) = (at(slot), at(slot) + slots.len() as u64);
         if end > self.len {
             // Zeros first: a full disk is met here, where nothing is half written.
             let len = end.div_ceil(GROWTH) * GROWTH;
@@ -143,9 +229,25 @@ impl Journal {
             self.len = len;
         }
         // From here on even "disk full" means that what is on disk is unknown.
-        let written =
-            volume.write(&self.handle, entries, start).and_then(|()| volume.sync(&self.handle));
-        written.map_err(|e| LedgerError::Poisoned(e.to_string().into()))
+        self.write(volume, start, slots, blanks)
+            .map_err(|e| LedgerError::Poisoned(e.to_string().into()))
+    }
+
+    fn write(
+        &mut self,
+        volume: &Volume,
+        start: u64,
+        slots: &[u8],
+        blanks: &[u32],
+    ) -> Result<(), LedgerError> {
+        volume.write(&self.handle, slots, start)?;
+        for &slot in blanks {
+            volume.write(&self.handle, &blank(), at(slot))?;
+        }
+        if let Some(blanked) = &mut self.blanked {
+            blanked.extend_from_slice(blanks);
+        }
+        volume.sync(&self.handle)
     }
 
     /// Makes what an earlier process wrote durable, synced by it or not.
@@ -154,22 +256,22 @@ impl Journal {
     }
 }
 
-/// The entry in `slot`, if it is whole.
+/// What is in `slot`, if anything.
 pub(crate) fn read(handle: &Handle, slot: u32) -> Result<Option<Slot>, LedgerError> {
     let mut bytes = [0; SLOT];
     let filled = handle.read_at(&mut bytes, at(slot))?;
     Ok(if filled == SLOT { Slot::decode(&bytes) } else { None })
 }
 
-/// Shows the entries of slots `from..to` that are in use, `None` for a damaged one.
+/// Shows the slots of `from..to` that are in use.
 pub(crate) fn scan(
     handle: &Handle,
     from: u32,
     to: u32,
-    mut visit: impl FnMut(u32, Option<&Slot>),
+    mut visit: impl FnMut(u32, &Slot),
 ) -> Result<(), LedgerError> {
     let mut slot = from;
-    let mut window = vec![0; WINDOW];
+    let mut window = vec![0; WINDOW.min((to - from) as usize * SLOT)];
     while slot < to {
         let filled = handle.read_at(&mut window, at(slot))?;
         if filled < SLOT {
@@ -179,9 +281,8 @@ pub(crate) fn scan(
             if slot >= to {
                 break;
             }
-            let found = Slot::decode(bytes);
-            if found.is_some() || bytes.iter().any(|&b| b != 0) {
-                visit(slot, found.as_ref());
+            if let Some(found) = Slot::decode(bytes) {
+                visit(slot, &found);
             }
             slot += 1;
         }

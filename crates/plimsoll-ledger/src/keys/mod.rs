@@ -1,39 +1,55 @@
-//! The key hierarchy: root (a file) → epoch key (wrapped, a file) → subject, day and system
-//! keys (wrapped, in the key journal) → record keys (derived, never stored).
+//! The key hierarchy: root (a file, a key service, a hardware module) → epoch key and base
+//! secret (wrapped by it, a file each) → subject, day and system keys (wrapped under the
+//! epoch's key, in the key journal) → record keys (derived, or wrapped in the record itself
+//! when it has several holders; never stored).
 //!
 //! The keys folder is no part of the data folder and of no backup of it. A new key is in
 //! memory at once and in the journal by the next group commit, which writes and syncs the
 //! journal before the segment; so no durable record names a key that is not durable.
+//!
+//! Locks are taken in this order: journal, state, epoch, cache; and ids, epoch.
 
 mod cache;
+mod crypt;
+mod epoch;
+mod erase;
 mod journal;
+mod root;
+mod rotate;
 mod secret;
 
+pub(crate) use crypt::{aead, expand, prk, random};
+pub use erase::{ErasedKey, ErasedKeys};
+pub use root::{LocalRoot, Root, RootError, RootState};
+pub use rotate::Rotation;
+
 use crate::LedgerError;
-use crate::disk::{Handle, Volume, field, lock};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::{hkdf, hmac, rand};
+use crate::disk::{Volume, field, lock};
+use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::{hkdf, hmac};
 use cache::Cache;
-use journal::{Journal, SLOT, Slot, WRAPPED};
-use plimsoll_types::{Clock, DeploymentId, TenantId, Time};
-use std::collections::HashMap;
+use crypt::{WRAPPED, derived, fresh, unwrap, wrap};
+use epoch::{Epoch, journal_path};
+use journal::{Journal, KeySlot, SLOT, Slot};
+use plimsoll_types::{Clock, DeploymentId, KeyId, TenantId, Time};
+use root::Wrapped;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use zeroize::{Zeroize, Zeroizing};
+use std::sync::{Arc, PoisonError};
+use zeroize::Zeroizing;
 
-/// Keys made and not yet in the journal. A group commit takes them all; this many means
+/// Slots made and not yet in the journal. A group commit takes them all; this many means
 /// that commits no longer happen. 65,536 × 128 bytes = 8 MiB.
 const MAX_PENDING: usize = 1 << 16;
-/// Keys one journal may hold: their map takes 40 bytes each in memory.
+/// Slots one journal may have: their map takes 40 bytes each in memory.
 const MAX_KEYS: u32 = 1 << 28;
-/// The only epoch of this version; rotation makes others.
-const EPOCH: u32 = 0;
-const ROOT_LEN: usize = 32;
+/// Attempts of a reader to open an epoch that a running server may rotate away meanwhile.
+const READ_ATTEMPTS: usize = 3;
 
-/// What a secret derived from the root is for.
+/// What a secret derived from the base secret is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
     /// Digests of idempotency keys.
@@ -44,6 +60,8 @@ pub enum Label {
     Assignment,
     /// Pseudonyms of subjects, interactions and days.
     Index,
+    /// The sealing of secrets that others keep: [`Keys::seal_secret`].
+    Secrets,
 }
 
 impl Label {
@@ -53,6 +71,7 @@ impl Label {
             Self::ApiKeys => b"plimsoll api keys v1",
             Self::Assignment => b"plimsoll assignment v1",
             Self::Index => b"plimsoll index v1",
+            Self::Secrets => b"plimsoll secrets v1",
         }
     }
 }
@@ -91,17 +110,20 @@ impl Hasher for Uniformly {
 /// The keys of a ledger. Shared by every thread; shows no secret.
 pub struct Keys {
     folder: PathBuf,
-    root: hkdf::Prk,
+    root: Arc<dyn Root>,
+    /// What everything but subject, day and system keys derives from.
+    base: hkdf::Prk,
     index: hmac::Key,
-    epoch: LessSafeKey,
+    /// Held for reading as long as its journal is read.
+    epoch: RwLock<Epoch>,
     cache: Cache,
     state: Mutex<State>,
     /// Key id → slot. A lock of its own: only the opening of bodies needs it.
     ids: Mutex<Ids>,
     /// Held by the one thread that writes the journal, over its syncs.
     journal: Mutex<Journal>,
-    /// The journal again, for reading.
-    file: Arc<Handle>,
+    /// Held through a rotation: there is one at a time.
+    rotating: Mutex<()>,
     clock: Option<Arc<dyn Clock>>,
     /// Held while the keys may be written.
     lock: Option<File>,
@@ -113,6 +135,10 @@ struct State {
     /// Slots in the journal; those after are `pending`.
     written: u32,
     pending: Vec<[u8; SLOT]>,
+    /// Slots of erased keys that are to be blanked.
+    blanks: Vec<u32>,
+    /// Keys erased by this process. Records sealed under them may still be under way.
+    erased: HashSet<[u8; 16], Uniform>,
 }
 
 /// Where keys are by id: read from the journal as far as it is durable, when a body is opened.
@@ -129,69 +155,143 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-impl Keys {
-    /// Whether `folder` has a root key.
-    pub(crate) fn exist(folder: &Path) -> bool {
-        folder.join("root.key").exists()
+/// What loading the journal found.
+#[derive(Default)]
+struct Loaded {
+    slots: HashMap<[u8; 16], u32, Uniform>,
+    damaged: u64,
+    /// Slots that a tombstone speaks of.
+    erased: Vec<(u32, [u8; 16])>,
+}
+
+impl Loaded {
+    fn visit(&mut self, number: u32, slot: &Slot) {
+        match slot {
+            Slot::Key(key) => {
+                self.slots.insert(field(&key.pseudonym, 0), number);
+            }
+            Slot::Tombstone(tombstone) => self.erased.push((tombstone.slot, tombstone.id)),
+            Slot::Blank => {}
+            Slot::Damaged => self.damaged += 1,
+        }
     }
 
-    /// Opens the keys for writing, making them if there are none. Returns the number of
-    /// damaged journal entries too.
+    /// Forgets keys whose tombstone is durable and whose slot a crash left unblanked.
+    fn bury(&mut self, journal: &Journal) -> Result<Vec<u32>, LedgerError> {
+        let mut blanks = Vec::new();
+        for (number, id) in std::mem::take(&mut self.erased) {
+            if let Some(Slot::Key(key)) = journal::read(&journal.handle(), number)?
+                && key.id == id
+            {
+                let short = field(&key.pseudonym, 0);
+                if self.slots.get(&short) == Some(&number) {
+                    self.slots.remove(&short);
+                }
+                blanks.push(number);
+            }
+        }
+        Ok(blanks)
+    }
+}
+
+impl Keys {
+    /// Whether `folder` has keys.
+    pub(crate) fn exist(folder: &Path) -> bool {
+        base_path(folder).exists()
+    }
+
+    /// Opens the keys for writing, making them if there are none, and ends what a crash left
+    /// of a rotation or an erasure. Returns the number of damaged slots too.
     pub(crate) fn open(
         folder: &Path,
         volume: &Volume,
         clock: Arc<dyn Clock>,
+        root: Option<&Arc<dyn Root>>,
     ) -> Result<(Self, u64), LedgerError> {
         volume.folder(folder)?;
         let held = lock(folder)?;
-        create_missing(folder, volume)?;
-        let (mut keys, damaged) = Self::load(folder, true)?;
+        let root = make_missing(folder, volume, root, clock.now())?;
+        let (mut keys, damaged) = Self::load(folder, root, Some(volume))?;
         keys.clock = Some(clock);
         keys.lock = Some(held);
-        locked(&keys.journal).sync(volume)?;
+        // The epoch in force was read whole: what is of another may go.
+        let current = keys.epoch().number;
+        epoch::sweep(folder, current, volume)?;
         Ok((keys, damaged))
     }
 
     /// Opens the keys for reading bodies only.
-    pub(crate) fn open_existing(folder: &Path) -> Result<Self, LedgerError> {
-        Ok(Self::load(folder, false)?.0)
+    pub(crate) fn open_existing(
+        folder: &Path,
+        root: Option<&Arc<dyn Root>>,
+    ) -> Result<Self, LedgerError> {
+        let mut last = None;
+        for _ in 0..READ_ATTEMPTS {
+            // Whoever rotates removes the epoch that was in force when this began.
+            let opened =
+                root::open(folder, root, None).and_then(|root| Self::load(folder, root, None));
+            match opened {
+                Ok((keys, _)) => return Ok(keys),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or(LedgerError::KeyGone))
     }
 
-    fn load(folder: &Path, writable: bool) -> Result<(Self, u64), LedgerError> {
-        let root = read_root(&folder.join("root.key"))?;
-        let root = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, root.as_slice());
-        let epoch = read_epoch(folder, &root)?;
-        let index = derived(&root, Label::Index.text())?;
-        let mut slots = HashMap::default();
-        let path = journal_path(folder);
+    fn load(
+        folder: &Path,
+        root: Arc<dyn Root>,
+        writable: Option<&Volume>,
+    ) -> Result<(Self, u64), LedgerError> {
+        let base = prk(BASE.read(&base_path(folder), &*root)?.as_slice());
+        let index = derived(&base, Label::Index.text())?;
+        let number = epoch::current(folder)?.ok_or_else(|| no_journal(folder))?;
+        let key = epoch::read_key(folder, number, &*root)?;
+        let path = journal_path(folder, number);
         let entries =
             std::fs::metadata(&path).map_or(0, |m| usize::try_from(m.len()).unwrap_or(0) / SLOT);
-        slots.reserve(entries.min(MAX_KEYS as usize));
-        let (journal, written, damaged) = Journal::open(&path, writable, |slot, entry| {
-            slots.insert(field(&entry.pseudonym, 0), slot);
-        })?;
+        let mut loaded = Loaded::default();
+        loaded.slots.reserve(entries.min(MAX_KEYS as usize));
+        let (mut journal, since, written) =
+            Journal::open(&path, number, writable.is_some(), |slot, found| {
+                loaded.visit(slot, found);
+            })?;
+        let blanks = loaded.bury(&journal)?;
+        match writable {
+            Some(volume) if blanks.is_empty() => journal.sync(volume)?,
+            Some(volume) => journal.append(volume, written, &[], &blanks)?,
+            None => {}
+        }
+        let state = State {
+            slots: loaded.slots,
+            written,
+            pending: Vec::new(),
+            blanks: Vec::new(),
+            erased: HashSet::default(),
+        };
         let keys = Self {
             folder: folder.to_path_buf(),
             index: hmac::Key::new(hmac::HMAC_SHA256, index.as_slice()),
             root,
-            epoch,
+            base,
+            epoch: RwLock::new(Epoch { number, key, file: journal.handle(), since }),
             cache: Cache::default(),
-            state: Mutex::new(State { slots, written, pending: Vec::new() }),
+            state: Mutex::new(state),
             ids: Mutex::default(),
-            file: journal.handle(),
             journal: Mutex::new(journal),
+            rotating: Mutex::default(),
             clock: None,
             lock: None,
         };
-        Ok((keys, damaged))
+        Ok((keys, loaded.damaged))
     }
 
-    /// A secret for another use, derived from the root. The same for the same root.
+    /// A secret for another use. The same for as long as the keys folder lives.
     ///
     /// # Errors
     /// [`LedgerError::Random`] if the derivation fails, which it does not.
     pub fn derive(&self, label: Label) -> Result<Zeroizing<[u8; 32]>, LedgerError> {
-        derived(&self.root, label.text())
+        derived(&self.base, label.text())
     }
 
     /// A keyed digest of something personal, for a leaf: interaction ids.
@@ -200,10 +300,65 @@ impl Keys {
         field(&self.digest(0, tenant.as_bytes(), what.as_bytes()), 0)
     }
 
-    /// Number of keys made so far.
+    /// The keyed digest that stands for a subject wherever its name must not.
+    #[must_use]
+    pub fn subject_digest(&self, tenant: TenantId, subject: &str) -> [u8; 32] {
+        self.digest(Kind::Subject as u8, tenant.as_bytes(), subject.as_bytes())
+    }
+
+    /// The id of a subject's key, if it has one.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn find_subject(
+        &self,
+        tenant: TenantId,
+        subject: &str,
+    ) -> Result<Option<KeyId>, LedgerError> {
+        self.find(&self.subject_digest(tenant, subject))
+    }
+
+    /// The id of the key of a deployment's day, if it has one.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn find_day(
+        &self,
+        deployment: DeploymentId,
+        time: Time,
+    ) -> Result<Option<KeyId>, LedgerError> {
+        self.find(&self.digest(Kind::Day as u8, deployment.as_bytes(), &day(time)))
+    }
+
+    fn find(&self, pseudonym: &[u8; 32]) -> Result<Option<KeyId>, LedgerError> {
+        let state = self.state();
+        let Some(slot) = state.slots.get(&field::<16>(pseudonym, 0)).copied() else {
+            return Ok(None);
+        };
+        Ok(self.slot(&state, slot)?.map(|key| KeyId::from_bytes(key.id)))
+    }
+
+    /// Number of slots used so far: keys, and two for each that was erased.
     pub(crate) fn count(&self) -> u64 {
         let state = self.state();
         u64::from(state.written) + state.pending.len() as u64
+    }
+
+    /// The epoch in force and since when it is.
+    #[must_use]
+    pub fn current_epoch(&self) -> (u32, Time) {
+        let epoch = self.epoch();
+        (epoch.number, epoch.since)
+    }
+
+    /// What wraps the epoch's key, and what its provider says of it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Root`] if the provider does not answer.
+    pub fn root(&self) -> Result<(Box<str>, RootState), LedgerError> {
+        let name = self.root.name();
+        let state = self.root.state();
+        state.map(|state| (name.clone(), state)).map_err(|why| LedgerError::Root { name, why })
     }
 
     /// Nanoseconds of the clock these keys were opened with.
@@ -223,8 +378,7 @@ impl Keys {
         deployment: DeploymentId,
         time: Time,
     ) -> Result<Arc<HolderKey>, LedgerError> {
-        const DAY: u64 = 24 * 60 * 60;
-        self.key(Kind::Day, deployment.as_bytes(), &(time.as_secs() / DAY).to_le_bytes())
+        self.key(Kind::Day, deployment.as_bytes(), &day(time))
     }
     pub(crate) fn system(&self) -> Result<Arc<HolderKey>, LedgerError> {
         self.key(Kind::System, &[0; 16], &[])
@@ -251,43 +405,61 @@ impl Keys {
         }
         let mut state = self.state();
         let key = match state.slots.get(&short).copied() {
-            Some(slot) => self.unwrap(&self.slot(&state, slot)?.ok_or(LedgerError::KeyGone)?)?,
+            Some(slot) => {
+                let slot = self.slot(&state, slot)?.ok_or(LedgerError::KeyGone)?;
+                self.unwrap(&self.epoch(), &slot)?
+            }
             None => self.create(&mut state, kind, pseudonym)?,
         };
         let key = Arc::new(key);
-        // Under the lock, so that two threads never make two keys of one name.
+        // Under the lock, so that two threads never make two keys of one name, and none puts
+        // back what an erasure took out.
         self.cache.put(short, Arc::clone(&key));
         Ok(key)
     }
 
     /// The key with this id, if it is in the journal.
     pub(crate) fn by_id(&self, id: &[u8; 16]) -> Result<Option<HolderKey>, LedgerError> {
-        let written = self.state().written;
-        let slot = {
-            let mut ids = locked(&self.ids);
-            let Ids { slots, covered } = &mut *ids;
-            journal::scan(&self.file, *covered, written, |slot, entry| {
-                if let Some(entry) = entry {
-                    slots.insert(entry.id, slot);
-                }
-            })?;
-            *covered = written;
-            slots.get(id).copied()
+        let written = {
+            let state = self.state();
+            if state.erased.contains(id) {
+                return Ok(None);
+            }
+            state.written
         };
-        let Some(slot) = slot else { return Ok(None) };
-        match journal::read(&self.file, slot)? {
-            Some(found) if found.id == *id => self.unwrap(&found).map(Some),
+        let Some(slot) = self.durable_slot(id, written)? else { return Ok(None) };
+        let epoch = self.epoch();
+        match journal::read(&epoch.file, slot)? {
+            Some(Slot::Key(found)) if found.id == *id => self.unwrap(&epoch, &found).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn slot(&self, state: &State, slot: u32) -> Result<Option<Slot>, LedgerError> {
-        match slot.checked_sub(state.written) {
-            None => journal::read(&self.file, slot),
+    /// The slot of a key that is among the first `written`.
+    fn durable_slot(&self, id: &[u8; 16], written: u32) -> Result<Option<u32>, LedgerError> {
+        let mut ids = locked(&self.ids);
+        let Ids { slots, covered } = &mut *ids;
+        let to = written.max(*covered);
+        journal::scan(&self.epoch().file, *covered, to, |number, slot| match slot {
+            Slot::Key(key) => drop(slots.insert(key.id, number)),
+            Slot::Tombstone(tombstone) => drop(slots.remove(&tombstone.id)),
+            Slot::Blank | Slot::Damaged => {}
+        })?;
+        *covered = to;
+        Ok(slots.get(id).copied())
+    }
+
+    fn slot(&self, state: &State, slot: u32) -> Result<Option<KeySlot>, LedgerError> {
+        let found = match slot.checked_sub(state.written) {
+            None => journal::read(&self.epoch().file, slot)?,
             Some(pending) => {
-                Ok(state.pending.get(pending as usize).and_then(|bytes| Slot::decode(bytes)))
+                state.pending.get(pending as usize).and_then(|bytes| Slot::decode(bytes))
             }
-        }
+        };
+        Ok(match found {
+            Some(Slot::Key(key)) => Some(key),
+            _ => None,
+        })
     }
 
     fn create(
@@ -297,15 +469,9 @@ impl Keys {
         pseudonym: [u8; 32],
     ) -> Result<HolderKey, LedgerError> {
         let Some(clock) = &self.clock else { return Err(LedgerError::KeyGone) };
-        if state.pending.len() >= MAX_PENDING {
-            return Err(LedgerError::Busy);
-        }
-        let number = u64::from(state.written) + state.pending.len() as u64;
-        let number =
-            u32::try_from(number).ok().filter(|&n| n < MAX_KEYS).ok_or(LedgerError::Full)?;
-        let mut secret = Zeroizing::new([0; 32]);
-        random(secret.as_mut_slice())?;
-        let mut slot = Slot {
+        let number = state.next_slot()?;
+        let secret = fresh()?;
+        let mut slot = KeySlot {
             id: [0; 16],
             kind: kind as u8,
             pseudonym,
@@ -313,40 +479,42 @@ impl Keys {
             created: clock.now().as_micros(),
         };
         random(&mut slot.id)?;
-        slot.wrapped = wrap(&self.epoch, &slot_context(&slot), &secret)?;
+        let epoch = self.epoch();
+        slot.wrapped = wrap(&epoch.key, &slot_context(epoch.number, &slot), &secret)?;
         state.pending.push(slot.encode());
         state.slots.insert(field(&pseudonym, 0), number);
-        Ok(HolderKey {
-            id: slot.id,
-            prk: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, secret.as_slice()),
-        })
+        Ok(HolderKey { id: slot.id, prk: prk(secret.as_slice()) })
     }
 
-    fn unwrap(&self, slot: &Slot) -> Result<HolderKey, LedgerError> {
-        let secret = unwrap(&self.epoch, &slot_context(slot), &slot.wrapped).ok_or_else(|| LedgerError::Keys {
-            path: journal_path(&self.folder),
+    fn unwrap(&self, epoch: &Epoch, slot: &KeySlot) -> Result<HolderKey, LedgerError> {
+        let secret = unwrap_slot(&epoch.key, epoch.number, slot).ok_or_else(|| LedgerError::Keys {
+            path: journal_path(&self.folder, epoch.number),
             what: "a key does not unwrap under the epoch's key; restore the folder from the keys' own backup",
         })?;
-        Ok(HolderKey {
-            id: slot.id,
-            prk: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, secret.as_slice()),
-        })
+        Ok(HolderKey { id: slot.id, prk: prk(secret.as_slice()) })
     }
 
-    /// Writes and syncs the keys made since the last time. Every record sealed before this
-    /// is called names keys that are durable when it returns.
+    /// Writes and syncs the keys made, and buries those erased, since the last time. Every
+    /// record sealed before this is called names keys that are durable when it returns, and
+    /// every erasure begun before is durable.
     pub(crate) fn flush(&self, volume: &Volume) -> Result<(), LedgerError> {
-        let (slot, pending) = {
+        {
             let state = self.state();
-            if state.pending.is_empty() {
+            if state.pending.is_empty() && state.blanks.is_empty() {
                 return Ok(());
             }
-            (state.written, state.pending.concat())
+        }
+        // Before the slots are taken: a rotation wraps those that wait anew.
+        let mut journal = locked(&self.journal);
+        let (slot, pending, blanks) = {
+            let state = self.state();
+            (state.written, state.pending.concat(), state.blanks.clone())
         };
-        locked(&self.journal).append(volume, slot, &pending)?;
+        journal.append(volume, slot, &pending, &blanks)?;
         let count = pending.len() / SLOT;
         let mut state = self.state();
         state.pending.drain(..count);
+        state.blanks.drain(..blanks.len());
         state.written += u32::try_from(count).unwrap_or(0);
         Ok(())
     }
@@ -361,6 +529,20 @@ impl Keys {
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
+    fn epoch(&self) -> RwLockReadGuard<'_, Epoch> {
+        self.epoch.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The number of the next slot, if there may be one more.
+    fn next_slot(&self) -> Result<u32, LedgerError> {
+        if self.pending.len() >= MAX_PENDING {
+            return Err(LedgerError::Busy);
+        }
+        let number = u64::from(self.written) + self.pending.len() as u64;
+        u32::try_from(number).ok().filter(|&n| n < MAX_KEYS).ok_or(LedgerError::Full)
+    }
 }
 
 /// A lock left by a panic is taken over: what it guards changes in single steps.
@@ -368,169 +550,105 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn journal_path(folder: &Path) -> PathBuf {
-    folder.join(format!("epoch-{EPOCH:04}.keys"))
+/// The number of a day (UTC), as a pseudonym has it.
+fn day(time: Time) -> [u8; 8] {
+    const DAY: u64 = 24 * 60 * 60;
+    (time.as_secs() / DAY).to_le_bytes()
 }
 
-fn epoch_path(folder: &Path) -> PathBuf {
-    folder.join(format!("epoch-{EPOCH:04}.kek"))
+const BASE: Wrapped = Wrapped { magic: b"PLMBAS01", epoch: 0 };
+
+fn base_path(folder: &Path) -> PathBuf {
+    folder.join("base.key")
 }
 
-/// What a wrapped key is bound to: all of its entry but the key.
-fn slot_context(slot: &Slot) -> Vec<u8> {
-    let mut context = b"plimsoll key v1".to_vec();
-    context.extend_from_slice(&EPOCH.to_le_bytes());
-    context.push(slot.kind);
-    context.extend_from_slice(&slot.id);
-    context.extend_from_slice(&slot.pseudonym);
+fn no_journal(folder: &Path) -> LedgerError {
+    let what = "the key journal is missing; restore it from the keys' own backup";
+    LedgerError::Keys { path: folder.to_path_buf(), what }
+}
+
+/// What a wrapped key is bound to: all of its slot but the key.
+fn slot_context(epoch: u32, slot: &KeySlot) -> [u8; 68] {
+    let mut context = [0; 68];
+    let (label, rest) = context.split_at_mut(15);
+    label.copy_from_slice(b"plimsoll key v1");
+    let (number, rest) = rest.split_at_mut(4);
+    number.copy_from_slice(&epoch.to_le_bytes());
+    let (kind, rest) = rest.split_at_mut(1);
+    kind.copy_from_slice(&[slot.kind]);
+    let (id, pseudonym) = rest.split_at_mut(16);
+    id.copy_from_slice(&slot.id);
+    pseudonym.copy_from_slice(&slot.pseudonym);
     context
 }
 
-/// Makes root, epoch key and journal in this order. A crash between leaves a prefix, which
-/// the next start completes.
-fn create_missing(folder: &Path, volume: &Volume) -> Result<(), LedgerError> {
-    let root_path = folder.join("root.key");
-    let (epoch, journal) = (epoch_path(folder), journal_path(folder));
-    if !root_path.exists() {
-        if epoch.exists() || journal.exists() {
-            return Err(LedgerError::Keys {
-                path: root_path,
-                what: "it is missing; restore it from the keys' own backup",
-            });
+fn unwrap_slot(key: &LessSafeKey, epoch: u32, slot: &KeySlot) -> Option<Zeroizing<[u8; 32]>> {
+    unwrap(key, &slot_context(epoch, slot), &slot.wrapped)
+}
+
+/// Makes root, base secret, epoch key and journal in this order. A crash between leaves a
+/// prefix, which the next start completes.
+fn make_missing(
+    folder: &Path,
+    volume: &Volume,
+    root: Option<&Arc<dyn Root>>,
+    now: Time,
+) -> Result<Arc<dyn Root>, LedgerError> {
+    let base = base_path(folder);
+    let is_new = !base.exists();
+    if is_new && epoch::any(folder)? {
+        return Err(LedgerError::Keys {
+            path: base,
+            what: "it is missing; restore it from the keys' own backup",
+        });
+    }
+    let root = root::open(folder, root, is_new.then_some(volume))?;
+    if is_new {
+        BASE.write(&base, &*fresh()?, &*root, volume)?;
+    }
+    if epoch::current(folder)?.is_none() {
+        if !epoch::is_new(folder)? {
+            return Err(no_journal(folder));
         }
-        let mut root = Zeroizing::new([0; ROOT_LEN]);
-        random(root.as_mut_slice())?;
-        volume.replace(&root_path, root.as_slice())?;
+        epoch::make_first(folder, &*root, volume, now)?;
     }
-    if !epoch.exists() {
-        if journal.exists() {
-            return Err(LedgerError::Keys {
-                path: epoch,
-                what: "it is missing; restore it from the keys' own backup",
-            });
-        }
-        let root = read_root(&root_path)?;
-        let root = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, root.as_slice());
-        let mut secret = Zeroizing::new([0; 32]);
-        random(secret.as_mut_slice())?;
-        let mut bytes = epoch_head();
-        let wrapped = wrap(&wrapping_key(&root)?, &bytes, &secret)?;
-        bytes.extend_from_slice(&wrapped);
-        volume.replace(&epoch, &bytes)?;
+    Ok(root)
+}
+
+/// Wraps base secret and epoch key of a folder that no process uses under another root. A
+/// crash between leaves one of them under each; running it again goes on.
+///
+/// # Errors
+/// [`LedgerError::Locked`] if a server runs; [`LedgerError::Keys`] if neither root unwraps;
+/// [`LedgerError::Root`].
+pub fn rewrap_root(
+    folder: &Path,
+    from: Option<&Arc<dyn Root>>,
+    to: &Arc<dyn Root>,
+) -> Result<(), LedgerError> {
+    let volume = Volume(Arc::new(crate::disk::RealDisk));
+    let _held = lock(folder)?;
+    let from = root::open(folder, from, None)?;
+    let roots: (&dyn Root, &dyn Root) = (&*from, &**to);
+    rewrap(BASE, &base_path(folder), roots, &volume)?;
+    let number = epoch::current(folder)?.ok_or_else(|| no_journal(folder))?;
+    epoch::rewrap_key(folder, number, roots, &volume)
+}
+
+/// Wraps one file under another root, if it is not already.
+fn rewrap(
+    file: Wrapped,
+    path: &Path,
+    (from, to): (&dyn Root, &dyn Root),
+    volume: &Volume,
+) -> Result<(), LedgerError> {
+    if file.read(path, to).is_ok() {
+        return Ok(());
     }
-    if !journal.exists() {
-        Journal::create(volume, &journal, EPOCH)?;
-    }
-    Ok(())
-}
-
-/// The beginning of the epoch key's file, which is also what its wrap is bound to.
-fn epoch_head() -> Vec<u8> {
-    let mut head = b"PLMKEK01".to_vec();
-    head.extend_from_slice(&EPOCH.to_le_bytes());
-    head
-}
-
-fn read_root(path: &Path) -> Result<Zeroizing<Vec<u8>>, LedgerError> {
-    let keys = |what| LedgerError::Keys { path: path.to_path_buf(), what };
-    let mode = std::fs::metadata(path).map_err(LedgerError::io("open", path))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(keys("others than its owner may read it; run `chmod 600` on it"));
-    }
-    let root = Zeroizing::new(std::fs::read(path).map_err(LedgerError::io("read", path))?);
-    if root.len() == ROOT_LEN {
-        Ok(root)
-    } else {
-        Err(keys("a root key has 32 bytes; restore it from the keys' own backup"))
-    }
-}
-
-fn read_epoch(folder: &Path, root: &hkdf::Prk) -> Result<LessSafeKey, LedgerError> {
-    let path = epoch_path(folder);
-    let bytes = std::fs::read(&path).map_err(LedgerError::io("read", &path))?;
-    let head = epoch_head();
-    let wrapped: Option<[u8; WRAPPED]> =
-        bytes.strip_prefix(head.as_slice()).and_then(|rest| rest.try_into().ok());
-    let secret = match wrapped {
-        Some(wrapped) => unwrap(&wrapping_key(root)?, &head, &wrapped),
-        None => None,
-    };
-    let what =
-        "it does not unwrap under the root key; restore the folder from the keys' own backup";
-    aead(secret.ok_or(LedgerError::Keys { path, what })?.as_slice())
-}
-
-fn wrapping_key(root: &hkdf::Prk) -> Result<LessSafeKey, LedgerError> {
-    aead(derived(root, b"plimsoll epoch wrap v1")?.as_slice())
-}
-
-fn derived(root: &hkdf::Prk, label: &[u8]) -> Result<Zeroizing<[u8; 32]>, LedgerError> {
-    let mut out = Zeroizing::new([0; 32]);
-    expand(root, label, out.as_mut_slice())?;
-    Ok(out)
-}
-
-/// How much key material to expand to.
-struct Length(usize);
-
-impl hkdf::KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
-/// HKDF-Expand (RFC 5869 §2.3) with SHA-256. Fails only for impossible lengths.
-pub(crate) fn expand(prk: &hkdf::Prk, info: &[u8], out: &mut [u8]) -> Result<(), LedgerError> {
-    prk.expand(&[info], Length(out.len()))
-        .and_then(|okm| okm.fill(out))
-        .map_err(|_| LedgerError::Random)
-}
-
-/// AES-256-GCM under a 32-byte key.
-pub(crate) fn aead(key: &[u8]) -> Result<LessSafeKey, LedgerError> {
-    UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| LedgerError::Random)
-}
-
-pub(crate) fn random(out: &mut [u8]) -> Result<(), LedgerError> {
-    rand::fill(out).map_err(|_| LedgerError::Random)
-}
-
-/// Nonce, ciphertext and tag of a wrapped 32-byte key. The nonce is random: 2^28 keys under
-/// one epoch's key stay far below AES-GCM's bound of 2^32 (SP 800-38D §8.3).
-fn wrap(
-    key: &LessSafeKey,
-    context: &[u8],
-    secret: &[u8; 32],
-) -> Result<[u8; WRAPPED], LedgerError> {
-    let mut nonce = [0; 12];
-    random(&mut nonce)?;
-    let mut text = Zeroizing::new(*secret);
-    let tag = key
-        .seal_in_place_separate_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(context),
-            text.as_mut_slice(),
-        )
-        .map_err(|_| LedgerError::Random)?;
-    let mut out = [0; WRAPPED];
-    out[..12].copy_from_slice(&nonce);
-    out[12..44].copy_from_slice(text.as_slice());
-    out[44..].copy_from_slice(tag.as_ref());
-    Ok(out)
-}
-
-fn unwrap(
-    key: &LessSafeKey,
-    context: &[u8],
-    wrapped: &[u8; WRAPPED],
-) -> Option<Zeroizing<[u8; 32]>> {
-    let mut text = Zeroizing::new(field::<48>(wrapped, 12));
-    let nonce = Nonce::assume_unique_for_key(field(wrapped, 0));
-    let opened = key.open_in_place(nonce, Aad::from(context), text.as_mut_slice()).ok()?;
-    let secret = Zeroizing::new(field(opened, 0));
-    opened.zeroize();
-    Some(secret)
+    let secret = file.read(path, from)?;
+    file.write(path, &secret, to, volume)
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests;

@@ -1,7 +1,7 @@
-//! Secrets that others keep (of webhooks, say), sealed under a key derived from the root, so
+//! Secrets that others keep (of webhooks, say), sealed under a key derived from the base secret, so
 //! that the database which holds them tells nothing without the keys folder.
 
-use super::{Keys, aead, derived, random};
+use super::{Keys, Label, aead, random};
 use crate::LedgerError;
 use crate::disk::field;
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
@@ -60,6 +60,6 @@ impl Keys {
     }
 
     fn secrets_key(&self) -> Result<LessSafeKey, LedgerError> {
-        aead(derived(&self.root, b"plimsoll secrets v1")?.as_slice())
+        aead(self.derive(Label::Secrets)?.as_slice())
     }
 }

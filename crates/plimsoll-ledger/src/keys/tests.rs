@@ -3,9 +3,10 @@
 use super::*;
 use crate::disk::RealDisk;
 use plimsoll_types::SystemClock;
+use std::os::unix::fs::PermissionsExt;
 
 fn open(folder: &Path) -> Result<(Keys, u64), LedgerError> {
-    Keys::open(folder, &Volume(Arc::new(RealDisk)), Arc::new(SystemClock::new()))
+    Keys::open(folder, &Volume(Arc::new(RealDisk)), Arc::new(SystemClock::new()), None)
 }
 
 fn tenant() -> TenantId {
@@ -139,12 +140,12 @@ fn folders_that_are_unsafe_or_incomplete_are_refused() {
     let (held, _) = open(folder.path()).expect("open");
     assert!(matches!(open(folder.path()), Err(LedgerError::Locked(_))));
     drop(held);
-    drop(Keys::open_existing(folder.path()).expect("open"));
+    drop(Keys::open_existing(folder.path(), None).expect("open"));
 }
 
 #[test]
-fn golden_slot() {
-    let slot = Slot {
+fn golden_slots() {
+    let slot = KeySlot {
         id: [0xa1; 16],
         kind: Kind::Day as u8,
         pseudonym: [0xb2; 32],
@@ -152,7 +153,19 @@ fn golden_slot() {
         created: 0x0102_0304,
     };
     crate::tests::golden("key-slot", &slot.encode());
-    assert_eq!(Slot::decode(&slot.encode()).expect("whole").created, slot.created);
+    let tombstone =
+        journal::Tombstone { id: [0xa1; 16], kind: 1, slot: 0x0506_0708, erased: 0x0102_0304 };
+    crate::tests::golden("key-tombstone", &tombstone.encode());
+    crate::tests::golden("key-blank", &journal::blank());
+    crate::tests::golden("key-header", &journal::header(0x0a0b, Time::from_micros(0x0102_0304)));
+    assert!(
+        matches!(Slot::decode(&slot.encode()), Some(Slot::Key(key)) if key.created == slot.created)
+    );
+    assert!(
+        matches!(Slot::decode(&tombstone.encode()), Some(Slot::Tombstone(t)) if t.slot == tombstone.slot)
+    );
+    assert!(matches!(Slot::decode(&journal::blank()), Some(Slot::Blank)));
+    assert!(Slot::decode(&[0; SLOT]).is_none());
 }
 
 #[test]

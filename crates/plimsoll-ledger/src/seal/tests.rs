@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn keys(folder: &std::path::Path) -> (Keys, Volume) {
     let volume = Volume(Arc::new(RealDisk));
-    let keys = Keys::open(folder, &volume, Arc::new(SystemClock::new())).expect("keys").0;
+    let keys = Keys::open(folder, &volume, Arc::new(SystemClock::new()), None).expect("keys").0;
     (keys, volume)
 }
 
@@ -190,16 +190,47 @@ fn a_ciphertext_that_opens_under_two_keys_is_refused() {
 }
 
 #[test]
+fn the_key_of_a_record_opens_that_record_only() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (keys, volume) = keys(folder.path());
+    for holders in [&[subject("a")][..], &[subject("a"), subject("b")]] {
+        let one = seal(&keys, holders, b"one").expect("seal");
+        let two = seal(&keys, holders, b"two").expect("seal");
+        keys.flush(&volume).expect("flush");
+        let key = keys.record_key(one.bytes()).expect("key");
+        let leaf = one.reference().expect("reference");
+        assert_eq!(open_with(&key, &leaf, one.bytes()).expect("open"), b"one");
+        let again = RecordKey::from_bytes(*key.expose());
+        assert_eq!(open_with(&again, &leaf, one.bytes()).expect("open"), b"one");
+        assert_eq!(format!("{key:?}"), "RecordKey", "no secret is shown");
+        // Not another record of the same holder, not under another leaf, not with another key.
+        let other = two.reference().expect("reference");
+        assert!(matches!(open_with(&key, &other, two.bytes()), Err(LedgerError::Unsealable(_))));
+        assert!(matches!(open_with(&key, &other, one.bytes()), Err(LedgerError::Unsealable(_))));
+        let wrong = RecordKey::from_bytes([7; 32]);
+        assert!(matches!(open_with(&wrong, &leaf, one.bytes()), Err(LedgerError::Unsealable(_))));
+        let elsewhere = tempfile::tempdir().expect("folder");
+        let (stranger, _) = self::keys(elsewhere.path());
+        assert!(matches!(stranger.record_key(one.bytes()), Err(LedgerError::KeyGone)));
+    }
+    assert!(matches!(keys.record_key(b"short"), Err(LedgerError::Unsealable(_))));
+}
+
+#[test]
 fn golden_message() {
-    // Key 00…1f, salt 00…17, context of one holder with id a0…af: any change of derivation,
-    // padding or chunking changes these bytes.
+    // Holder's key 00…1f, its id a0…af, salt 00…17: any change of derivation, padding or
+    // chunking changes these bytes. `tests/golden/sealed.py` makes the same ones.
     let input: [u8; 32] = std::array::from_fn(|i| u8::try_from(i).expect("byte"));
     let salt: [u8; SALT] = std::array::from_fn(|i| u8::try_from(i).expect("byte"));
+    let holder = HolderKey {
+        id: std::array::from_fn(|i| 0xa0 + u8::try_from(i).expect("byte")),
+        prk: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &input),
+    };
+    let record = RecordKey::derive(&holder, &salt).expect("derive");
+    crate::tests::golden("record-key", record.expose());
     let mut out = vec![VERSION, 1, 0, 0];
-    out.extend((0xa0..0xb0).collect::<Vec<u8>>());
-    let message =
-        MessageKey::derive(&hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &input), &salt, &out)
-            .expect("derive");
+    out.extend_from_slice(&holder.id);
+    let message = record.message(&salt, &out).expect("derive");
     out.extend_from_slice(&salt);
     out.extend_from_slice(&message.commitment);
     message.encrypt(b"golden", 64, &mut out).expect("encrypt");

@@ -1,12 +1,14 @@
 //! Power cuts at random moments under load, from seeds: everything acknowledged is there
-//! exactly once and readable, nothing else is there that was not asked for.
+//! exactly once and readable, nothing else is there that was not asked for, and what was
+//! erased stays so.
 //!
 //! `PLIMSOLL_SIM_SEEDS` sets how many seeds (500 by default, 10,000 in `make soak`) and
 //! `PLIMSOLL_SIM_FIRST` the first of them.
 
 use super::disk::{FaultDisk, Random};
 use super::{decide, draft, open, tenant};
-use crate::{Holder, Ledger, LedgerReader};
+use crate::{Holder, Ledger, LedgerError, LedgerReader, holders};
+use plimsoll_types::KeyId;
 use plimsoll_types::record::{Kind, LeafDraft};
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -20,10 +22,19 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+/// How many seeds: `default`, or as many more as the longer test asks for.
+pub(super) fn seeds(default: u64) -> u64 {
+    setting("PLIMSOLL_SIM_SEEDS", SEEDS) * default / SEEDS
+}
+
 #[derive(Default)]
 struct Known {
-    /// Acknowledged decisions and their bodies.
-    acknowledged: HashMap<[u8; 16], Vec<u8>>,
+    /// Acknowledged decisions, whom they are about, and their bodies.
+    acknowledged: HashMap<[u8; 16], (String, Vec<u8>)>,
+    /// People whose erasure was begun.
+    touched: HashSet<String>,
+    /// Keys whose erasure is durable.
+    erased: HashSet<KeyId>,
     /// Everything that was ever asked for.
     asked: HashSet<[u8; 16]>,
 }
@@ -52,7 +63,24 @@ fn caller(ledger: &Ledger, mut random: Random, known: &Mutex<Known>) {
         if ledger.append_blocking(record, sealed, None).is_err() {
             return;
         }
-        known.lock().expect("lock").acknowledged.insert(record.id, body);
+        known.lock().expect("lock").acknowledged.insert(record.id, (subject, body));
+    }
+}
+
+/// Erases people, and begins epochs, until the power goes.
+fn eraser(ledger: &Ledger, mut random: Random, known: &Mutex<Known>) {
+    for _ in 0..6 {
+        let subject = format!("person {}", random.below(10));
+        known.lock().expect("lock").touched.insert(subject.clone());
+        if let Ok(Some(key)) = ledger.keys().find_subject(tenant(), &subject) {
+            if ledger.erase(&[key]).is_err() {
+                return;
+            }
+            known.lock().expect("lock").erased.insert(key);
+        }
+        if random.below(3) == 0 && ledger.rotate_keys().is_err() {
+            return;
+        }
     }
 }
 
@@ -62,6 +90,8 @@ struct Tally {
     acknowledged: usize,
     torn: usize,
     cut_in_open: usize,
+    erased: usize,
+    epochs: u32,
 }
 
 fn check(ledger: &Ledger, known: &Known) -> Result<(), String> {
@@ -78,13 +108,19 @@ fn check(ledger: &Ledger, known: &Known) -> Result<(), String> {
     if completed.values().any(|found| found.len() != 1) {
         return Err("a record is there twice".into());
     }
-    for (id, body) in &known.acknowledged {
+    for (id, (subject, body)) in &known.acknowledged {
         let found = completed
             .get(id)
             .and_then(|found| found.first())
             .ok_or("an acknowledged record is lost")?;
-        if ledger.open_body(found).map_err(|e| e.to_string())? != *body {
-            return Err("a body is another".into());
+        let is_erased = holders(&found.sealed).any(|key| known.erased.contains(&key));
+        match ledger.open_body(found) {
+            Ok(_) if is_erased => return Err("a body opens after its erasure".into()),
+            Ok(opened) if opened == *body => {}
+            Ok(_) => return Err("a body is another".into()),
+            Err(LedgerError::KeyGone | LedgerError::Unsealable(_))
+                if known.touched.contains(subject) => {}
+            Err(error) => return Err(error.to_string()),
         }
         if !ledger
             .get(id)
@@ -116,6 +152,8 @@ fn run(seed: u64, lie: Option<&'static str>) -> Result<Tally, String> {
                         let (ledger, known) = (&ledger, &known);
                         scope.spawn(move || caller(ledger, random, known));
                     }
+                    let random = Random(random.next());
+                    scope.spawn(|| eraser(&ledger, random, &known));
                 });
                 if random.below(8) == 0 {
                     // May fail: the power may be off already.
@@ -136,6 +174,8 @@ fn run(seed: u64, lie: Option<&'static str>) -> Result<Tally, String> {
         LedgerReader::open(&folder.path().join("data"), None).map_err(|e| e.to_string())?;
     reader.verify().map_err(|e| e.to_string())?;
     tally.acknowledged = known.acknowledged.len();
+    tally.erased = known.erased.len();
+    tally.epochs = ledger.keys().current_epoch().0;
     Ok(tally)
 }
 
@@ -148,15 +188,18 @@ fn nothing_acknowledged_is_lost_or_doubled_by_power_cuts() {
         all.acknowledged += tally.acknowledged;
         all.torn += tally.torn;
         all.cut_in_open += tally.cut_in_open;
+        all.erased += tally.erased;
+        all.epochs += tally.epochs;
     }
     println!(
-        "{} acknowledged, {} torn ends, {} cuts while opening",
-        all.acknowledged, all.torn, all.cut_in_open
+        "{} acknowledged, {} torn ends, {} cuts while opening, {} keys erased, {} epochs",
+        all.acknowledged, all.torn, all.cut_in_open, all.erased, all.epochs
     );
     assert!(
         all.acknowledged > 1000 && all.torn > 20 && all.cut_in_open > 20,
         "the simulation meets what it is for"
     );
+    assert!(all.erased > 100 && all.epochs > 20, "erasures and rotations are among it");
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl FaultDisk {
     pub(super) fn lie(&self, name: Option<&'static str>) {
         self.0.lock().expect("lock").lie = name;
     }
+    /// Whether the power is off.
+    pub(super) fn is_dead(&self) -> bool {
+        let state = self.0.lock().expect("lock");
+        state.die_at.is_some_and(|at| state.ops >= at)
+    }
     pub(super) fn heal(&self) {
         self.0.lock().expect("lock").fail = None;
     }
@@ -211,6 +216,16 @@ impl Disk for FaultDisk {
         });
         Self::after(dies)
     }
+    fn truncate(&self, file: &File) -> io::Result<()> {
+        let mut state = self.0.lock().expect("lock");
+        let dies = Self::step(&mut state, "truncate", &name_of(file), 0)?;
+        let len = file.metadata()?.len();
+        let mut old = vec![0; usize::try_from(len).expect("small")];
+        file.read_exact_at(&mut old, 0)?;
+        file.set_len(0)?;
+        state.pending.push(Undo::Write { file: file.try_clone()?, offset: 0, old, len });
+        Self::after(dies)
+    }
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut state = self.0.lock().expect("lock");
         // A sync that the power cut ends has synced nothing that may be relied on.
@@ -244,6 +259,9 @@ impl Disk for FaultDisk {
         std::fs::remove_file(path)?;
         state.pending.push(Undo::Remove { path: path.to_path_buf(), content });
         Self::after(dies)
+    }
+    fn sync_opened(&self, _folder: &File, path: &Path) -> io::Result<()> {
+        self.sync_folder(path)
     }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.0.lock().expect("lock");

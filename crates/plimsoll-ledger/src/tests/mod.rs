@@ -3,7 +3,9 @@
 
 mod crash;
 mod disk;
+mod erasure;
 mod golden;
+mod publish;
 mod tear;
 
 use crate::disk::Volume;

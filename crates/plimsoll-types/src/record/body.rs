@@ -3,6 +3,7 @@
 //! Numbers are always eight bytes, so that values come back to the bit. Only leaves are
 //! deterministic CBOR; a body is opened by its version number, its first item.
 
+use super::explanation::Explanation;
 use super::wire::{Out, RecordError, array_len, finish, infallible, nullable};
 use crate::{ApiKeyId, Cell, Phase, PrincipalId, Refusal, RefusalCode, Rows};
 use minicbor::data::Type;
@@ -77,6 +78,8 @@ pub struct DecisionParts<'a> {
     pub flags: &'a [Flag],
     /// What the model answered.
     pub outputs: &'a [Output<'a>],
+    /// Why it answered so, if that was made before the reply.
+    pub explanation: Option<&'a Explanation>,
     /// Why it was refused or failed.
     pub refusal: Option<&'a Refusal>,
     /// Nanoseconds by phase, up to the making of this record.
@@ -90,7 +93,7 @@ impl DecisionParts<'_> {
     }
 
     fn write(&self, e: &mut Out<'_>) -> Result<(), minicbor::encode::Error<Infallible>> {
-        e.array(15)?.u64(VERSION)?;
+        e.array(16)?.u64(VERSION)?;
         e.bytes(self.principal.as_bytes())?;
         match &self.key {
             Some(key) => e.bytes(key.as_bytes())?,
@@ -122,6 +125,12 @@ impl DecisionParts<'_> {
             e.array(3)?.str(output.name)?.u32(output.width)?.array(output.values.len() as u64)?;
             for value in output.values {
                 e.f64(*value)?;
+            }
+        }
+        match self.explanation {
+            Some(explanation) => explanation.write(e)?,
+            None => {
+                e.null()?;
             }
         }
         match self.refusal {
@@ -207,6 +216,8 @@ pub struct DecisionBody {
     pub flags: Vec<Flag>,
     /// Outputs: name, numbers per row, numbers.
     pub outputs: Vec<(Box<str>, u32, Vec<f64>)>,
+    /// Why the model answered so, if that was made before the reply.
+    pub explanation: Option<Explanation>,
     /// Why it was refused or failed.
     pub refusal: Option<Refusal>,
     /// Nanoseconds by phase.
@@ -221,7 +232,7 @@ impl DecisionBody {
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut d = Decoder::new(bytes);
         let d = &mut d;
-        if array_len(d, 15)? != 15 || d.u64()? != VERSION {
+        if array_len(d, 16)? != 16 || d.u64()? != VERSION {
             return Err(RecordError::Unknown("body version"));
         }
         let body = Self {
@@ -243,6 +254,7 @@ impl DecisionBody {
                 array_len(d, 3)?;
                 Ok((text(d)?, d.u32()?, numbers(d)?))
             })?,
+            explanation: nullable(d, Explanation::read)?,
             refusal: nullable(d, read_refusal)?,
             phases: read_phases(d)?,
         };

@@ -7,12 +7,16 @@
 
 mod body;
 mod event;
+mod explanation;
 mod leaf;
 mod review;
 mod wire;
 
 pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output};
 pub use event::{ControlEvent, Gap, Heartbeat, RefusalCount, RefusalTally, Stage};
+pub use explanation::{
+    DeferredExplanation, ExplainMethod, ExplainedRow, Explanation, MAX_REASON_CODE, ReasonRef,
+};
 pub use leaf::{Extension, Leaf, LeafDraft, MAX_LEAF_LEN, SealedRef};
 pub use review::{ReviewBody, ReviewedOutput, Verdict};
 pub use wire::RecordError;
@@ -39,7 +43,7 @@ words! {
         Outcome = 6 "outcome",
         /// What a person said about a decision: it stands, another outcome, or a contest.
         Review = 7 "review",
-        /// An explanation computed after the reply (reserved).
+        /// An explanation computed after the reply.
         Explanation = 8 "explanation",
         /// A finding of the monitor (reserved).
         Finding = 9 "finding",

@@ -109,7 +109,34 @@ fn every_flipped_byte_of_a_leaf_is_refused_or_another_leaf() {
     }
 }
 
-fn parts<'a>(rows: &'a Rows, refusal: &'a Refusal, outputs: &'a [Output<'a>]) -> DecisionParts<'a> {
+fn explanation() -> Explanation {
+    Explanation {
+        pack: Some(Digest::from_bytes([7; 32])),
+        rows: vec![ExplainedRow { output: 0, base: -1.25, margin: 0.5 }],
+        contributions: vec![1.0, 0.75],
+        reasons: vec![ReasonRef { row: 0, field: 1, code: "R02".into() }],
+        ..Explanation::new(ExplainMethod::TreePath)
+    }
+}
+
+#[test]
+fn deferred_explanations_round_trip() {
+    for made in [Ok(explanation()), Err("the input's keys are gone".into())] {
+        let body = DeferredExplanation { decision: 9, made };
+        let bytes = body.encode();
+        assert_eq!(DeferredExplanation::decode(&bytes), Ok(body));
+        for end in 0..bytes.len() {
+            assert!(DeferredExplanation::decode(&bytes[..end]).is_err());
+        }
+    }
+}
+
+fn parts<'a>(
+    rows: &'a Rows,
+    refusal: &'a Refusal,
+    outputs: &'a [Output<'a>],
+    explanation: &'a Explanation,
+) -> DecisionParts<'a> {
     DecisionParts {
         principal: PrincipalId::from_bytes([1; 16]),
         key: Some(ApiKeyId::from_bytes([2; 16])),
@@ -123,6 +150,7 @@ fn parts<'a>(rows: &'a Rows, refusal: &'a Refusal, outputs: &'a [Output<'a>]) ->
         mapped: &[Mapped { role: "subject", value: "customer-7" }],
         flags: &[Flag { field: 1, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
         outputs,
+        explanation: Some(explanation),
         refusal: Some(refusal),
         phases: &[(Phase::Validate, 1_000), (Phase::Predict, 2_000)],
     }
@@ -142,12 +170,14 @@ proptest! {
         ];
         let refusal = Refusal::new(Phase::Validate, RefusalCode::OutOfRange).with_field("age").with_rule("must be at least 18");
         let outputs = [Output { name: "probability", width: 1, values: &numbers }];
-        let parts = parts(&rows, &refusal, &outputs);
+        let explanation = explanation();
+        let parts = parts(&rows, &refusal, &outputs, &explanation);
         let mut bytes = Vec::new();
         parts.encode(&mut bytes);
         let body = DecisionBody::decode(&bytes).expect("decodes");
         prop_assert_eq!(&body.rows, &rows);
         prop_assert_eq!(&body.outputs[0].2, &numbers);
+        prop_assert_eq!(body.explanation.as_ref(), Some(&explanation));
         prop_assert_eq!(body.refusal.as_ref(), Some(&refusal));
         prop_assert_eq!(body.flags.as_slice(), parts.flags);
         prop_assert_eq!(body.phases.as_slice(), parts.phases);
@@ -162,6 +192,7 @@ proptest! {
         drop(RefusalTally::decode(&bytes));
         drop(Gap::decode(&bytes));
         drop(Heartbeat::decode(&bytes));
+        drop(DeferredExplanation::decode(&bytes));
     }
 }
 

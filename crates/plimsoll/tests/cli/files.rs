@@ -96,6 +96,7 @@ impl Running {
             mapped: &[],
             flags: &[],
             outputs: &[Output { name: "probability", width: 1, values: &[0.25] }],
+            explanation: None,
             refusal: None,
             phases: &[(Phase::Validate, 1_500), (Phase::Predict, 2_250)],
         };

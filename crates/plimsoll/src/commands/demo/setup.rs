@@ -99,6 +99,7 @@ fn description(case: &Case, contract: Digest) -> Result<CreateDeployment, Failur
         error_detail: None,
         deadline_ms: None,
         max_in_flight: None,
+        review: None,
     })
 }
 
