@@ -9,7 +9,7 @@ use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_ledger::Entry;
 use plimsoll_model::Model;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_serving::{Rule, bind, distance, recompute, same_bits};
+use plimsoll_serving::{Difference, Rule, bind, compare, distance, recompute, same_bits};
 use plimsoll_store::{DeploymentRow, FileRow, VersionRow};
 use plimsoll_types::record::{DecisionBody, Kind, LeafDraft, ResultClass, Route};
 use plimsoll_types::{DecisionId, Digest, Name, Time};
@@ -23,8 +23,6 @@ const MAX_SCAN: u64 = 20_000;
 const MAX_DECISIONS: u64 = 5_000;
 /// Rows that an answer names as those that moved most.
 const MAX_MOVED: usize = 20;
-/// Rows that differ which a replay of one decision shows.
-const MAX_DIFFERENCES: usize = 100;
 /// Contracts of one window that are compiled at a time; more are compiled again.
 const MAX_BINDINGS: usize = 8;
 /// A request is recorded when it ends, with the time it was accepted; none runs for longer.
@@ -73,7 +71,15 @@ impl Control {
         let candidate = self.candidate(&version)?;
         replay.artifact = Some(candidate.artifact);
         let computed = self.compute(&candidate, draft, &body)?;
-        compare(&mut replay, &body, &computed);
+        let Some((before, width)) = recorded(&body) else { return Ok(replay) };
+        let found = compare(before, &computed, width);
+        replay.result = if found.differing == 0 {
+            api::ReplayResult::BitEqual
+        } else {
+            api::ReplayResult::Different
+        };
+        (replay.values, replay.differing) = (found.values, found.differing);
+        replay.differences = found.differences.into_iter().map(shown).collect();
         Ok(replay)
     }
 
@@ -224,29 +230,8 @@ fn recorded(body: &DecisionBody) -> Option<(&[f64], usize)> {
     Some((values, usize::try_from(*width).ok().filter(|width| *width > 0)?))
 }
 
-fn compare(replay: &mut api::Replay, body: &DecisionBody, computed: &[f64]) {
-    let Some((before, width)) = recorded(body) else { return };
-    replay.values = before.len().max(computed.len()) as u64;
-    let rows = before.chunks(width).zip(computed.chunks(width));
-    for (row, (before, after)) in (0_u64..).zip(rows) {
-        if same_bits(before, after) {
-            continue;
-        }
-        let differs = |(a, b): (&f64, &f64)| a.to_bits() != b.to_bits();
-        let count = before.iter().zip(after).filter(|pair| differs(*pair)).count();
-        replay.differing = replay.differing.saturating_add(count as u64);
-        if replay.differences.len() < MAX_DIFFERENCES {
-            let (recorded, computed) = (before.to_vec(), after.to_vec());
-            replay.differences.push(api::ReplayDifference { row, recorded, computed });
-        }
-    }
-    let apart = before.len().abs_diff(computed.len());
-    replay.differing = replay.differing.saturating_add(apart as u64);
-    replay.result = if replay.differing == 0 {
-        api::ReplayResult::BitEqual
-    } else {
-        api::ReplayResult::Different
-    };
+fn shown(one: Difference) -> api::ReplayDifference {
+    api::ReplayDifference { row: one.row, recorded: one.recorded, computed: one.computed }
 }
 
 /// A window on its way.

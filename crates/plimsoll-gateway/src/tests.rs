@@ -394,6 +394,46 @@ async fn strict_mode_records_the_intent_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_held_answer_is_recorded_and_not_given_however_often_it_is_asked_for() {
+    let setup = setup(Settings { review: Review::Held, ..settings() }, "0E0");
+    let key = [("idempotency-key", "one")];
+    let first = ask(&setup, "caller", &key, body(50.0)).await;
+    let again = ask(&setup, "caller", &key, body(50.0)).await;
+    for answer in [&first, &again] {
+        let text = std::str::from_utf8(&answer.body).expect("UTF-8");
+        assert_eq!((answer.status, answer.retry_after), (202, Some(30)), "{text}");
+        assert!(text.contains(r#""review":"pending""#), "{text}");
+        assert!(text.ends_with(r#""outputs":[]}"#), "{text}");
+    }
+    assert!(again.replayed && !first.replayed);
+    let (leaf, body) = recorded(&setup, first.id);
+    assert_eq!(leaf.draft.result, Some(ResultClass::Held));
+    assert_eq!(leaf.draft.extension.review, Some(*first.id.as_bytes()));
+    assert_eq!(body.outputs[0].2, [1.0], "the model's answer is on record");
+    // What was refused has nothing to hold.
+    let refused = ask(&setup, "caller", &[], Bytes::from_static(b"{}")).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(recorded(&setup, refused.id).0.draft.extension.review, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_marked_by_its_id_and_answered_at_once() {
+    let review = Review::Sampled(0.5);
+    let setup = setup(Settings { review, ..settings() }, "0E0");
+    let mut marked = 0;
+    for _ in 0..200 {
+        let answer = ask(&setup, "caller", &[], body(50.0)).await;
+        assert_eq!(answer.status, 200);
+        let leaf = recorded(&setup, answer.id).0;
+        assert_eq!(leaf.draft.result, Some(ResultClass::Answered));
+        assert_eq!(leaf.draft.extension.review.is_some(), review.picks(answer.id));
+        marked += u32::from(leaf.draft.extension.review.is_some());
+    }
+    // 200 fair draws miss 50 to 150 once in 10^12.
+    assert!((50..=150).contains(&marked), "{marked} of 200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_passed_is_a_time_out() {
     let setup = setup(Settings { deadline_ms: 0, ..settings() }, "0E0");
     let answer = ask(&setup, "caller", &[], body(30.0)).await;

@@ -14,5 +14,7 @@ pub use deployment::{
     Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
 };
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
-pub use recompute::{Rule, bind, distance, recompute, same_bits};
+pub use recompute::{
+    Comparison, Difference, MAX_DIFFERENCES, Rule, bind, compare, distance, recompute, same_bits,
+};
 pub use snapshot::{ServingSnapshot, SnapshotParts};

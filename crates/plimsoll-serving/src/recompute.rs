@@ -8,6 +8,9 @@ use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_model::Model;
 use plimsoll_types::Rows;
 
+/// Rows that differ which a comparison names.
+pub const MAX_DIFFERENCES: usize = 100;
+
 /// Binds a model to a contract by the names of its features, or in order if it names none.
 ///
 /// # Errors
@@ -33,6 +36,49 @@ pub fn recompute(model: &Model, binding: &Binding, rows: &Rows) -> Option<Vec<f6
         outputs.extend(predicted.iter().map(|&value| f64::from(value)));
     }
     Some(outputs)
+}
+
+/// A row that came out otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The row, from 0.
+    pub row: u64,
+    /// What is on record.
+    pub recorded: Vec<f64>,
+    /// What came out.
+    pub computed: Vec<f64>,
+}
+
+/// Recorded outputs beside computed ones.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Comparison {
+    /// Numbers compared.
+    pub values: u64,
+    /// Numbers that differ, and those that have no counterpart.
+    pub differing: u64,
+    /// The first rows that differ, at most [`MAX_DIFFERENCES`].
+    pub differences: Vec<Difference>,
+}
+
+/// Compares outputs of `width` numbers per row, to the bit.
+#[must_use]
+pub fn compare(recorded: &[f64], computed: &[f64], width: usize) -> Comparison {
+    let (width, apart) = (width.max(1), recorded.len().abs_diff(computed.len()));
+    let mut comparison = Comparison {
+        values: recorded.len().max(computed.len()) as u64,
+        differing: apart as u64,
+        differences: Vec::new(),
+    };
+    let rows = recorded.chunks(width).zip(computed.chunks(width));
+    for (row, (before, after)) in (0..).zip(rows).filter(|(_, (a, b))| !same_bits(a, b)) {
+        let differs = before.iter().zip(after).filter(|(a, b)| a.to_bits() != b.to_bits());
+        comparison.differing = comparison.differing.saturating_add(differs.count() as u64);
+        if comparison.differences.len() < MAX_DIFFERENCES {
+            let (recorded, computed) = (before.to_vec(), after.to_vec());
+            comparison.differences.push(Difference { row, recorded, computed });
+        }
+    }
+    comparison
 }
 
 /// How a recorded row is decided.
@@ -119,6 +165,21 @@ mod tests {
         assert!(Rule::Bits.changes(&[0.0], &[-0.0]));
         assert!(!Rule::Bits.changes(&[f64::NAN], &[f64::NAN]));
         assert!(!same_bits(&[1.0], &[1.0, 1.0]));
+    }
+
+    #[test]
+    fn comparisons_count_numbers_and_name_rows() {
+        assert_eq!(
+            compare(&[1.0, 2.0], &[1.0, 2.0], 2),
+            Comparison { values: 2, ..Comparison::default() }
+        );
+        let found = compare(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 3.0, 5.0], 2);
+        assert_eq!((found.values, found.differing), (4, 1));
+        let row = Difference { row: 1, recorded: vec![3.0, 4.0], computed: vec![3.0, 5.0] };
+        assert_eq!(found.differences, [row]);
+        assert_eq!(compare(&[1.0], &[1.0, 2.0], 0).differing, 1);
+        let many = compare(&[0.0; 500], &[1.0; 500], 1);
+        assert_eq!((many.differing, many.differences.len()), (500, MAX_DIFFERENCES));
     }
 
     #[test]

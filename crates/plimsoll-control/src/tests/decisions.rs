@@ -5,8 +5,10 @@ use super::code;
 use plimsoll_api as api;
 use plimsoll_api::{Environment, Role};
 use plimsoll_ledger::Holder;
-use plimsoll_types::record::{DecisionParts, Flag, Kind, LeafDraft, Output, ResultClass, Route};
-use plimsoll_types::{Cell, Clock as _, DecisionId, Digest, Phase, RefusalCode, Rows};
+use plimsoll_types::record::{
+    DecisionParts, Extension, Flag, Kind, LeafDraft, Output, ResultClass, Route,
+};
+use plimsoll_types::{Cell, Clock as _, DecisionId, Digest, Phase, PrincipalId, RefusalCode, Rows};
 use serde_json::json;
 use std::time::Duration;
 
@@ -22,6 +24,18 @@ pub(super) fn decide_with(
     result: ResultClass,
     answer: f64,
 ) -> DecisionId {
+    let asker = made.released.as_ref().expect("released").released_by;
+    decided(bench, made, result, answer, asker)
+}
+
+/// The same asked by this principal. What is held is marked for a review.
+pub(super) fn decided(
+    bench: &Bench,
+    made: &api::Deployment,
+    result: ResultClass,
+    answer: f64,
+    asker: PrincipalId,
+) -> DecisionId {
     let control = &bench.control;
     let id = DecisionId::new(bench.clock.now());
     let mut rows = Rows { width: 4, ..Rows::default() };
@@ -29,7 +43,7 @@ pub(super) fn decide_with(
     rows.cells =
         vec![Cell::Integer(41), Cell::Category(2), Cell::Null, Cell::Text { start: 0, len: 10 }];
     let parts = DecisionParts {
-        principal: made.released.as_ref().expect("released").released_by,
+        principal: asker,
         key: None,
         deployment: "credit-default",
         version: 1,
@@ -50,7 +64,9 @@ pub(super) fn decide_with(
     let holder = Holder::Subject { tenant: control.tenant(), subject: "customer-7" };
     let sealed = control.ledger().seal(&[holder], &body).expect("sealed");
     let now = bench.clock.now();
+    let review = (result == ResultClass::Held).then_some(*id.as_bytes());
     let draft = LeafDraft {
+        extension: Extension { review, ..Extension::default() },
         deployment: Some(made.id),
         model: Some(made.released.as_ref().expect("released").digest),
         contract: Some(made.contract),

@@ -3,6 +3,7 @@
 mod bench;
 mod decisions;
 mod forensics;
+mod reviews;
 mod sinks;
 
 use crate::act::Event;

@@ -114,3 +114,70 @@ fn read_outputs(d: &mut Decoder<'_>) -> Result<Vec<ReviewedOutput>, RecordError>
     };
     outputs.map(|_| one(d)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::hex;
+    use proptest::prelude::*;
+
+    fn overridden() -> ReviewBody {
+        ReviewBody {
+            verdict: Verdict::Overridden,
+            decision: DecisionId::from_bytes([1; 16]),
+            principal: PrincipalId::from_bytes([2; 16]),
+            reason: "income was mistyped".into(),
+            before: vec![("probability".into(), 1, vec![0.25])],
+            after: Some(vec![("probability".into(), 1, vec![0.75])]),
+        }
+    }
+
+    fn contested() -> ReviewBody {
+        ReviewBody {
+            verdict: Verdict::Contested,
+            principal: PrincipalId::from_bytes([3; 16]),
+            reason: "ich bin im März umgezogen".into(),
+            before: vec![("classes".into(), 2, vec![0.25, 0.75, 1.0, 0.0])],
+            after: None,
+            ..overridden()
+        }
+    }
+
+    /// The stored examples of format version 1 must read for ever.
+    #[test]
+    fn golden_reviews() {
+        let text = include_str!("../../tests/golden/review_v1.txt");
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines.len(), 2);
+        for (line, body) in lines.into_iter().zip([overridden(), contested()]) {
+            let (name, bytes) = line.split_once(' ').expect("name and hex");
+            assert_eq!(hex(&body.encode()), bytes, "{name}");
+            assert_eq!(ReviewBody::decode(&body.encode()), Ok(body), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_longer_is_refused() {
+        let bytes = overridden().encode();
+        for end in 0..bytes.len() {
+            assert!(ReviewBody::decode(&bytes[..end]).is_err(), "{end}");
+        }
+        assert!(ReviewBody::decode(&[&bytes[..], &[0]].concat()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(body) = ReviewBody::decode(&bytes) {
+                prop_assert!(ReviewBody::decode(&body.encode()).is_ok());
+            }
+        }
+
+        #[test]
+        fn bodies_round_trip(reason in ".*", values in prop::collection::vec(-1e9_f64..1e9, 0..20)) {
+            let before = vec![("score".into(), 1, values.clone())];
+            let body = ReviewBody { reason: reason.into(), before, after: None, ..contested() };
+            prop_assert_eq!(ReviewBody::decode(&body.encode()), Ok(body));
+        }
+    }
+}

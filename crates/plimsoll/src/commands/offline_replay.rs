@@ -7,14 +7,11 @@ use plimsoll_api::{Replay, ReplayDifference, ReplayResult};
 use plimsoll_contract::{CompiledContract, Contract};
 use plimsoll_ledger::Entry;
 use plimsoll_model::{Limits, Model};
-use plimsoll_serving::{bind, recompute, same_bits};
+use plimsoll_serving::{Difference, bind, compare, recompute};
 use plimsoll_store::{Read, Store, StoreError};
 use plimsoll_types::record::{DecisionBody, Kind, LeafDraft, ResultClass, Route};
 use plimsoll_types::{Clock, DecisionId, Digest};
 use std::path::Path;
-
-/// Rows that differ which are shown.
-const MAX_DIFFERENCES: usize = 100;
 
 /// Computes the decision `id` again: its body from the ledger, the version that answered from
 /// the artifacts, each checked against its digest.
@@ -53,7 +50,17 @@ pub(super) fn replay(
     let binding = bind(&contract, &model).map_err(misfit)?;
     let computed = recompute(&model, &binding, &body.rows)
         .ok_or_else(|| Failure::unverified("the model does not take the recorded rows"))?;
-    compare(&mut replay, &body, &computed);
+    let Some((_, width, recorded)) = body.outputs.first() else { return Ok(replay) };
+    let found = compare(recorded, &computed, usize::try_from(*width).unwrap_or(1));
+    let is_equal = found.differing == 0;
+    replay.result = if is_equal { ReplayResult::BitEqual } else { ReplayResult::Different };
+    (replay.values, replay.differing) = (found.values, found.differing);
+    let shown = |one: Difference| ReplayDifference {
+        row: one.row,
+        recorded: one.recorded,
+        computed: one.computed,
+    };
+    replay.differences = found.differences.into_iter().map(shown).collect();
     Ok(replay)
 }
 
@@ -130,23 +137,4 @@ fn sha256(bytes: &[u8]) -> Digest {
 
 fn unreadable(error: StoreError) -> Failure {
     Failure::user("the control state cannot be read").because(error)
-}
-
-fn compare(replay: &mut Replay, body: &DecisionBody, computed: &[f64]) {
-    let Some((_, width, recorded)) = body.outputs.first() else { return };
-    let width = usize::try_from(*width).unwrap_or(1).max(1);
-    replay.values = u64::try_from(recorded.len().max(computed.len())).unwrap_or(u64::MAX);
-    let rows = recorded.chunks(width).zip(computed.chunks(width));
-    for (row, (before, after)) in (0_u64..).zip(rows).filter(|(_, (a, b))| !same_bits(a, b)) {
-        let differs = before.iter().zip(after).filter(|(a, b)| a.to_bits() != b.to_bits());
-        replay.differing += u64::try_from(differs.count()).unwrap_or(u64::MAX);
-        if replay.differences.len() < MAX_DIFFERENCES {
-            let (recorded, computed) = (before.to_vec(), after.to_vec());
-            replay.differences.push(ReplayDifference { row, recorded, computed });
-        }
-    }
-    let apart = recorded.len().abs_diff(computed.len());
-    replay.differing += u64::try_from(apart).unwrap_or(u64::MAX);
-    replay.result =
-        if replay.differing == 0 { ReplayResult::BitEqual } else { ReplayResult::Different };
 }

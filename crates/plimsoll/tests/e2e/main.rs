@@ -18,6 +18,8 @@ mod lifecycle;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
+mod oversight;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod tls;
