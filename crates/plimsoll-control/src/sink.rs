@@ -43,6 +43,8 @@ pub struct SinkTarget {
     pub next: u64,
     /// Events acknowledged so far.
     pub delivered: u64,
+    /// How often somebody moved it.
+    pub moves: u64,
     /// Whether events are sent.
     pub is_active: bool,
 }
@@ -286,18 +288,18 @@ impl Control {
         self.store.read(|r| r.sinks())?.iter().map(|row| self.target(row)).collect()
     }
 
-    /// Notes how far a sink's worker is.
+    /// Notes how far a sink's worker is, unless somebody moved the sink since `moves`.
     ///
     /// # Errors
     /// [`ControlError::Store`].
     pub fn advance_sink(
         &self,
         id: SinkId,
-        revision: u64,
+        moves: u64,
         next: u64,
         more: u64,
     ) -> Result<(), ControlError> {
-        Ok(self.store.advance_sink(id, revision, next, more)?)
+        Ok(self.store.advance_sink(id, moves, next, more)?)
     }
 
     fn target(&self, row: &SinkRow) -> Result<SinkTarget, ControlError> {
@@ -316,6 +318,7 @@ impl Control {
             format: stored(&row.format, "format of a sink")?,
             next: cursor.next,
             delivered: cursor.delivered,
+            moves: cursor.moves,
             is_active: row.state == api::SinkState::Active.as_str(),
         })
     }

@@ -58,7 +58,7 @@ impl Feed for ControlFeed {
     }
 
     fn advance(&self, target: &Target, next: u64, more: u64) -> Result<(), FeedError> {
-        self.0.advance_sink(target.id, target.revision, next, more).map_err(told)
+        self.0.advance_sink(target.id, target.moves, next, more).map_err(told)
     }
 
     fn head(&self, index: u64) -> (Option<Time>, u64) {
@@ -85,6 +85,7 @@ pub(crate) fn target(sink: &SinkTarget) -> Result<Target, FeedError> {
         format: sink.format,
         next: sink.next,
         delivered: sink.delivered,
+        moves: sink.moves,
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Target {
     pub next: u64,
     /// Events acknowledged so far.
     pub delivered: u64,
+    /// How often somebody moved it: a worker of an earlier place moves its cursor no more.
+    pub moves: u64,
 }
 
 impl Debug for Target {
@@ -62,7 +64,7 @@ pub trait Feed: Send + Sync + Debug + 'static {
     /// [`FeedError`]; it is asked again.
     fn pull(&self, id: SinkId, from: u64) -> Result<Pull, FeedError>;
     /// Makes durable that everything before `next` is delivered, `more` events of it since
-    /// the last time.
+    /// the last time. Does nothing if somebody moved the sink meanwhile.
     ///
     /// # Errors
     /// [`FeedError`]; what was delivered since the last time may be sent again.

@@ -53,6 +53,7 @@ impl Records {
             format,
             next: 0,
             delivered: 0,
+            moves: 0,
         };
         Arc::new(Self {
             target: Mutex::new(Some(target)),

@@ -22,7 +22,8 @@ CREATE TABLE sinks (
 CREATE TABLE sink_cursors (
   sink          BLOB    PRIMARY KEY REFERENCES sinks (id) ON DELETE CASCADE,
   next          INTEGER NOT NULL CHECK (next >= 0),                 -- ledger index
-  delivered     INTEGER NOT NULL DEFAULT 0
+  delivered     INTEGER NOT NULL DEFAULT 0,
+  moves         INTEGER NOT NULL DEFAULT 0                          -- how often somebody moved it
 ) STRICT, WITHOUT ROWID;
 
 -- Which control event put what in force, for as long as the installation lives. The outbox

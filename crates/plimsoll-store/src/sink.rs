@@ -84,6 +84,8 @@ pub struct SinkCursor {
     pub next: u64,
     /// Events acknowledged so far.
     pub delivered: u64,
+    /// How often somebody moved the sink.
+    pub moves: u64,
 }
 
 impl Read<'_> {
@@ -113,10 +115,10 @@ impl Read<'_> {
     /// # Errors
     /// See [`Read::meta`].
     pub fn sink_cursor(&self, id: SinkId) -> Result<SinkCursor> {
-        let sql = "SELECT next, delivered FROM sink_cursors WHERE sink = ?1";
+        let sql = "SELECT next, delivered, moves FROM sink_cursors WHERE sink = ?1";
         let found = self.0.prepare_cached(sql)?.query_row([id.as_bytes()], |row| {
             let count = |at| row.get(at).map(|n: i64| u64::try_from(n).unwrap_or(0));
-            Ok(SinkCursor { next: count(0)?, delivered: count(1)? })
+            Ok(SinkCursor { next: count(0)?, delivered: count(1)?, moves: count(2)? })
         });
         Ok(found.optional()?.unwrap_or_default())
     }
@@ -178,7 +180,7 @@ impl Write<'_> {
     pub fn move_sink(&self, id: SinkId, next: u64) -> Result<()> {
         self.update(
             "sink",
-            "UPDATE sink_cursors SET next = ?2 WHERE sink = ?1",
+            "UPDATE sink_cursors SET next = ?2, moves = moves + 1 WHERE sink = ?1",
             params![id.as_bytes(), signed(next)],
         )
     }
@@ -193,16 +195,14 @@ impl Write<'_> {
 
 impl Store {
     /// Notes that a sink got as far as ledger index `next`, with `more` events acknowledged.
-    /// Nothing happens to a sink that was changed since its `revision` was read: whoever
-    /// moved it knows better.
+    /// Nothing happens to a sink that somebody moved since `moves` was read: they know better.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] if it cannot be written.
-    pub fn advance_sink(&self, id: SinkId, revision: u64, next: u64, more: u64) -> Result<()> {
+    pub fn advance_sink(&self, id: SinkId, moves: u64, next: u64, more: u64) -> Result<()> {
         let sql = "UPDATE sink_cursors SET next = ?3, delivered = delivered + ?4
-                   WHERE sink = ?1 AND EXISTS
-                     (SELECT 1 FROM sinks WHERE id = ?1 AND revision = ?2)";
-        let params = params![id.as_bytes(), signed(revision), signed(next), signed(more)];
+                   WHERE sink = ?1 AND moves = ?2";
+        let params = params![id.as_bytes(), signed(moves), signed(next), signed(more)];
         self.writer().execute(sql, params)?;
         Ok(())
     }

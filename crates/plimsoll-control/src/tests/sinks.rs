@@ -64,16 +64,19 @@ fn a_sink_is_added_shown_changed_and_removed_and_its_secrets_are_not_in_any_file
 
     let paused = bench.control.pause_sink(&admin, &name("one")).expect("paused");
     assert_eq!(paused.state, api::SinkState::Paused);
-    // A worker that began before the change moves nothing.
-    bench.control.advance_sink(made.sink.id, 1, 3, 1).expect("kept out");
-    assert_eq!(bench.control.read_sink(&admin, &name("one")).expect("read").progress.next, 0);
+    // A worker that is told to stop says how far it got.
+    bench.control.advance_sink(made.sink.id, 0, 3, 1).expect("moved");
+    assert_eq!(bench.control.read_sink(&admin, &name("one")).expect("read").progress.next, 3);
     let wanted = api::ResumeSink { from: Some(2) };
     let resumed = bench.control.resume_sink(&admin, &name("one"), wanted).expect("resumed");
     assert_eq!((resumed.state, resumed.progress.next), (api::SinkState::Active, 2));
-    bench.control.advance_sink(made.sink.id, 3, 5, 1).expect("moved");
+    // One that began before somebody moved the sink moves nothing.
+    bench.control.advance_sink(made.sink.id, 0, 4, 1).expect("kept out");
+    assert_eq!(bench.control.read_sink(&admin, &name("one")).expect("read").progress.next, 2);
+    bench.control.advance_sink(made.sink.id, 1, 5, 1).expect("moved");
     let page = api::PageQuery { limit: Some(10), cursor: None };
     let listed = bench.control.list_sinks(&admin, &page).expect("listed").items;
-    assert_eq!((listed[0].progress.next, listed[0].progress.delivered), (5, 1));
+    assert_eq!((listed[0].progress.next, listed[0].progress.delivered), (5, 2));
     let beyond = api::ResumeSink { from: Some(1 << 40) };
     assert_eq!(code(bench.control.resume_sink(&admin, &name("one"), beyond)).0, 422);
 
