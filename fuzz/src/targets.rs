@@ -298,7 +298,7 @@ fn model_load(input: &[u8]) -> Signature {
     let Ok(model) = &loaded else { return Signature::of(&loaded, |_| 0) };
     let mut margins = vec![0.0; model.margin_count()];
     let mut outputs = vec![0.0; model.output().count];
-    for value in [0.0, -1.5, f32::NAN, 1e30, 3.0] {
+    for value in [0.0, -1.5, f64::NAN, 1e30, 3.0] {
         let row = vec![value; model.feature_count()];
         let predicted =
             model.margins(&row, &mut margins).is_ok() && model.predict(&row, &mut outputs).is_ok();

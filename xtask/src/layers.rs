@@ -59,7 +59,14 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
         "no SQL, control plane or tables on the path of a request",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
+    ("plimsoll-tlog", &["tokio", "http", "rusqlite", "fs-err"], "the log is mathematics"),
 ];
+
+/// What is built without native code, so that it can become WebAssembly, by any path of normal and
+/// build dependencies.
+const WITHOUT_NATIVE_CODE: &[&str] = &["plimsoll-tlog"];
+/// What builds or finds native code; so do the packages that are called `…-sys`.
+const NATIVE: &[&str] = &["bindgen", "cc", "cmake", "nasm-rs", "pkg-config", "vcpkg"];
 
 /// What only these crates may name as a dependency of their own.
 const ONLY_BY: &[(&str, &[&str], &str)] = &[
@@ -147,6 +154,14 @@ fn breaches(own: &BTreeSet<String>, graph: &Graph) -> Vec<String> {
             }
         }
     }
+    for from in WITHOUT_NATIVE_CODE {
+        let native = |name: &&String| name.ends_with("-sys") || NATIVE.contains(&name.as_str());
+        for to in graph.keys().filter(native) {
+            if let Some(path) = path(graph, from, to) {
+                findings.push(format!("{}: built without native code", path.join(" -> ")));
+            }
+        }
+    }
     findings
 }
 
@@ -223,6 +238,10 @@ mod tests {
             ("plimsoll-gateway", &["cunning"]),
             ("plimsoll-server", &["rusqlite"]),
             ("cunning", &["plimsoll-gateway", "rusqlite"]),
+            ("plimsoll-tlog", &["zstd"]),
+            ("zstd", &["zstd-sys"]),
+            ("zstd-sys", &["cc"]),
+            ("cc", &[]),
         ]);
         let mut own = own;
         own.insert("plimsoll-api".to_owned());
@@ -234,6 +253,8 @@ mod tests {
                 "plimsoll-types depends on plimsoll-api, which is not in a layer below it",
                 "plimsoll-gateway -> cunning -> rusqlite: no SQL, control plane or tables on the \
                  path of a request",
+                "plimsoll-tlog -> zstd -> zstd-sys -> cc: built without native code",
+                "plimsoll-tlog -> zstd -> zstd-sys: built without native code",
             ]
         );
     }

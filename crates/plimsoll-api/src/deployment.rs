@@ -41,6 +41,10 @@ pub struct CreateDeployment {
     /// When explanations are made; `off` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explain>,
+    /// The digest of a stored explain profile; reasons are told under the contract's names
+    /// unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain_profile: Option<Digest>,
     /// The answer when the model cannot give one; none unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
@@ -75,6 +79,9 @@ pub struct UpdateDeployment {
     /// When explanations are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explain>,
+    /// The digest of a stored explain profile; null takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub explain_profile: Option<Option<Digest>>,
     /// The answer when the model cannot give one; null takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub fallback: Option<Option<Fallback>>,
@@ -134,6 +141,9 @@ pub struct Deployment {
     pub mode: Mode,
     /// When explanations are made.
     pub explain: Explain,
+    /// The digest of its explain profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_profile: Option<Digest>,
     /// The answer when the model cannot give one.
     pub fallback: Option<Fallback>,
     /// How much of a refusal callers are told, if that is not left to the contract.

@@ -10,12 +10,14 @@ mod access;
 mod decision;
 mod deployment;
 mod event;
+mod explain;
 mod forensics;
 mod model;
 pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod receipt;
 mod review;
 mod sink;
 mod status;
@@ -34,6 +36,9 @@ pub use deployment::{
     CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
+pub use explain::{
+    DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
+};
 pub use forensics::{
     MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
     TracedContract, TracedModel, TracedPolicy, TracedReceipt, TracedRecord, TracedRoute,
@@ -45,13 +50,16 @@ pub use model::{
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
+pub use plimsoll_explain::ExplainProfile as ProfileDocument;
+pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use receipt::Receipt;
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
-pub use status::{DeploymentStatus, LedgerStatus, Status};
+pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use time::Timestamp;
 pub use words::{
     Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,

@@ -58,7 +58,8 @@ pub fn openapi(routes: &[RouteDoc]) -> Value {
     let mut paths = Map::new();
     for route in routes {
         let operation = operation(route, &mut generator, &problem);
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        // A parameter for the rest of a path is a parameter like others here.
+        let path = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         if let Value::Object(verbs) = path {
             verbs.insert(route.method.to_ascii_lowercase(), operation);
         }
@@ -113,6 +114,7 @@ fn parameters(route: &RouteDoc, generator: &mut SchemaGenerator) -> Vec<Value> {
     let in_path =
         route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = in_path
+        .map(|name| name.trim_start_matches('*'))
         .map(|name| {
             json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
         })

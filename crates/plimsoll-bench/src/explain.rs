@@ -164,11 +164,11 @@ fn cpu_ns() -> Result<f64, MeasureError> {
     text.split(' ').next().and_then(|first| first.parse().ok()).ok_or(MeasureError::Clock)
 }
 
-fn reals(path: &Path) -> Result<Vec<f32>, MeasureError> {
+fn reals(path: &Path) -> Result<Vec<f64>, MeasureError> {
     let bytes = fs_err::read(path)?;
     let (four, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(MeasureError::Rows(path.to_owned()));
     }
-    Ok(four.iter().map(|four| f32::from_le_bytes(*four)).collect())
+    Ok(four.iter().map(|four| f32::from_le_bytes(*four).into()).collect())
 }

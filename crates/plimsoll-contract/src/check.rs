@@ -98,7 +98,7 @@ impl Check<'_> {
                     self.say(format!("{path}.name"), format!("`{}` is used twice", field.name));
                 }
                 self.field(&path, field);
-                if part == "features" && matches!(field.kind, Kind::String | Kind::Timestamp) {
+                if part == "features" && field.kind == Kind::Timestamp {
                     let kind = field.kind.as_str();
                     let message = format!("a model cannot take a {kind}; move it to `context`");
                     self.say(format!("{path}.kind"), message);

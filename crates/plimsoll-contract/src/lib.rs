@@ -17,10 +17,11 @@ mod infer;
 mod json;
 mod oip;
 mod pattern;
+mod subjects;
 mod timestamp;
 mod writer;
 
-pub use bind::{BindError, Binding};
+pub use bind::{BindError, Binding, Codes};
 pub use check::Problem;
 pub use compile::{CompiledContract, CompiledMap, CompiledSource, Source};
 pub use contract::{

@@ -8,16 +8,19 @@ use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
 use crate::words::{roles, stored};
-use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail, Field, Kind};
-use plimsoll_model::{Categories, Limits, Model};
+use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
+use plimsoll_explain::{
+    BackgroundFile, CompiledProfile, ExplainProfile, Explainer, MAX_BACKGROUND_BYTES,
+};
+use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{PolicySet, Principal};
 use plimsoll_serving::{
     ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, Review, ServedDeployment,
     ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Read, StoreError,
-    VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow, Read,
+    StoreError, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use serde_json::{Value, json};
@@ -30,10 +33,21 @@ pub(crate) struct Compiler {
     limits: Limits,
     models: Mutex<HashMap<Digest, Arc<Model>>>,
     contracts: Mutex<Contracts>,
+    explainers: Mutex<Explainers>,
 }
 
 /// Compiled contracts, by digest and the deployment's own [`ErrorDetail`].
 type Contracts = HashMap<(Digest, Option<u8>), Arc<CompiledContract>>;
+
+/// Explainers, by the digest of the version's manifest and that of the contract.
+type Explainers = HashMap<(Digest, Digest), Arc<Explainer>>;
+
+/// The files of a model version.
+pub(crate) struct Files<'a> {
+    pub(crate) artifacts: &'a Artifacts,
+    pub(crate) version: &'a VersionRow,
+    pub(crate) files: &'a [FileRow],
+}
 
 /// Everything a snapshot is compiled from, read in one transaction.
 struct State {
@@ -48,6 +62,7 @@ struct Deployed {
     row: DeploymentRow,
     model: ModelRow,
     contract: ContractRow,
+    profile: Option<ProfileRow>,
     released: Option<(VersionRow, Vec<FileRow>)>,
 }
 
@@ -97,18 +112,43 @@ impl Control {
         let row = &deployed.row;
         let settings: Settings = settings_of(row)?;
         let compiled = self.compiler.contract(&deployed.contract, settings.error_detail);
+        let explain: plimsoll_api::Explain = stored(&row.explain, "explain policy")?;
+        let explain = match explain {
+            plimsoll_api::Explain::Off => Explain::Off,
+            plimsoll_api::Explain::Deferred => Explain::Deferred,
+            plimsoll_api::Explain::Inline => Explain::Inline,
+        };
+        let profile = match (&deployed.profile, &compiled) {
+            (Some(row), Ok(contract)) => compile_profile(row, contract.contract()).map(Some),
+            _ => Ok(None),
+        };
         let max_body_bytes = compiled.as_ref().map_or(0, |c| c.contract().limits.max_body_bytes);
+        let (profile, profile_wrong) = match profile {
+            Ok(profile) => (profile, None),
+            Err(wrong) => (None, Some(wrong)),
+        };
         let serving = compiled.and_then(|contract| {
+            if let Some(wrong) = profile_wrong {
+                return Err(wrong);
+            }
             let (version, files) =
                 deployed.released.as_ref().ok_or("no version is released into it")?;
             let model = self.compiler.model(&self.artifacts, version, files)?;
             let binding = fit(&contract, &model, &settings)?;
+            let artifacts = Files { artifacts: &self.artifacts, version, files };
+            let explainer = match explain {
+                Explain::Off => None,
+                Explain::Deferred | Explain::Inline => {
+                    Some(self.compiler.explainer(&artifacts, &model, &contract, &binding)?)
+                }
+            };
             let primary = ServedVersion {
                 model_name: deployed.model.name.clone(),
                 number: version.number,
                 manifest: version.digest,
                 model,
                 binding,
+                explainer,
             };
             let contract_digest = deployed.contract.digest;
             Ok(Serving { contract, contract_digest, primary: Arc::new(primary) })
@@ -123,13 +163,14 @@ impl Control {
             tier: row.tier.as_str().into(),
             settings: plimsoll_serving::Settings {
                 mode: row.mode,
-                explain: Explain::Off,
+                explain,
                 fallback: settings.fallback.map_or(Fallback::Refuse, Fallback::Outputs),
                 max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
                 deadline_ms: settings.deadline_ms,
                 max_in_flight: settings.max_in_flight,
                 review: review(settings.review),
             },
+            profile: profile.map(Arc::new),
             serving,
         })
     }
@@ -209,41 +250,17 @@ pub(crate) fn fit(
             format!("the fallback has {given} numbers, the model's answer {outputs}").into()
         );
     }
-    let Some(names) = model.feature_names() else {
-        let binding = contract.bind_in_order(model.feature_count());
-        return binding.map_err(|error| error.to_string().into());
-    };
-    let binding = contract.bind(names).map_err(|error| error.to_string())?;
-    for (feature, place) in binding.places().iter().enumerate() {
-        // Files name an empty list for features that are not categories.
-        let trained = model.categories(feature).filter(|trained| !trained.is_empty());
-        let (Some(trained), Some(field)) = (trained, contract.field(*place)) else {
-            continue;
-        };
-        check_categories(trained, field)?;
-    }
-    Ok(binding)
-}
-
-/// The model reads a category as its index. An index in another list than the one it was
-/// trained on would be another category, and nothing later could tell.
-fn check_categories(trained: &Categories, field: &Field) -> Result<(), Box<str>> {
-    let same = match trained {
-        Categories::Texts(texts) => texts.iter().map(|t| &**t).eq(field.values.iter()),
-        Categories::Integers(numbers) => {
-            numbers.iter().map(ToString::to_string).eq(field.values.iter().cloned())
-        }
-    };
-    if field.kind == Kind::Category && same {
-        return Ok(());
-    }
-    let name = &field.name;
-    Err(format!("the feature `{name}` must be a category with the values the model was trained on, in their order").into())
+    plimsoll_serving::fit(contract, model).map_err(|error| error.to_string().into())
 }
 
 impl Compiler {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, models: Mutex::default(), contracts: Mutex::default() }
+        Self {
+            limits,
+            models: Mutex::default(),
+            contracts: Mutex::default(),
+            explainers: Mutex::default(),
+        }
     }
 
     /// A snapshot that serves nothing to nobody.
@@ -297,6 +314,37 @@ impl Compiler {
         Ok(model)
     }
 
+    /// What explains a version's answers in the features of a contract, prepared once.
+    pub(crate) fn explainer(
+        &self,
+        files: &Files<'_>,
+        model: &Arc<Model>,
+        contract: &CompiledContract,
+        binding: &Binding,
+    ) -> Result<Arc<Explainer>, Box<str>> {
+        let canonical = contract.contract().canonical_json().map_err(|error| error.to_string())?;
+        let key = (files.version.digest, sha256(&canonical));
+        if let Some(explainer) = crate::act::lock(&self.explainers).get(&key) {
+            return Ok(Arc::clone(explainer));
+        }
+        let words = |error: plimsoll_explain::ExplainError| -> Box<str> {
+            format!("its answers cannot be explained: {error}").into()
+        };
+        let background = files.files.iter().find(|file| file.role == "background");
+        let background = background
+            .map(|file| {
+                let bytes = files.artifacts.read(file.digest, MAX_BACKGROUND_BYTES);
+                let bytes = bytes.map_err(|error| format!("its background file: {error}"))?;
+                BackgroundFile::read(&bytes).map_err(words)
+            })
+            .transpose()?;
+        let features = contract.contract().features.len();
+        let explainer = Explainer::new(model, binding.places(), features, background.as_ref());
+        let explainer = Arc::new(explainer.map_err(words)?);
+        crate::act::lock(&self.explainers).insert(key, Arc::clone(&explainer));
+        Ok(explainer)
+    }
+
     /// A contract with the deployment's own level of detail, compiled once.
     pub(crate) fn contract(
         &self,
@@ -323,9 +371,22 @@ impl Compiler {
         crate::act::lock(&self.models).retain(|digest, _| {
             deployed.iter().any(|d| d.released.as_ref().is_some_and(|(v, _)| v.digest == *digest))
         });
+        crate::act::lock(&self.explainers).retain(|(digest, _), _| {
+            deployed.iter().any(|d| d.released.as_ref().is_some_and(|(v, _)| v.digest == *digest))
+        });
         crate::act::lock(&self.contracts)
             .retain(|(digest, _), _| deployed.iter().any(|d| d.contract.digest == *digest));
     }
+}
+
+/// The profile of a deployment, against its contract.
+pub(crate) fn compile_profile(
+    row: &ProfileRow,
+    contract: &Contract,
+) -> Result<CompiledProfile, Box<str>> {
+    let words = |error: plimsoll_explain::ProfileError| -> Box<str> { error.to_string().into() };
+    let document = ExplainProfile::from_json(row.document.as_bytes()).map_err(words)?;
+    CompiledProfile::compile(document, row.digest, contract).map_err(words)
 }
 
 impl State {
@@ -353,9 +414,16 @@ impl Deployed {
             }
             None => None,
         };
+        let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
+        let profile = profile.map(|digest| {
+            let row = store.profile(digest)?;
+            row.ok_or_else(|| ControlError::from(gone("explain profile")))
+        });
+        let profile = profile.transpose()?;
         Ok(Self {
             model: store.model(row.model)?.ok_or_else(|| gone("model"))?,
             contract: store.contract(row.contract)?.ok_or_else(|| gone("contract"))?,
+            profile,
             released,
             row,
         })

@@ -1,13 +1,14 @@
 //! Deployments: made, changed, archived, and the release of a version into one.
 
 use crate::bootstrap::Control;
-use crate::compile::{fit, settings_of};
+use crate::compile::{Files, fit, settings_of};
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
+use plimsoll_explain::CompiledProfile;
 use plimsoll_policy::{Action, Deployment, Resource};
 use plimsoll_store::{ContractRow, DeploymentRow, ModelRow, Release, VersionRow};
 use plimsoll_types::record::Mode;
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) error_detail: Option<ErrorDetail>,
     pub(crate) deadline_ms: u32,
     pub(crate) max_in_flight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explain_profile: Option<Digest>,
     pub(crate) review: api::Review,
 }
 
@@ -39,6 +42,7 @@ impl Default for Settings {
             error_detail: None,
             deadline_ms: 1_000,
             max_in_flight: 1_024,
+            explain_profile: None,
             review: api::Review { mode: api::ReviewMode::Off, share: None },
         }
     }
@@ -103,12 +107,14 @@ impl Control {
             error_detail: wanted.error_detail,
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
+            explain_profile: wanted.explain_profile,
             review: wanted.review.unwrap_or(defaults.review),
         };
         settings.check()?;
-        let explain = explain(wanted.explain)?;
+        let explain = wanted.explain.unwrap_or(api::Explain::Off);
         let model = self.model_for(&wanted.model)?;
-        self.contract_for(wanted.contract)?;
+        let contract = self.contract_for(wanted.contract)?;
+        self.check_profile(&settings, &contract)?;
         if self.store.read(|r| r.deployment_named(wanted.name.as_str()))?.is_some() {
             let detail = format!("there is already a deployment `{}`", wanted.name);
             return Err(ControlError::conflict(detail));
@@ -174,11 +180,15 @@ impl Control {
         if let Some(contract) = wanted.contract {
             row.contract = self.contract_for(contract)?.digest;
         }
+        if let Some(profile) = wanted.explain_profile {
+            settings.explain_profile = profile;
+        }
+        self.check_profile(&settings, &self.contract_for(row.contract)?)?;
         if let Some(owner) = &wanted.owner {
             row.owner = self.owner(ctx, Some(owner))?;
         }
-        if wanted.explain.is_some() {
-            row.explain = explain(wanted.explain)?.to_string();
+        if let Some(explain) = wanted.explain {
+            row.explain = explain.to_string();
         }
         if let Some(fallback) = &wanted.fallback {
             settings.fallback = fallback.clone().map(|f| f.outputs);
@@ -235,6 +245,22 @@ impl Control {
         self.shown_deployment(row)
     }
 
+    /// The deployment's profile is there, and fits its contract.
+    fn check_profile(
+        &self,
+        settings: &Settings,
+        contract: &ContractRow,
+    ) -> Result<(), ControlError> {
+        let Some(digest) = settings.explain_profile else { return Ok(()) };
+        let profile = self.profile_for(digest)?;
+        let contract = crate::contract::document_of(contract)?;
+        let compiled =
+            CompiledProfile::compile(crate::profile::document_of(&profile)?, digest, &contract);
+        compiled
+            .map(|_| ())
+            .map_err(|error| ControlError::invalid("explain_profile", error.to_string()))
+    }
+
     fn version_in(
         &self,
         row: &DeploymentRow,
@@ -252,12 +278,17 @@ impl Control {
             Ok::<_, ControlError>((version, r.files(row.model, number)?))
         })?;
         let version = version.ok_or_else(|| ControlError::not_found("model version", number))?;
-        let fits = || {
+        let fits = || -> Result<(), Box<str>> {
             let contract = self.compiler.contract(&contract, settings.error_detail)?;
             let model = self.compiler.model(&self.artifacts, &version, &files)?;
-            fit(&contract, &model, &settings)
+            let binding = fit(&contract, &model, &settings)?;
+            if row.explain == api::Explain::Off.as_str() {
+                return Ok(());
+            }
+            let files = Files { artifacts: &self.artifacts, version: &version, files: &files };
+            self.compiler.explainer(&files, &model, &contract, &binding).map(|_| ())
         };
-        fits().map(|_| ()).map_err(|reason| {
+        fits().map_err(|reason| {
             let detail = format!("version {number} does not fit the deployment: {reason}");
             ControlError::invalid("version", detail)
         })
@@ -385,6 +416,7 @@ impl Control {
             tier: stored(&row.tier, "tier")?,
             mode: row.mode,
             explain: stored(&row.explain, "explain policy")?,
+            explain_profile: settings.explain_profile,
             fallback: settings.fallback.map(|outputs| api::Fallback { outputs }),
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
@@ -425,13 +457,4 @@ fn unchanged(now: Option<&DeploymentRow>, then: &DeploymentRow) -> Result<(), Co
     }
     let detail = format!("the deployment `{}` was changed meanwhile; try again", then.name);
     Err(ControlError::conflict(detail))
-}
-
-fn explain(wanted: Option<api::Explain>) -> Result<api::Explain, ControlError> {
-    match wanted.unwrap_or(api::Explain::Off) {
-        api::Explain::Off => Ok(api::Explain::Off),
-        api::Explain::Deferred | api::Explain::Inline => {
-            Err(ControlError::invalid("explain", "explanations are not in this build; use `off`"))
-        }
-    }
 }

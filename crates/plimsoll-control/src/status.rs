@@ -4,6 +4,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use plimsoll_api as api;
+use plimsoll_ledger::{Publishing, SinkState};
 use plimsoll_policy::Action;
 use plimsoll_serving::ServedDeployment;
 
@@ -30,9 +31,35 @@ impl Control {
                 is_healthy: health.ok,
                 reason: health.reason.map(Into::into),
                 queued: u64::try_from(health.queue_records).unwrap_or(u64::MAX),
+                log: log_status(self.ledger.publishing()),
             },
             deployments: parts.deployments.iter().map(|served| shown(served)).collect(),
         })
+    }
+}
+
+fn log_status(state: Publishing) -> api::LogStatus {
+    let is_signing = state.stopped.is_none() && !state.vkey.is_empty();
+    let stopped = state.stopped.map(|why| why.to_string());
+    api::LogStatus {
+        key: state.vkey.into(),
+        integrated: state.integrated,
+        published: state.published,
+        published_at: state.published_at.map(Into::into),
+        witnessed: state.witnessed,
+        witnessed_at: state.witnessed_at.map(Into::into),
+        sinks: state.sinks.into_iter().map(sink_status).collect(),
+        is_signing,
+        reason: stopped.or_else(|| state.failing.map(Into::into)),
+    }
+}
+
+fn sink_status(sink: SinkState) -> api::SinkStatus {
+    api::SinkStatus {
+        name: sink.name.into(),
+        size: sink.size,
+        taken_at: sink.taken_at.map(Into::into),
+        failing: sink.failing.map(Into::into),
     }
 }
 

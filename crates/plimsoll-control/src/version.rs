@@ -219,7 +219,7 @@ fn is_plain_path(path: &str) -> bool {
 fn facts_of(model: &Model) -> api::VersionFacts {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     api::VersionFacts {
-        format: format!("XGBoost {}", model.format()),
+        format: model.format().to_string(),
         objective: model.objective().to_owned(),
         trees: count(model.trees().len()),
         features: count(model.feature_count()),

@@ -14,6 +14,9 @@ pub enum ExplainError {
         /// The first tree without.
         tree: usize,
     },
+    /// The model is no ensemble of trees.
+    #[error("the model is linear; explain it as one")]
+    NotTrees,
     /// The model or the contract has more features than are explained.
     #[error("{found} features, the limit is {max}; explain a model of fewer features")]
     TooManyFeatures {
@@ -44,6 +47,15 @@ pub enum ExplainError {
         /// The row.
         row: usize,
     },
+    /// A background file is no background of the model.
+    #[error("the background file cannot be used: {0}")]
+    BackgroundFile(String),
+    /// The model needs a background to be explained against, and the version has none.
+    #[error("the model cannot be explained without a background; add the version with one")]
+    NoBackground,
+    /// A method for linear models met another.
+    #[error("the model is not linear; use a method for its kind")]
+    NotLinear,
     /// The mapping of model features to contract features does not fit the model.
     #[error("{found} model features are mapped to contract features, the model has {expected}")]
     Groups {

@@ -3,6 +3,7 @@
 //! This file must not know any method.
 
 use crate::error::ExplainError;
+use plimsoll_types::record::ExplainMethod;
 
 /// The most features of a model or contract that are explained: those of the widest contract.
 pub const FEATURES_MAX: usize = 4096;
@@ -42,6 +43,19 @@ impl Method {
             Self::Kernel => "kernel",
             Self::Permutation => "permutation",
             Self::Lime => "lime",
+        }
+    }
+}
+
+impl From<Method> for ExplainMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::TreePathDependent => Self::TreePath,
+            Method::TreeInterventional => Self::TreeInterventional,
+            Method::Linear => Self::Linear,
+            Method::Kernel => Self::Kernel,
+            Method::Permutation => Self::Permutation,
+            Method::Lime => Self::Lime,
         }
     }
 }

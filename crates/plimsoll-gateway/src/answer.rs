@@ -1,6 +1,7 @@
 //! Answers: what leaves, in the shapes of the caller's protocol.
 
-use plimsoll_types::record::Output;
+use plimsoll_contract::Field;
+use plimsoll_types::record::{Explanation, Output, ReasonRef};
 use plimsoll_types::{DecisionId, Refusal, RefusalCode};
 use std::fmt::Arguments;
 use std::io::Write as _;
@@ -40,7 +41,13 @@ pub(crate) struct Answered<'a> {
     pub(crate) caller_id: Option<&'a str>,
     pub(crate) rows: usize,
     pub(crate) outputs: &'a [Output<'a>],
+    /// Whether the model answers in 64 bits.
+    pub(crate) is_double: bool,
     pub(crate) is_fallback: bool,
+    /// Why, if the caller asked.
+    pub(crate) explanation: Option<&'a Explanation>,
+    /// What contributions belong to.
+    pub(crate) features: &'a [Field],
     /// The answer waits for a person: it is accepted, and without outputs.
     pub(crate) is_held: bool,
 }
@@ -113,23 +120,94 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
         if output.width > 1 {
             put(out, format_args!(",{}", output.width));
         }
-        out.extend_from_slice(br#"],"datatype":"FP32","data":["#);
+        let datatype = if a.is_double { "FP64" } else { "FP32" };
+        put(out, format_args!(r#"],"datatype":"{datatype}","data":["#));
         for (index, value) in output.values.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            write_number(*value, out);
+            write_number(*value, a.is_double, out);
         }
         out.extend_from_slice(b"]}");
+    }
+    if let Some(explanation) = a.explanation {
+        write_explanation(explanation, a.features, out);
     }
     out.extend_from_slice(b"]}");
 }
 
-/// The shortest text of a 32-bit float; null for what JSON has no word for.
-#[expect(clippy::cast_possible_truncation, reason = "model outputs are 32-bit floats, held in 64")]
-fn write_number(value: f64, out: &mut Vec<u8>) {
+/// The explanation as output tensors: names of features, contributions and base in units of
+/// the margin, and reason codes by weight, padded with empty texts.
+fn write_explanation(explanation: &Explanation, features: &[Field], out: &mut Vec<u8>) {
+    let rows = explanation.rows.len();
+    let names = features.iter().map(|field| field.name.as_str());
+    write_texts("explanation.features", &[features.len()], names, out);
+    let width = explanation.contributions.len().checked_div(rows).unwrap_or_default();
+    let contributions = explanation.contributions.iter().copied();
+    write_doubles("explanation.contributions", &[rows, width], contributions, out);
+    write_doubles("explanation.base", &[rows], explanation.rows.iter().map(|row| row.base), out);
+    let of = |row: usize| {
+        let here = move |reason: &&ReasonRef| usize::try_from(reason.row) == Ok(row);
+        explanation.reasons.iter().filter(here)
+    };
+    let most = (0..rows).map(|row| of(row).count()).max().unwrap_or_default();
+    let codes = (0..rows).flat_map(|row| {
+        let codes = of(row).map(|reason| &*reason.code);
+        codes.chain(std::iter::repeat("")).take(most)
+    });
+    write_texts("explanation.reasons", &[rows, most], codes, out);
+}
+
+fn write_doubles(
+    name: &str,
+    shape: &[usize],
+    values: impl Iterator<Item = f64>,
+    out: &mut Vec<u8>,
+) {
+    begin_tensor(name, "FP64", shape, out);
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        // Contributions are checked to be finite; null is the honest number otherwise.
+        if !value.is_finite() || serde_json::to_writer(&mut *out, &value).is_err() {
+            out.extend_from_slice(b"null");
+        }
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn write_texts<'a>(
+    name: &str,
+    shape: &[usize],
+    texts: impl Iterator<Item = &'a str>,
+    out: &mut Vec<u8>,
+) {
+    begin_tensor(name, "BYTES", shape, out);
+    for (index, text) in texts.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        put(out, format_args!("{}", serde_json::Value::from(text)));
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn begin_tensor(name: &str, datatype: &str, shape: &[usize], out: &mut Vec<u8>) {
+    put(out, format_args!(r#",{{"name":"{name}","datatype":"{datatype}","shape":"#));
+    put(out, format_args!(r#"{shape:?},"data":["#));
+}
+
+/// The shortest text of a float of its width; null for what JSON has no word for.
+#[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
+fn write_number(value: f64, is_double: bool, out: &mut Vec<u8>) {
+    let written = match is_double {
+        _ if !value.is_finite() => return out.extend_from_slice(b"null"),
+        true => serde_json::to_writer(&mut *out, &value),
+        false => serde_json::to_writer(&mut *out, &(value as f32)),
+    };
     // Writing into a vector cannot fail; if it did, null is the honest number.
-    if !value.is_finite() || serde_json::to_writer(&mut *out, &(value as f32)).is_err() {
+    if written.is_err() {
         out.extend_from_slice(b"null");
     }
 }

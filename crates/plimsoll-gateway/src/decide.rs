@@ -1,7 +1,8 @@
-//! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `record`,
-//! `respond`.
+//! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `explain`,
+//! `record`, `respond`.
 
 use crate::answer::{Answer, Answered};
+use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
 use crate::pass::Pass;
@@ -11,8 +12,10 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
 use plimsoll_ledger::{Entry, MAX_HOLDERS};
-use plimsoll_serving::{Fallback, Review, RoutePlan, ServedVersion, plan};
-use plimsoll_types::record::{DecisionBody, Kind, Mapped, Mode, Output, ResultClass, Route};
+use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan};
+use plimsoll_types::record::{
+    DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
+};
 use plimsoll_types::{Phase, Refusal, RefusalCode};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -39,9 +42,9 @@ pub enum BodyError {
 #[derive(Debug, Default)]
 struct Work {
     scratch: Scratch,
-    features: Vec<f32>,
-    predicted: Vec<f32>,
+    features: Vec<f64>,
     values: Vec<f64>,
+    explain: plimsoll_explain::Room,
 }
 
 thread_local! {
@@ -55,6 +58,8 @@ struct Facts {
     subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
     mapped: Vec<(&'static str, String)>,
+    /// Whether the answer is to say why.
+    why: bool,
 }
 
 impl Pass {
@@ -80,7 +85,7 @@ impl Pass {
         let body = body.map_err(refuse_body)?;
         self.request_len = body.len() as u64;
         if let Some(entry) = self.idempotent(headers, &body)? {
-            return self.replay(&entry).await;
+            return self.replay(&entry, headers, &body, work).await;
         }
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
@@ -95,7 +100,12 @@ impl Pass {
         self.mark(Phase::Predict);
         let guarded = self.guard(&plan, work);
         self.mark(Phase::Guard);
-        self.conclude(&facts, plan, guarded, work).await
+        let explained = guarded.and_then(|()| {
+            let predicted = Predicted { inputs: &work.features, answers: &work.values };
+            self.explain(&plan, predicted, &mut work.explain)
+        });
+        self.mark(Phase::Explain);
+        self.conclude(&facts, plan, explained, work).await
     }
 
     /// Notes the idempotency key; the recorded entry if it was answered before.
@@ -117,7 +127,14 @@ impl Pass {
     }
 
     /// Gives the recorded answer again, and records that.
-    async fn replay(&mut self, entry: &Entry) -> Result<Answer, Refusal> {
+    async fn replay(
+        &mut self,
+        entry: &Entry,
+        headers: &HeaderMap,
+        body: &Bytes,
+        work: &mut Work,
+    ) -> Result<Answer, Refusal> {
+        let asked = body;
         let unreadable = |_| Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable);
         let plaintext = self.gateway.0.ledger.open_body(entry).map_err(unreadable)?;
         let body = DecisionBody::decode(&plaintext)
@@ -127,6 +144,9 @@ impl Pass {
                 .with_field("Idempotency-Key")
                 .with_rule("use a new key for a new request"));
         }
+        // The same bytes were valid before; whether they ask why is read from them again.
+        let why = body.explanation.is_some()
+            && self.check(headers, asked, &mut work.scratch).is_ok_and(|facts| facts.why);
         let outputs: Vec<_> = body
             .outputs
             .iter()
@@ -148,12 +168,28 @@ impl Pass {
             caller_id: body.caller_id.as_deref(),
             rows: body.rows.len(),
             outputs: if is_held { &[] } else { &outputs },
+            is_double: self.answered_in_double(&body),
             is_fallback: entry.leaf.draft.route == Some(Route::Fallback) && !is_held,
             is_held,
+            explanation: body.explanation.as_ref().filter(|_| why && !is_held),
+            features: self.features(),
         });
         answer.replayed = true;
         self.finish();
         Ok(answer)
+    }
+
+    /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
+    /// still does, else as its numbers need.
+    fn answered_in_double(&self, body: &DecisionBody) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "asks whether anything is lost")]
+        let is_single = |value: &f64| f64::from(*value as f32).to_bits() == value.to_bits();
+        match self.serving() {
+            Ok(serving) if serving.primary.number == body.version => {
+                serving.primary.model.output().is_double
+            }
+            _ => !body.outputs.iter().all(|(_, _, values)| values.iter().all(is_single)),
+        }
     }
 
     fn validate(
@@ -200,8 +236,12 @@ impl Pass {
         if envelope.outputs.iter().any(|&name| name != primary.model.output().name) {
             return refuse(malformed, "outputs", "must be outputs of the model");
         }
-        if envelope.explain == Some(true) {
-            return refuse(malformed, "explain", "this deployment gives no explanations");
+        if envelope.explain == Some(true) && self.deployment.settings.explain != Explain::Inline {
+            return refuse(
+                malformed,
+                "explain",
+                "this deployment gives no explanations with its answers",
+            );
         }
         Ok(())
     }
@@ -215,7 +255,11 @@ impl Pass {
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
         let map = serving.contract.mapping();
-        let mut facts = Facts { caller_id: envelope.id.map(str::to_owned), ..Facts::default() };
+        let mut facts = Facts {
+            caller_id: envelope.id.map(str::to_owned),
+            why: envelope.explain == Some(true),
+            ..Facts::default()
+        };
         for source in &map.subjects {
             for row in 0..scratch.rows.len() {
                 let Some(text) = self.mapped(headers, scratch, row, source)? else { continue };
@@ -314,7 +358,13 @@ impl Pass {
         Ok(())
     }
 
-    fn in_time(&self) -> Result<(), Refusal> {
+    /// The features of the contract, which contributions are in the order of.
+    fn features(&self) -> &[plimsoll_contract::Field] {
+        let serving = self.deployment.serving.as_ref();
+        serving.map_or(&[], |serving| &serving.contract.contract().features)
+    }
+
+    pub(crate) fn in_time(&self) -> Result<(), Refusal> {
         let spent = self.gateway.0.clock.monotonic().saturating_sub(self.clock.started);
         if spent > u64::from(self.deployment.settings.deadline_ms) * 1_000_000 {
             return Err(Refusal::new(Phase::Predict, RefusalCode::DeadlineExceeded));
@@ -350,19 +400,19 @@ impl Pass {
         &mut self,
         facts: &Facts,
         plan: RoutePlan<'_>,
-        guarded: Result<(), Refusal>,
+        explained: Result<Option<Explanation>, Refusal>,
         work: &mut Work,
     ) -> Result<Answer, Refusal> {
         let rows = work.scratch.rows.len();
-        let (route, result, refusal) = match guarded {
-            Ok(()) => (plan.route, ResultClass::Answered, None),
+        let (route, result, refusal, explanation) = match explained {
+            Ok(explanation) => (plan.route, ResultClass::Answered, None, explanation),
             Err(refusal) => match &self.deployment.settings.fallback {
                 Fallback::Outputs(values) => {
                     work.values.clear();
                     (0..rows).for_each(|_| work.values.extend_from_slice(values));
-                    (Route::Fallback, ResultClass::Answered, Some(refusal))
+                    (Route::Fallback, ResultClass::Answered, Some(refusal), None)
                 }
-                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal)),
+                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal), None),
             },
         };
         let review = self.deployment.settings.review;
@@ -384,6 +434,7 @@ impl Pass {
             rows: &work.scratch.rows,
             flags: &work.scratch.flags,
             outputs: recorded,
+            explanation: explanation.as_ref(),
             plan: Some(&plan),
             is_reviewed,
             ..facts.ended(&mapped, Kind::Decision, Some(result))
@@ -402,8 +453,11 @@ impl Pass {
             caller_id: facts.caller_id.as_deref(),
             rows,
             outputs: if is_held { &[] } else { &outputs },
+            is_double: output.is_double,
             is_fallback: route == Route::Fallback && !is_held,
             is_held,
+            explanation: explanation.as_ref().filter(|_| facts.why && !is_held),
+            features: self.features(),
         });
         self.finish();
         Ok(answer)
@@ -438,15 +492,14 @@ fn predict(version: &ServedVersion, work: &mut Work) {
     for row in 0..rows {
         version.binding.model_row(&work.scratch.rows, row, &mut work.features);
     }
-    work.predicted.clear();
-    work.predicted.resize(rows.saturating_mul(width), 0.0);
+    work.values.clear();
+    work.values.resize(rows.saturating_mul(width), 0.0);
     let inputs = work.features.chunks_exact(version.model.feature_count().max(1));
-    let mut outputs = work.predicted.chunks_exact_mut(width.max(1));
+    let mut outputs = work.values.chunks_exact_mut(width.max(1));
     let predicted =
         inputs.zip(&mut outputs).all(|(row, out)| version.model.predict(row, out).is_ok());
-    work.values.clear();
-    if predicted {
-        work.values.extend(work.predicted.iter().map(|&value| f64::from(value)));
+    if !predicted {
+        work.values.clear();
     }
 }
 

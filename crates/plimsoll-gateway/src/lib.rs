@@ -11,6 +11,7 @@
 mod admit;
 mod answer;
 mod decide;
+mod explain;
 mod gunzip;
 mod idempotency;
 mod metrics;

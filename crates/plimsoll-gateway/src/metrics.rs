@@ -66,6 +66,14 @@ pub struct Metrics {
     pub resolved: AtomicU64,
     /// Completion records by result, in the order of [`ResultClass::ALL`].
     pub completions: [AtomicU64; 7],
+    /// Answers withheld because they could not be explained.
+    pub explanation_failures: AtomicU64,
+    /// Deferred explanations recorded.
+    pub deferred_made: AtomicU64,
+    /// Decisions that could not be explained after the reply; the record says why.
+    pub deferred_failed: AtomicU64,
+    /// Ledger entries that were not looked at yet for deferred explanations.
+    pub deferred_lag: AtomicU64,
     /// Inference requests in flight.
     pub in_flight: AtomicU64,
 }

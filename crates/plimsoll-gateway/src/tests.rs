@@ -80,13 +80,14 @@ fn setup(settings: Settings, low: &str) -> Setup {
     let contract = CompiledContract::compile(&Contract::from_yaml(CONTRACT).expect("reads"))
         .expect("compiles");
     let model = model(low);
-    let binding = contract.bind(model.feature_names().expect("names")).expect("binds");
+    let binding = plimsoll_serving::fit(&contract, &model).expect("binds");
     let primary = ServedVersion {
         model_name: Name::new("credit").expect("name"),
         number: 3,
         manifest: Digest::from_bytes([1; 32]),
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let serving = Serving {
         contract: Arc::new(contract),
@@ -103,6 +104,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
             owner: "ada".into(),
             tier: "unassessed".into(),
             settings: settings.clone(),
+            profile: None,
             serving,
         })
     };
@@ -473,13 +475,14 @@ async fn overflow(setup: &Setup) -> Answer {
     let serving = credit.serving.as_ref().expect("served");
     let text = include_str!("../tests/overflow.json");
     let model = Model::load(text.as_bytes(), &Limits::default()).expect("a model");
-    let binding = serving.contract.bind(model.feature_names().expect("names")).expect("binds");
+    let binding = plimsoll_serving::fit(&serving.contract, &model).expect("binds");
     let primary = ServedVersion {
         model_name: serving.primary.model_name.clone(),
         number: 3,
         manifest: serving.primary.manifest,
         model: Arc::new(model),
         binding,
+        explainer: None,
     };
     let deployment = ServedDeployment {
         index: 0,
@@ -490,6 +493,7 @@ async fn overflow(setup: &Setup) -> Answer {
         owner: credit.owner.clone(),
         tier: credit.tier.clone(),
         settings: credit.settings.clone(),
+        profile: None,
         serving: Ok(Serving { primary: Arc::new(primary), ..serving.clone() }),
     };
     setup.gateway.0.snapshots.store(Arc::new(ServingSnapshot::new(SnapshotParts {

@@ -5,7 +5,8 @@ use crate::frame::{Entry, OVERHEAD};
 use crate::keys::{Keys, Root, Rotation};
 use crate::log::SharedLog;
 use crate::publish::{
-    self, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint, TreeHead, TreeHeads,
+    self, CheckpointSink, Integrator, NotSigning, PublishConfig, Publishing, SignedCheckpoint,
+    Sinks, TreeHead, TreeHeads,
 };
 use crate::recovery::{self, FIRST_SEGMENT, Found, recover, write_marker};
 use crate::seal::{self, Holder, Sealed};
@@ -473,7 +474,7 @@ impl Ledger {
     }
 
     /// Publishes the ledger as a log from now on: a thread follows durable entries into tiles and
-    /// signs checkpoints. The signing key is made if there is none and nothing was ever signed.
+    /// signs checkpoints, which each of up to [`crate::MAX_SINKS`] sinks gets. The signing key is made if there is none and nothing was ever signed.
     ///
     /// Call it once. Whether it may sign is found out by the thread; see [`Self::publishing`].
     ///
@@ -483,6 +484,7 @@ impl Ledger {
         &self,
         config: &PublishConfig,
         heads: Arc<dyn TreeHeads>,
+        sinks: Vec<Box<dyn CheckpointSink>>,
     ) -> Result<(), LedgerError> {
         let mut running = self.threads.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = running.as_mut().filter(|running| running.integrator.is_none()) else {
@@ -503,6 +505,7 @@ impl Ledger {
         };
         let vkey = signer.vkey().to_string().into();
         control.status.change(|state| state.vkey = vkey);
+        drop(control.sinks.set(Arc::new(Sinks::new(sinks))));
         let (shared, control) = (Arc::clone(shared), Arc::clone(control));
         let integrator = Integrator::new(shared, control, heads, signer, config.interval);
         running.integrator = Some(spawn("plimsoll-tree", move || integrator.run())?);
@@ -517,13 +520,19 @@ impl Ledger {
     /// How publishing stands.
     #[must_use]
     pub fn publishing(&self) -> Publishing {
-        self.threads.publishing.status.get()
+        self.threads.publishing.state()
     }
 
     /// The latest published checkpoint.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
         self.threads.publishing.status.latest()
+    }
+
+    /// The latest checkpoint that a witness signed, with its signature.
+    #[must_use]
+    pub fn witnessed(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.threads.publishing.status.witnessed()
     }
 
     /// Follows the published checkpoints. Is also told, without a new one, when publishing stops.

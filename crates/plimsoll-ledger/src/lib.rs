@@ -34,11 +34,12 @@ pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
 };
 pub use publish::{
-    Grown, HeadError, NotSigning, Progress, PublishConfig, Publishing, Resume, SignedCheckpoint,
-    TreeHead, TreeHeads, Verification,
+    CheckpointSink, Grown, Growth, HeadError, KnownHead, MAX_SINKS, NotSigning, Progress,
+    PublishConfig, Publishing, Resume, SignedCheckpoint, SinkError, SinkState, TreeHead, TreeHeads,
+    Verification, WriteOnceFolder, give_up_log,
 };
 pub use reader::{LedgerReader, Tail, Verified};
-pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, holders, open_with};
+pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, holders, is_committed, open_with};
 
 #[cfg(test)]
 #[cfg(feature = "model")]

@@ -57,6 +57,8 @@ pub struct Verified {
     pub published: u64,
     /// Root hash of the tree of all entries.
     pub root: Digest,
+    /// Signatures under the checkpoint that were not verified, as their keys are not known.
+    pub unknown_signatures: usize,
 }
 
 impl LedgerReader {

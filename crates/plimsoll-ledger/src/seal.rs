@@ -279,9 +279,10 @@ pub(crate) fn holder_ids(sealed: &[u8]) -> impl Iterator<Item = [u8; ID]> {
     Parts::parse(sealed).into_iter().flat_map(|parts| parts.ids())
 }
 
-/// The bodies' SHA-256, for checks that need no key.
-pub(crate) fn is_committed(sealed: &[u8], reference: Option<&SealedRef>) -> bool {
-    reference.map_or(sealed.is_empty(), |reference| sha256(sealed) == reference.ciphertext)
+/// Whether `sealed` is the body that a leaf commits to. Needs no key.
+#[must_use]
+pub fn is_committed(sealed: &[u8], reference: &SealedRef) -> bool {
+    sha256(sealed) == reference.ciphertext
 }
 
 fn key_of(keys: &Keys, holder: &Holder<'_>) -> Result<Arc<HolderKey>, LedgerError> {

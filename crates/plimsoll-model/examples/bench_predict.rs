@@ -20,9 +20,9 @@ const REPEATS: usize = 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let bytes = golden("3.2/bench.json.gz")?;
-    let rows: Vec<f32> = golden("rows.f32.gz")?
+    let rows: Vec<f64> = golden("rows.f32.gz")?
         .chunks_exact(4)
-        .map(|four| Ok(f32::from_le_bytes(four.try_into()?)))
+        .map(|four| Ok(f64::from(f32::from_le_bytes(four.try_into()?))))
         .collect::<Result<_, Box<dyn Error>>>()?;
     let model = Model::load(&bytes, &Limits::default())?;
     let features = model.feature_count();

@@ -19,7 +19,7 @@ pub enum LoadError {
     },
     /// The first bytes fit no known format.
     #[error(
-        "the file is neither XGBoost JSON nor UBJSON; save the model with `save_model(\"model.json\")` or `.ubj`"
+        "the file is in no known format; known are XGBoost JSON and UBJSON, LightGBM text, the scikit-learn JSON of plimsoll_export, and ONNX"
     )]
     UnknownFormat,
     /// The file breaks the rules of its format.
@@ -90,6 +90,26 @@ pub enum PredictError {
         found: usize,
         /// Values needed.
         expected: usize,
+    },
+    /// A value of a category has no place in the model, which was made to refuse that.
+    #[error("the value of feature {feature} (from 0) is none the model was trained with")]
+    NoCategory {
+        /// Index of the feature.
+        feature: usize,
+    },
+    /// As [`NoCategory`](Self::NoCategory), in a graph.
+    #[error("operator {operator} (from 0) got a value that is none of its categories")]
+    NoCategoryAt {
+        /// Place of the operator in the file.
+        operator: usize,
+    },
+    /// An operator of a graph cannot work with these values.
+    #[error("operator {operator} (from 0) failed: {problem}")]
+    Operator {
+        /// Place of the operator in the file.
+        operator: usize,
+        /// What is wrong.
+        problem: &'static str,
     },
     /// The output buffer has another size than the outputs.
     #[error("the output has room for {found} values, expected {expected}")]

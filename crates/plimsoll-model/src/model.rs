@@ -2,13 +2,17 @@
 
 use std::fmt;
 
+use crate::ensemble::Ensemble;
 use crate::error::LoadError;
 use crate::limits::Limits;
-use crate::objective::{Objective, Output};
+use crate::linear::Linear;
+use crate::onnx::Graph;
+use crate::output::{Output, Transform};
+use crate::pipeline::Pipeline;
 use crate::source::json::Json;
 use crate::source::ubjson::Ubjson;
-use crate::tree::{Forest, Tree};
-use crate::xgboost::{compile, document};
+use crate::tree::{Forest, Rounding, Tree};
+use crate::{lightgbm, onnx, sklearn, xgboost};
 
 /// A model file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +21,29 @@ pub enum Format {
     XgboostJson,
     /// XGBoost's UBJSON.
     XgboostUbjson,
+    /// LightGBM's text.
+    LightgbmText,
+    /// scikit-learn's models as JSON, by `plimsoll_export`.
+    SklearnJson,
+    /// ONNX.
+    Onnx,
 }
 
 impl Format {
     /// The format that a file with these first bytes can only be.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") {
+            return Some(Self::LightgbmText);
+        }
+        // Protocol Buffers have no magic number; ONNX writes its version, `ir_version`, first.
+        if let [8, 1..=32, ..] = bytes {
+            return Some(Self::Onnx);
+        }
         let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
+        if rest.trim_ascii_start().starts_with(b"\"format\"") {
+            return Some(Self::SklearnJson);
+        }
         match rest.first()? {
             b'L' => bytes.starts_with(b"{").then_some(Self::XgboostUbjson),
             b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t' => Some(Self::XgboostJson),
@@ -35,8 +55,11 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::XgboostJson => "JSON",
-            Self::XgboostUbjson => "UBJSON",
+            Self::XgboostJson => "XGBoost JSON",
+            Self::XgboostUbjson => "XGBoost UBJSON",
+            Self::LightgbmText => "LightGBM text",
+            Self::SklearnJson => "scikit-learn JSON",
+            Self::Onnx => "ONNX",
         })
     }
 }
@@ -113,21 +136,78 @@ impl Categories {
     }
 }
 
-/// A tree model: loaded, validated, immutable.
+/// What becomes of a text that is none of a feature's training categories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownCategory {
+    /// The model was not trained for it: refuse it.
+    Refused,
+    /// It is a missing value.
+    Missing,
+    /// The model has a place for it, under a code of its own.
+    Coded,
+}
+
+/// What a model reads.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) count: usize,
+    /// Empty, or one per feature.
+    pub(crate) names: Box<[Box<str>]>,
+    /// Empty, or one per feature.
+    pub(crate) types: Box<[FeatureType]>,
+    /// Empty, or one per feature.
+    pub(crate) categories: Box<[Option<Categories>]>,
+    /// Empty (then nothing unknown is taken), or one per feature.
+    pub(crate) unknown: Box<[UnknownCategory]>,
+}
+
+/// How a model comes to its margins.
+#[derive(Debug)]
+pub(crate) enum Scorer {
+    Trees(Ensemble),
+    Linear(Linear),
+    Graph(Box<Graph>),
+}
+
+impl Scorer {
+    /// The trees whose sums are the margins.
+    pub(crate) fn ensemble(&self) -> Option<&Ensemble> {
+        match self {
+            Self::Trees(ensemble) => Some(ensemble),
+            Self::Graph(graph) => graph.sole().map(|(ensemble, _)| ensemble),
+            Self::Linear(_) => None,
+        }
+    }
+
+    /// Margins per row.
+    pub(crate) fn margin_count(&self) -> usize {
+        match self {
+            Self::Trees(ensemble) => ensemble.margin_count(),
+            Self::Linear(linear) => linear.intercepts().len(),
+            Self::Graph(graph) => self.ensemble().map_or(graph.width(), Ensemble::margin_count),
+        }
+    }
+}
+
+/// A model: loaded, validated, immutable.
 pub struct Model {
     pub(crate) format: Format,
-    pub(crate) objective: &'static Objective,
-    pub(crate) forest: Forest,
-    /// Where every margin starts, one per group.
-    pub(crate) base_margins: Box<[f32]>,
-    pub(crate) feature_count: usize,
-    pub(crate) feature_names: Box<[Box<str>]>,
-    pub(crate) feature_types: Box<[FeatureType]>,
-    pub(crate) categories: Box<[Option<Categories>]>,
+    pub(crate) objective: Box<str>,
+    pub(crate) inputs: Inputs,
+    pub(crate) pipeline: Option<Pipeline>,
+    pub(crate) scorer: Scorer,
+    pub(crate) transform: Transform,
+    pub(crate) output: Output,
+    /// Empty, or one label per class.
+    pub(crate) classes: Box<[Box<str>]>,
     pub(crate) trees_used: TreesUsed,
 }
 
 impl Model {
+    /// The value of a row for a category the model was not trained with, where it has a place for
+    /// such ([`UnknownCategory::Coded`]).
+    pub const UNKNOWN_CODE: f64 = -1.0;
+
     /// Loads a model file with all its trees.
     ///
     /// # Errors
@@ -145,11 +225,13 @@ impl Model {
             return Err(LoadError::FileTooLarge { bytes: bytes.len(), max: limits.bytes_max });
         }
         let format = Format::sniff(bytes).ok_or(LoadError::UnknownFormat)?;
-        let document = match format {
-            Format::XgboostJson => document::read(Json::new(bytes), limits)?,
-            Format::XgboostUbjson => document::read(Ubjson::new(bytes), limits)?,
-        };
-        compile::compile(document, format, limits, range)
+        match format {
+            Format::XgboostJson => xgboost::load(Json::new(bytes), format, limits, range),
+            Format::XgboostUbjson => xgboost::load(Ubjson::new(bytes), format, limits, range),
+            Format::LightgbmText => lightgbm::load(bytes, limits, range),
+            Format::SklearnJson => sklearn::load(bytes, limits),
+            Format::Onnx => onnx::load(bytes, limits),
+        }
     }
 
     /// The format of the file it came from.
@@ -157,55 +239,105 @@ impl Model {
     pub fn format(&self) -> Format {
         self.format
     }
-    /// XGBoost's name of the training objective.
+    /// The framework's name of the training objective.
     #[must_use]
-    pub fn objective(&self) -> &'static str {
-        self.objective.name
+    pub fn objective(&self) -> &str {
+        &self.objective
     }
     /// Values per row.
     #[must_use]
     pub fn feature_count(&self) -> usize {
-        self.feature_count
+        self.inputs.count
     }
     /// Names of the features in the order of a row, if the file has them.
     #[must_use]
     pub fn feature_names(&self) -> Option<&[Box<str>]> {
-        (!self.feature_names.is_empty()).then_some(&self.feature_names)
+        (!self.inputs.names.is_empty()).then_some(&self.inputs.names)
     }
     /// Types of the features in the order of a row, if the file has them.
     #[must_use]
     pub fn feature_types(&self) -> Option<&[FeatureType]> {
-        (!self.feature_types.is_empty()).then_some(&self.feature_types)
+        (!self.inputs.types.is_empty()).then_some(&self.inputs.types)
     }
-    /// Training categories of a feature, if the file has them (XGBoost from 3.1): the value of a
-    /// row is an index into them.
+    /// Training categories of a feature, if the file has them: the value of a row is an index
+    /// into them.
     #[must_use]
     pub fn categories(&self, feature: usize) -> Option<&Categories> {
-        self.categories.get(feature)?.as_ref()
+        self.inputs.categories.get(feature)?.as_ref()
     }
-    /// Margins per row: one, or one per class or target.
+    /// What becomes of a text that is none of a feature's [`categories`](Self::categories).
+    #[must_use]
+    pub fn unknown_category(&self, feature: usize) -> UnknownCategory {
+        self.inputs.unknown.get(feature).copied().unwrap_or(UnknownCategory::Refused)
+    }
+    /// Labels of the classes, in the order of training, if the file has them. Two for a
+    /// probability: it is that of the second.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[Box<str>]> {
+        (!self.classes.is_empty()).then_some(&self.classes)
+    }
+    /// What happens to features before they are scored, if anything does. Trees and coefficients
+    /// are about the columns that it makes; without one, about the features.
+    #[must_use]
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        self.pipeline.as_ref()
+    }
+    /// Columns that are scored: those of the [`pipeline`](Self::pipeline), or the features.
+    #[must_use]
+    pub fn column_count(&self) -> usize {
+        self.pipeline.as_ref().map_or(self.inputs.count, Pipeline::column_count)
+    }
+    /// Margins per row: one, or one per class or target. Of a graph that is not built around one
+    /// ensemble of trees, its outputs.
     #[must_use]
     pub fn margin_count(&self) -> usize {
-        self.base_margins.len()
+        self.scorer.margin_count()
     }
-    /// Margins of a row before any tree: the base score, in margin space.
+    /// Margins of a row before any tree or coefficient: base score or intercepts, in margin space.
+    /// None of a graph that is not built around one ensemble of trees.
     #[must_use]
-    pub fn base_margins(&self) -> &[f32] {
-        &self.base_margins
+    pub fn base_margins(&self) -> &[f64] {
+        match (&self.scorer, self.scorer.ensemble()) {
+            (_, Some(ensemble)) => &ensemble.base_margins,
+            (Scorer::Linear(linear), _) => linear.intercepts(),
+            _ => &[],
+        }
+    }
+    /// What every sum of leaves is divided by before it is added to the base margin: 1, or the
+    /// number of trees where they are averaged.
+    #[must_use]
+    pub fn tree_divisor(&self) -> f64 {
+        self.scorer.ensemble().map_or(1.0, |ensemble| ensemble.divisor)
+    }
+    /// The weighted sums that are the margins, if they are such.
+    #[must_use]
+    pub fn linear(&self) -> Option<&Linear> {
+        match &self.scorer {
+            Scorer::Linear(linear) => Some(linear),
+            Scorer::Trees(_) | Scorer::Graph(_) => None,
+        }
     }
     /// What [`predict`](Self::predict) puts out.
     #[must_use]
     pub fn output(&self) -> Output {
-        self.objective.output(self.margin_count())
+        self.output
     }
     /// Which trees of the file are evaluated.
     #[must_use]
     pub fn trees_used(&self) -> TreesUsed {
         self.trees_used
     }
-    /// The trees, in the order their leaves are added.
+    /// Whether trees test their columns in `f32`: then every threshold is exactly an `f32`.
+    #[must_use]
+    pub fn tests_single(&self) -> bool {
+        let rounding = self.scorer.ensemble().map(|ensemble| ensemble.forest.rounding);
+        rounding == Some(Rounding::Single)
+    }
+    /// The trees, in the order their leaves are added; none if the model is of another kind.
     pub fn trees(&self) -> impl ExactSizeIterator<Item = Tree<'_>> {
-        self.forest.trees.iter().map(|span| Tree { forest: &self.forest, span: *span })
+        static NONE: Forest = Forest::EMPTY;
+        let forest = self.scorer.ensemble().map_or(&NONE, |ensemble| &ensemble.forest);
+        forest.trees.iter().map(move |span| Tree { forest, span: *span })
     }
 }
 
@@ -213,8 +345,8 @@ impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Model")
             .field("format", &self.format)
-            .field("objective", &self.objective.name)
-            .field("feature_count", &self.feature_count)
+            .field("objective", &self.objective)
+            .field("feature_count", &self.inputs.count)
             .field("trees_used", &self.trees_used)
             .finish_non_exhaustive()
     }

@@ -1,40 +1,45 @@
 //! Trees as they are evaluated: packed nodes, category sets, and a read-only view of both.
 //! It must not know a file format.
+//!
+//! Every format ends here. Thresholds and leaves are `f64`, which holds an `f32` exactly; where a
+//! framework compares or adds in `f32`, [`Rounding`] and [`Forest::adds_single`] say so.
 
 use std::fmt;
 
 /// A node in 16 bytes: one comparison decides where any value, also a missing one, goes.
 ///
-/// Children are adjacent, and a row goes to the second one if its value, with [`bits`](Self::bits)
-/// flipped, is at least the threshold. A missing value fails every comparison, so it goes to the
-/// first: where missing values go right, the first child is the right one, and the comparison is
-/// turned around by flipping the sign (see [`Packed::less`]).
+/// Children are adjacent, and a row goes to the second one if its value, with its sign flipped
+/// where [`FLIP`] says so, is at least the threshold. A missing value fails every comparison, so
+/// it goes to the first: where missing values go right, the first child is the right one, and the
+/// comparison is turned around by flipping the sign (see [`Packed::less`]).
 ///
 /// A leaf is its own first child with a threshold nothing reaches: stepping from it stays there,
 /// and trees of different depth are walked in lockstep without asking which lanes are done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packed {
-    /// What the value is compared with; NaN, which nothing reaches, for a leaf.
-    pub(crate) threshold: f32,
+    /// What the value is compared with. Of a leaf or a special node, a NaN, which nothing
+    /// reaches, with an index in its low bits.
+    pub(crate) threshold: f64,
     /// The first child, in all nodes; the second is the next. Of a leaf, itself.
     pub(crate) child: u32,
-    /// The sign bit, to flip it, or 0. Of a leaf its value as bits; of a set test or of a leaf
-    /// with several values an index.
-    pub(crate) bits: u32,
     /// The tested feature; 0 for a leaf.
     pub(crate) feature: u16,
-    /// [`SPLIT`], [`MISSING_RIGHT`] and [`IN_SET`].
+    /// [`FLIP`], [`SPLIT`], [`SPECIAL`] and [`AT_MOST`].
     pub(crate) kind: u16,
 }
 
+/// The value is compared with its sign flipped, and the first child is the right one. The lowest
+/// bit, so that it shifts to the sign of an `f64` and all others out of it.
+pub(crate) const FLIP: u16 = 1;
 /// The node has children.
-pub(crate) const SPLIT: u16 = 1;
-/// A missing value goes right. Unless the node tests a set, its first child is the right one.
-pub(crate) const MISSING_RIGHT: u16 = 2;
-/// The test is set membership, not a comparison. The first child is the left one.
-pub(crate) const IN_SET: u16 = 4;
-/// The sign of an `f32`.
-const SIGN: u32 = 1 << 31;
+pub(crate) const SPLIT: u16 = 2;
+/// The test is one of [`Forest::specials`]. The first child is the left one.
+pub(crate) const SPECIAL: u16 = 4;
+/// The file's test is `<=`, not `<`.
+const AT_MOST: u16 = 8;
+
+/// The bits of a quiet NaN whose low 32 bits are free for an index.
+const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
 impl Packed {
     /// A split that sends values below `threshold` left, others right.
@@ -42,36 +47,158 @@ impl Packed {
     /// Missing goes left: second child (right) if `x >= t`. Missing goes right: second child
     /// (left) if `x < t`, that is `-x > -t`, that is `-x >= next_up(-t)`; nothing is below
     /// negative infinity.
-    pub(crate) fn less(feature: u16, threshold: f32, missing_left: bool, child: u32) -> Self {
+    fn less(feature: u16, threshold: f64, missing_left: bool, child: u32) -> Self {
         if missing_left {
-            return Self { threshold, child, bits: 0, feature, kind: SPLIT };
+            return Self { threshold, child, feature, kind: SPLIT };
         }
-        let turned = if threshold == f32::NEG_INFINITY { f32::NAN } else { (-threshold).next_up() };
-        Self { threshold: turned, child, bits: SIGN, feature, kind: SPLIT | MISSING_RIGHT }
+        let turned = if threshold == f64::NEG_INFINITY { f64::NAN } else { (-threshold).next_up() };
+        Self { threshold: turned, child, feature, kind: SPLIT | FLIP }
     }
 
-    /// A split that sends members of the set with index `set` right, others left.
-    pub(crate) fn outside(feature: u16, set: u32, missing_left: bool, child: u32) -> Self {
-        let missing = if missing_left { 0 } else { MISSING_RIGHT };
-        Self { threshold: f32::NAN, child, bits: set, feature, kind: SPLIT | IN_SET | missing }
+    /// A split that sends values up to `threshold` left, others right.
+    ///
+    /// Missing goes left: second child (right) if `x > t`, that is `x >= next_up(t)`; nothing is
+    /// above infinity. Missing goes right: second child (left) if `-x >= -t`.
+    fn at_most(feature: u16, threshold: f64, missing_left: bool, child: u32) -> Self {
+        if !missing_left {
+            return Self { threshold: -threshold, child, feature, kind: SPLIT | FLIP | AT_MOST };
+        }
+        let above = if threshold == f64::INFINITY { f64::NAN } else { threshold.next_up() };
+        Self { threshold: above, child, feature, kind: SPLIT | AT_MOST }
     }
 
-    /// A leaf at index `at`, with its value, or the index of its values, as bits.
-    pub(crate) fn leaf(at: u32, bits: u32) -> Self {
-        Self { threshold: f32::NAN, child: at, bits, feature: 0, kind: 0 }
+    /// A split whose test is the special one with index `special`.
+    fn special(feature: u16, special: u32, child: u32) -> Self {
+        let threshold = f64::from_bits(NAN_BITS | u64::from(special));
+        Self { threshold, child, feature, kind: SPLIT | SPECIAL }
     }
 
-    /// The file's children: whether the first is the left one.
-    pub(crate) fn first_is_left(self) -> bool {
-        self.kind & (MISSING_RIGHT | IN_SET) != MISSING_RIGHT
+    /// A leaf at index `at` with the values of index `values`.
+    pub(crate) fn leaf(at: u32, values: u32) -> Self {
+        let threshold = f64::from_bits(NAN_BITS | u64::from(values));
+        Self { threshold, child: at, feature: 0, kind: 0 }
     }
 
-    /// The file's threshold.
-    fn file_threshold(self) -> f32 {
-        match self.first_is_left() {
-            true => self.threshold,
-            false if self.threshold.is_nan() => f32::NEG_INFINITY,
-            false => -self.threshold.next_down(),
+    /// The split of a test as files state it. `special` adds a special test and gives its index.
+    pub(crate) fn split<E>(
+        feature: u16,
+        test: Compare,
+        missing_left: bool,
+        child: u32,
+        special: impl FnOnce(Special) -> Result<u32, E>,
+    ) -> Result<Self, E> {
+        Ok(match test {
+            Compare::Less(threshold) => Self::less(feature, threshold, missing_left, child),
+            Compare::AtMost(threshold) => Self::at_most(feature, threshold, missing_left, child),
+            Compare::Special(test) => Self::special(feature, special(test)?, child),
+        })
+    }
+
+    /// The index in the low bits of a leaf's or special node's threshold.
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the index")]
+    pub(crate) fn index(self) -> usize {
+        self.threshold.to_bits() as u32 as usize
+    }
+
+    /// The sign bit where the value's sign is flipped, else 0.
+    #[inline(always)]
+    pub(crate) fn flip(self) -> u64 {
+        u64::from(self.kind) << 63
+    }
+
+    /// Whether the first child is the file's left one.
+    fn first_is_left(self) -> bool {
+        self.kind & FLIP == 0
+    }
+
+    /// The file's comparison.
+    fn compare(self) -> Test<'static> {
+        let t = self.threshold;
+        match (self.kind & AT_MOST != 0, self.first_is_left()) {
+            (false, true) => Test::Less(t),
+            (false, false) if t.is_nan() => Test::Less(f64::NEG_INFINITY),
+            (false, false) => Test::Less(-t.next_down()),
+            (true, true) if t.is_nan() => Test::AtMost(f64::INFINITY),
+            (true, true) => Test::AtMost(t.next_down()),
+            (true, false) => Test::AtMost(-t),
+        }
+    }
+}
+
+/// A test as files state it, before it is packed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Compare {
+    /// Values below go left.
+    Less(f64),
+    /// Values up to this go left.
+    AtMost(f64),
+    /// Anything one comparison cannot say.
+    Special(Special),
+}
+
+/// A test that one comparison cannot say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Special {
+    pub(crate) kind: SpecialKind,
+    /// Whether a row without a value goes left.
+    pub(crate) missing_left: bool,
+}
+
+/// What a special test asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SpecialKind {
+    /// Whether the value, cut to an integer, is in a set of [`Forest::sets`].
+    Set {
+        /// Which set.
+        set: u32,
+        /// Whether members go left; else they go right, and others left.
+        members_left: bool,
+        /// Which values can be members.
+        members: Members,
+    },
+    /// Whether the value equals this; then it goes left.
+    Equal(f64),
+    /// Whether the value is at most this; then it goes left. A value within
+    /// [`ZERO_THRESHOLD`] of 0 counts as missing.
+    AtMostWithoutZero(f64),
+}
+
+/// Which values can be members of a set of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// Those from 0, cut to an integer (XGBoost).
+    FromZero,
+    /// Those that are at least 0 once cut to an integer, such as -0.5 (LightGBM).
+    Cut,
+    /// Whole numbers (ONNX).
+    Whole,
+}
+
+/// LightGBM's `kZeroThreshold`: what is closer to 0 is 0.
+pub(crate) const ZERO_THRESHOLD: f64 = 1e-35_f32 as f64;
+
+/// How values are rounded before they are tested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rounding {
+    /// Not at all.
+    #[default]
+    None,
+    /// To `f32`, as XGBoost, scikit-learn's trees and ONNX read their input.
+    Single,
+    /// Values within [`ZERO_THRESHOLD`] of 0 become 0, as LightGBM reads its input.
+    TinyToZero,
+}
+
+impl Rounding {
+    /// The value as it is tested.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+    pub(crate) fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::None => value,
+            Self::Single => f64::from(value as f32),
+            Self::TinyToZero if value.abs() <= ZERO_THRESHOLD => 0.0,
+            Self::TinyToZero => value,
         }
     }
 }
@@ -94,27 +221,87 @@ pub(crate) struct Span {
 pub(crate) struct Forest {
     pub(crate) trees: Vec<Span>,
     pub(crate) nodes: Vec<Packed>,
-    /// Weight of the training rows that reached each node; NaN where the file has none.
-    pub(crate) covers: Vec<f32>,
+    /// Weight or number of the training rows that reached each node; empty without any, NaN where
+    /// one is missing.
+    pub(crate) covers: Vec<f64>,
+    pub(crate) specials: Vec<Special>,
     /// Start and end in `set_words` of each category set.
     pub(crate) sets: Vec<(u32, u32)>,
     pub(crate) set_words: Vec<u32>,
-    /// Values of vector leaves, `leaf_width` each; empty for scalar leaves.
-    pub(crate) leaf_vectors: Vec<f32>,
-    /// Values per leaf.
+    /// Values of leaves, `leaf_width` each.
+    pub(crate) leaf_values: Vec<f64>,
+    /// Values per leaf: 1, or one per margin.
     pub(crate) leaf_width: usize,
+    /// How values are rounded before they are tested.
+    pub(crate) rounding: Rounding,
+    /// Whether leaves are added in `f32`.
+    pub(crate) adds_single: bool,
 }
 
 impl Forest {
-    pub(crate) fn set(&self, node: Packed) -> CategorySet<'_> {
-        let (start, end) = self.sets.get(node.bits as usize).copied().unwrap_or((0, 0));
+    /// No trees.
+    pub(crate) const EMPTY: Self = Self {
+        trees: Vec::new(),
+        nodes: Vec::new(),
+        covers: Vec::new(),
+        specials: Vec::new(),
+        sets: Vec::new(),
+        set_words: Vec::new(),
+        leaf_values: Vec::new(),
+        leaf_width: 1,
+        rounding: Rounding::None,
+        adds_single: false,
+    };
+
+    fn set(&self, index: u32) -> CategorySet<'_> {
+        let (start, end) = self.sets.get(index as usize).copied().unwrap_or((0, 0));
         CategorySet { words: self.set_words.get(start as usize..end as usize).unwrap_or_default() }
     }
 
-    /// The values of the vector leaf `node`.
-    pub(crate) fn leaf_vector(&self, node: Packed) -> &[f32] {
-        let start = node.bits as usize * self.leaf_width;
-        self.leaf_vectors.get(start..start + self.leaf_width).unwrap_or_default()
+    /// The values of the leaf `node`.
+    #[inline(always)]
+    pub(crate) fn values(&self, node: Packed) -> &[f64] {
+        let start = node.index() * self.leaf_width;
+        self.leaf_values.get(start..start + self.leaf_width).unwrap_or_default()
+    }
+
+    /// Whether the special `node` sends a value right, to its second child.
+    #[inline(never)]
+    pub(crate) fn special_goes_right(&self, node: Packed, value: f64) -> bool {
+        let Some(special) = self.specials.get(node.index()) else { return false };
+        if value.is_nan() {
+            return !special.missing_left;
+        }
+        match special.kind {
+            SpecialKind::Equal(wanted) => value != wanted,
+            SpecialKind::AtMostWithoutZero(_) if value.abs() <= ZERO_THRESHOLD => {
+                !special.missing_left
+            }
+            SpecialKind::AtMostWithoutZero(threshold) => value > threshold,
+            SpecialKind::Set { set, members_left, members } => {
+                let outside = match members {
+                    Members::FromZero => value < 0.0,
+                    Members::Cut => value <= -1.0,
+                    Members::Whole => value < 0.0 || value.fract() != 0.0,
+                };
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "cut to an integer; too large a value becomes u32::MAX, in no set"
+                )]
+                let is_member = !outside && self.set(set).contains(value as u32);
+                is_member != members_left
+            }
+        }
+    }
+
+    /// 1 if the value goes to the second child, 0 if to the first one or nowhere.
+    #[inline(always)]
+    pub(crate) fn goes_second<const SPECIALS: bool>(&self, node: Packed, value: f64) -> u32 {
+        if SPECIALS && node.kind & SPECIAL != 0 {
+            return u32::from(self.special_goes_right(node, value));
+        }
+        u32::from(f64::from_bits(value.to_bits() ^ node.flip()) >= node.threshold)
     }
 }
 
@@ -130,25 +317,28 @@ pub struct Tree<'a> {
 pub enum Node<'a> {
     /// The end of a path.
     Leaf {
-        /// What it adds to the margins. The weight of a DART tree is already in it.
+        /// What it adds to the margins. The weight of a tree is already in it.
         values: LeafValues<'a>,
-        /// Sum of second derivatives of the training rows that ended here, if the file has it.
-        cover: Option<f32>,
+        /// Weight (XGBoost: sum of second derivatives) or number of the training rows that ended
+        /// here, if the file has it.
+        cover: Option<f64>,
     },
     /// A test with two children.
     Split {
-        /// Index of the tested feature.
+        /// Index of the tested column, which is a feature unless the model has a pipeline.
         feature: usize,
         /// The test; a row that passes goes left.
         test: Test<'a>,
         /// Whether a row without a value goes left.
         missing_left: bool,
+        /// Whether 0 counts as no value (LightGBM with `zero_as_missing`).
+        zero_is_missing: bool,
         /// The child of rows that pass.
         left: usize,
         /// The child of rows that fail.
         right: usize,
-        /// Sum of second derivatives of the training rows that came here, if the file has it.
-        cover: Option<f32>,
+        /// Weight or number of the training rows that came here, if the file has it.
+        cover: Option<f64>,
     },
 }
 
@@ -156,16 +346,22 @@ pub enum Node<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LeafValues<'a> {
     /// A value to the margin of the tree's [`group`](Tree::group).
-    One(f32),
+    One(f64),
     /// A value to every margin.
-    PerMargin(&'a [f32]),
+    PerMargin(&'a [f64]),
 }
 
-/// The test of a split.
+/// The test of a split. [`Tree::goes_left`] applies it, with the model's rounding of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Test<'a> {
-    /// The value is below this threshold, compared as `f32`.
-    Less(f32),
+    /// The value is below this threshold.
+    Less(f64),
+    /// The value is at most this threshold.
+    AtMost(f64),
+    /// The value equals this.
+    Equal(f64),
+    /// The value, cut to an integer, is a member of this set.
+    Inside(CategorySet<'a>),
     /// The value, cut to an integer, is no member of this set.
     Outside(CategorySet<'a>),
 }
@@ -187,38 +383,60 @@ impl<'a> Tree<'a> {
     pub fn depth(&self) -> usize {
         self.span.depth as usize
     }
+
+    /// Whether the split `index` sends this value of its column left; NaN is a missing value.
+    /// `None` for a leaf or past the last node.
+    ///
+    /// This is the evaluator's own decision: the value is rounded as the model rounds it, and
+    /// needs no rounding before.
+    #[must_use]
+    pub fn goes_left(&self, index: usize, value: f64) -> Option<bool> {
+        let node = self.packed(index).filter(|node| node.kind & SPLIT != 0)?;
+        let value = self.forest.rounding.apply(value);
+        let second = self.forest.goes_second::<true>(node, value) == 1;
+        Some(second != node.first_is_left())
+    }
+
     /// Node `index`, or `None` past the last.
     #[must_use]
     pub fn node(&self, index: usize) -> Option<Node<'a>> {
-        if index >= self.len() {
-            return None;
-        }
+        let node = self.packed(index)?;
         let root = self.span.root as usize;
-        let node = self.forest.nodes.get(root + index)?;
         let cover = self.forest.covers.get(root + index).copied().filter(|cover| !cover.is_nan());
         if node.kind & SPLIT == 0 {
-            let values = if self.forest.leaf_width == 1 {
-                LeafValues::One(f32::from_bits(node.bits))
-            } else {
-                LeafValues::PerMargin(self.forest.leaf_vector(*node))
+            let values = match (self.forest.leaf_width, self.forest.values(node)) {
+                (1, [one]) => LeafValues::One(*one),
+                (_, values) => LeafValues::PerMargin(values),
             };
             return Some(Node::Leaf { values, cover });
         }
         let first = node.child as usize - root;
         let (left, right) =
             if node.first_is_left() { (first, first + 1) } else { (first + 1, first) };
-        Some(Node::Split {
-            feature: usize::from(node.feature),
-            test: if node.kind & IN_SET != 0 {
-                Test::Outside(self.forest.set(*node))
-            } else {
-                Test::Less(node.file_threshold())
-            },
-            missing_left: node.kind & MISSING_RIGHT == 0,
-            left,
-            right,
-            cover,
-        })
+        let (test, missing_left, zero_is_missing) = self.test(node)?;
+        let feature = usize::from(node.feature);
+        Some(Node::Split { feature, test, missing_left, zero_is_missing, left, right, cover })
+    }
+
+    fn packed(&self, index: usize) -> Option<Packed> {
+        let inside = index < self.len();
+        self.forest.nodes.get(self.span.root as usize + index).copied().filter(|_| inside)
+    }
+
+    fn test(&self, node: Packed) -> Option<(Test<'a>, bool, bool)> {
+        if node.kind & SPECIAL == 0 {
+            return Some((node.compare(), node.first_is_left(), false));
+        }
+        let special = self.forest.specials.get(node.index())?;
+        let (test, zero_is_missing) = match special.kind {
+            SpecialKind::Equal(value) => (Test::Equal(value), false),
+            SpecialKind::AtMostWithoutZero(threshold) => (Test::AtMost(threshold), true),
+            SpecialKind::Set { set, members_left: true, .. } => {
+                (Test::Inside(self.forest.set(set)), false)
+            }
+            SpecialKind::Set { set, .. } => (Test::Outside(self.forest.set(set)), false),
+        };
+        Some((test, special.missing_left, zero_is_missing))
     }
 }
 
@@ -261,20 +479,25 @@ mod tests {
 
     use super::*;
 
-    fn any_real() -> impl Strategy<Value = f32> {
-        let special = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, f32::NAN];
+    fn any_real() -> impl Strategy<Value = f64> {
+        let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, f64::NAN];
         let close =
-            prop_oneof![any::<i8>().prop_map(|step| f32::from_bits(step.unsigned_abs().into()))];
+            prop_oneof![any::<i8>().prop_map(|step| f64::from_bits(step.unsigned_abs().into()))];
         prop_oneof![
             prop::sample::select(special.to_vec()),
-            any::<u32>().prop_map(f32::from_bits),
+            any::<u64>().prop_map(f64::from_bits),
             close
         ]
     }
 
     /// A file's threshold is never NaN: such a file is refused.
-    fn any_threshold() -> impl Strategy<Value = f32> {
+    fn any_threshold() -> impl Strategy<Value = f64> {
         any_real().prop_map(|value| if value.is_nan() { 0.0 } else { value })
+    }
+
+    fn goes_left(node: Packed, value: f64) -> bool {
+        let second = Forest::default().goes_second::<false>(node, value) == 1;
+        second != node.first_is_left()
     }
 
     proptest! {
@@ -283,18 +506,23 @@ mod tests {
         /// The one comparison of a packed node sends every value where the file's test does.
         #[test]
         fn packed_nodes_decide_like_the_file(value in any_real(), threshold in any_threshold(), missing_left: bool) {
-            let node = Packed::less(0, threshold, missing_left, 1);
-            let second = f32::from_bits(value.to_bits() ^ node.bits) >= node.threshold;
-            let goes_left = if value.is_nan() { missing_left } else { value < threshold };
-            prop_assert_eq!(second != node.first_is_left(), goes_left);
-            prop_assert_eq!(node.file_threshold(), threshold);
+            for value in [value, threshold, threshold.next_up(), threshold.next_down()] {
+                let below = Packed::less(0, threshold, missing_left, 1);
+                let wanted = if value.is_nan() { missing_left } else { value < threshold };
+                prop_assert_eq!(goes_left(below, value), wanted);
+                prop_assert_eq!(below.compare(), Test::Less(threshold));
+                let up_to = Packed::at_most(0, threshold, missing_left, 1);
+                let wanted = if value.is_nan() { missing_left } else { value <= threshold };
+                prop_assert_eq!(goes_left(up_to, value), wanted);
+                prop_assert_eq!(up_to.compare(), Test::AtMost(threshold));
+            }
         }
 
         #[test]
-        fn a_leaf_keeps_every_value(value in any_real(), leaf in any_real()) {
-            let node = Packed::leaf(7, leaf.to_bits());
-            let second = f32::from_bits(value.to_bits() ^ node.bits) >= node.threshold;
-            prop_assert!(!second && node.child == 7 && node.bits == leaf.to_bits());
+        fn a_leaf_keeps_every_value(value in any_real(), index: u32) {
+            let node = Packed::leaf(7, index);
+            let second = Forest::default().goes_second::<false>(node, value);
+            prop_assert!(second == 0 && node.child == 7 && node.index() == index as usize);
         }
     }
 }

@@ -146,6 +146,10 @@ actions! {
     ReadContract => Contract,
     /// Store an input contract.
     CreateContract => Contract,
+    /// Read an explain profile.
+    ReadProfile => Contract,
+    /// Store an explain profile.
+    CreateProfile => Contract,
 }
 
 impl Action {

@@ -3,8 +3,10 @@
 //! `hyper` has no timer of its own, so a server without this loop waits for ever for the
 //! header of a slow client.
 
-use crate::service::Service;
 use crate::tls::Tls;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -41,10 +43,19 @@ pub(crate) enum Life {
     Ending,
 }
 
+/// What answers requests: the server, or a witness.
+pub(crate) trait Answering: Send + Sync + 'static {
+    /// Answers one request.
+    fn answer(
+        &self,
+        listener: Listener,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
 /// What every connection of a listener shares.
-#[derive(Clone)]
-pub(crate) struct Acceptor {
-    pub(crate) service: Arc<Service>,
+pub(crate) struct Acceptor<A> {
+    pub(crate) service: Arc<A>,
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Tls>,
     pub(crate) header_timeout: Duration,
@@ -53,7 +64,21 @@ pub(crate) struct Acceptor {
     pub(crate) life: watch::Receiver<Life>,
 }
 
-impl Acceptor {
+impl<A> Clone for Acceptor<A> {
+    fn clone(&self) -> Self {
+        Self {
+            service: Arc::clone(&self.service),
+            listener: self.listener,
+            tls: self.tls.clone(),
+            header_timeout: self.header_timeout,
+            connections: Arc::clone(&self.connections),
+            tasks: self.tasks.clone(),
+            life: self.life.clone(),
+        }
+    }
+}
+
+impl<A: Answering> Acceptor<A> {
     /// Accepts connections until the server drains.
     pub(crate) async fn run(mut self, listener: TcpListener) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -121,7 +146,7 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request: hyper::Request<Incoming>| {
+        let service = service_fn(|request: Request<Incoming>| {
             let service = Arc::clone(&self.service);
             let listener = self.listener;
             async move { Ok::<_, std::convert::Infallible>(service.answer(listener, request).await) }

@@ -21,6 +21,10 @@ pub(crate) struct App {
     pub(crate) traces: Traces,
     pub(crate) routes: RouteTable,
     pub(crate) started: Time,
+    /// Whether the operator opted in to showing the ledger's proofs to anyone.
+    pub(crate) public_ledger: bool,
+    /// Whether witnesses are asked to sign checkpoints.
+    pub(crate) has_witnesses: bool,
     /// Under `--dev` one listener serves everything.
     pub(crate) one_port: bool,
 }

@@ -78,6 +78,21 @@ pub struct SinkRetries {
     pub max: Duration,
 }
 
+/// How the ledger is shown to others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogConfig {
+    /// The log's name; one made of the tenant's id if there is none.
+    pub origin: Option<String>,
+    /// Whether anyone may read checkpoints and tiles.
+    pub public: bool,
+    /// A folder that each minute's checkpoint is written to, once.
+    pub folder: Option<PathBuf>,
+    /// Who is sent each minute's checkpoint: an URL.
+    pub post: Option<String>,
+    /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
+    pub policy: Option<PathBuf>,
+}
+
 /// What a server is started with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
@@ -101,6 +116,8 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// The ledger's bounds.
     pub ledger: LedgerLimits,
+    /// How the ledger is shown to others.
+    pub log: LogConfig,
     /// What may be spoken to from within.
     pub outbound: OutboundSettings,
     /// When events are sent again.

@@ -45,6 +45,14 @@ pub enum ServerError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A setting of the published log cannot be used.
+    #[error("the setting `{what}` cannot be used: {why}")]
+    Log {
+        /// The setting.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// The ledger did not open or failed.
     #[error("the ledger failed")]
     Ledger(#[source] plimsoll_ledger::LedgerError),

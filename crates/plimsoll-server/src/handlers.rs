@@ -27,6 +27,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(deployments());
     routes.extend(access());
     routes.extend(records());
+    routes.extend(crate::handlers_ledger::routes());
+    routes.extend(crate::handlers_explain::routes());
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());
@@ -339,14 +341,14 @@ pub(crate) fn created(body: &impl serde::Serialize) -> Result<Reply, Fail> {
 }
 
 /// Whether policy lets `caller` do `action` to the server itself.
-fn permitted(app: &App, caller: &Caller, action: Action) -> bool {
+pub(crate) fn permitted(app: &App, caller: &Caller, action: Action) -> bool {
     let snapshot = app.gateway.snapshot();
     let parts = snapshot.parts();
-    let server = Resource::Server { tenant: parts.tenant, public_ledger: false };
+    let server = Resource::Server { tenant: parts.tenant, public_ledger: app.public_ledger };
     parts.policies.authorize(&caller.principal, action, &server).allowed
 }
 
-fn forbidden() -> Reply {
+pub(crate) fn forbidden() -> Reply {
     Reply::problem(&api::Problem::new(
         403,
         RefusalCode::Forbidden.as_str(),
@@ -358,7 +360,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.sinks) {
+    match metrics::page(&app.gateway, &app.sinks, &app.clock) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }
@@ -425,7 +427,9 @@ pub(crate) async fn tail(app: &Arc<App>, ctx: RequestContext, input: Input) -> R
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fail> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fail> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(error = %error, "a use case panicked");
         Fail::problem(500, "internal", "something of ours broke")

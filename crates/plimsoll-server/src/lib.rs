@@ -10,15 +10,20 @@
 mod accept;
 mod app;
 mod background;
+mod background_explain;
 mod body;
+mod checkpoint_sinks;
 mod config;
 mod doors;
 mod error;
 mod folder;
 mod handlers;
+mod handlers_explain;
 mod handlers_forensics;
+mod handlers_ledger;
 mod handlers_reviews;
 mod handlers_sinks;
+mod heads;
 mod metrics;
 mod metrics_sinks;
 mod oip;
@@ -29,9 +34,11 @@ mod sinks;
 mod start;
 mod tls;
 mod traces;
+pub mod witness;
 
 pub use config::{
-    LedgerLimits, Listeners, OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
+    LedgerLimits, Listeners, LogConfig, OutboundSettings, ServerConfig, ServerLimits, SinkRetries,
+    TlsFiles,
 };
 pub use error::ServerError;
 pub use start::{Started, run};

@@ -2,15 +2,17 @@
 
 use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
+use plimsoll_ledger::Publishing;
 use plimsoll_sinks::Sinks;
-use plimsoll_types::Phase;
 use plimsoll_types::record::ResultClass;
+use plimsoll_types::{Clock, Phase, Time};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The media type of the page: OpenMetrics 1.0, which Prometheus reads.
@@ -19,9 +21,13 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 type NoLabels = [(&'static str, &'static str); 0];
 
 /// The metrics page.
-pub(crate) fn page(gateway: &Gateway, sinks: &Sinks) -> Result<String, fmt::Error> {
+pub(crate) fn page(
+    gateway: &Gateway,
+    sinks: &Sinks,
+    clock: &Arc<dyn Clock>,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
-    registry.register_collector(Box::new(Page(gateway.clone())));
+    registry.register_collector(Box::new(Page(gateway.clone(), Arc::clone(clock))));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;
@@ -29,13 +35,14 @@ pub(crate) fn page(gateway: &Gateway, sinks: &Sinks) -> Result<String, fmt::Erro
 }
 
 #[derive(Debug)]
-struct Page(Gateway);
+struct Page(Gateway, Arc<dyn Clock>);
 
 impl Collector for Page {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let to = &mut to;
         self.latencies(to)?;
         self.requests(to)?;
+        self.explanations(to)?;
         self.ledger(to)?;
         self.snapshot(to)
     }
@@ -98,6 +105,20 @@ impl Page {
         )
     }
 
+    fn explanations(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = self.0.metrics();
+        let help = "Answers withheld because they could not be explained";
+        let failures = metrics.explanation_failures.load(Relaxed);
+        counter(to, "explanation_failures", help, failures)?;
+        let help = "Explanations made after the reply and recorded";
+        counter(to, "deferred_explanations", help, metrics.deferred_made.load(Relaxed))?;
+        let help = "Decisions that could not be explained after the reply";
+        let failed = metrics.deferred_failed.load(Relaxed);
+        counter(to, "deferred_explanation_failures", help, failed)?;
+        let help = "Ledger entries not looked at yet for deferred explanations";
+        gauge(to, "deferred_explanation_lag", help, metrics.deferred_lag.load(Relaxed))
+    }
+
     fn ledger(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let ledger = self.0.ledger();
         let (stats, health) = (ledger.stats(), ledger.health());
@@ -112,7 +133,50 @@ impl Page {
             health.queue_records as u64,
         )?;
         gauge(to, "ledger_queue_bytes", "Bytes waiting for the writer", health.queue_bytes as u64)?;
-        gauge(to, "ledger_healthy", "1 if the ledger takes records", u64::from(health.ok))
+        gauge(to, "ledger_healthy", "1 if the ledger takes records", u64::from(health.ok))?;
+        self.log(to)
+    }
+
+    fn log(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let state = self.0.ledger().publishing();
+        gauge(to, "ledger_integrated_entries", "Entries in the tree", state.integrated)?;
+        let help = "Entries that the latest checkpoint covers";
+        gauge(to, "ledger_published_entries", help, state.published)?;
+        let help = "Bytes of tiles and bundles published";
+        counter(to, "ledger_published_bytes", help, state.bytes)?;
+        let is_signing = u64::from(state.stopped.is_none());
+        gauge(to, "ledger_signing", "1 if checkpoints are signed", is_signing)?;
+        let now = self.1.now().as_micros();
+        let age = |at: Time| now.saturating_sub(at.as_micros());
+        if let Some(at) = state.published_at {
+            seconds(to, "ledger_checkpoint_age", "Time since the latest checkpoint", age(at))?;
+        }
+        if let Some(at) = state.witnessed_at {
+            let help = "Time since a witness signed a checkpoint";
+            seconds(to, "ledger_not_witnessed", help, age(at))?;
+        }
+        self.sinks(to, &state)
+    }
+
+    fn sinks(&self, to: &mut DescriptorEncoder<'_>, state: &Publishing) -> fmt::Result {
+        if state.sinks.is_empty() {
+            return Ok(());
+        }
+        let help = "Entries published and not yet covered by a checkpoint at this sink";
+        let mut lag =
+            to.encode_descriptor("ledger_sink_lag_entries", help, None, MetricType::Gauge)?;
+        for sink in &state.sinks {
+            let behind = state.published.saturating_sub(sink.size);
+            lag.encode_family(&[("sink", &*sink.name)])?.encode_gauge(&behind)?;
+        }
+        let help = "1 if the sink's last attempt failed";
+        let mut failing =
+            to.encode_descriptor("ledger_sink_failing", help, None, MetricType::Gauge)?;
+        for sink in &state.sinks {
+            let fails = u64::from(sink.failing.is_some());
+            failing.encode_family(&[("sink", &*sink.name)])?.encode_gauge(&fails)?;
+        }
+        Ok(())
     }
 
     fn snapshot(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -138,6 +202,15 @@ fn counter(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -
 
 fn gauge(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
     to.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds for people; 2^53 microseconds are 285 years"
+)]
+fn seconds(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, micros: u64) -> fmt::Result {
+    to.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?
+        .encode_gauge(&(micros as f64 / 1e6))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds for people; 2^53 nanoseconds are 104 days")]

@@ -63,7 +63,7 @@ pub(crate) fn metadata(app: &App, caller: &Caller, name: &str, version: Option<&
                 inputs: serving.contract.contract().fields().map(tensor).collect(),
                 outputs: vec![TensorMetadata {
                     name: output.name.into(),
-                    datatype: "FP32".into(),
+                    datatype: if output.is_double { "FP64" } else { "FP32" }.into(),
                     shape,
                 }],
             },
@@ -93,10 +93,8 @@ pub(crate) fn refused(code: RefusalCode) -> Reply {
         &Refusal::new(Phase::Resolve, code),
     );
     Reply {
-        status: answer.status,
-        media: "application/json",
-        body: answer.body,
         retry_after: answer.retry_after,
+        ..Reply::bytes(answer.status, "application/json", answer.body)
     }
 }
 

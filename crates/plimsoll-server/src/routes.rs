@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::doors;
 use crate::handlers;
+use crate::handlers_ledger;
 use crate::oip;
 use crate::reply::Reply;
 use bytes::Bytes;
@@ -89,6 +90,7 @@ impl From<ControlError> for Fail {
 
 type Blocking = fn(&App, &RequestContext, &Input) -> Result<Reply, Fail>;
 type Quick = fn(&App, &Caller, &Input) -> Reply;
+type Public = fn(&App, &Input) -> Reply;
 
 /// How a route is answered.
 #[derive(Clone, Copy)]
@@ -99,6 +101,11 @@ pub(crate) enum Call {
     Quick(Quick),
     /// By a use case of control, on a thread that may block.
     Control(Blocking),
+    /// Out of the published log, on a thread that may block; without a key if the operator opted
+    /// in and policy permits it.
+    Ledger(Public),
+    /// Waits for the checkpoint that covers a decision.
+    Receipt,
     /// The body is streamed into an artifact.
     Upload,
     /// Waits for new decisions.
@@ -291,6 +298,7 @@ pub(crate) async fn dispatch(
         app.gateway.tally().count(listener, phase, code, recorded);
         refusal(request.uri().path(), &Refusal::new(phase, code))
     };
+    let has_key = request.headers().contains_key(http::header::AUTHORIZATION);
     let found =
         match app.routes.find(app, listener, request.method().as_str(), request.uri().path()) {
             Ok(found) => found,
@@ -301,12 +309,35 @@ pub(crate) async fn dispatch(
     }
     let caller = match app.gateway.authenticate(request.headers()) {
         Ok(caller) => caller,
+        Err(_) if !has_key && is_open_ledger(app, &found.route) => {
+            return from_ledger(app, found).await;
+        }
         Err(missing) => return refuse(missing.phase, missing.code, false),
     };
     if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
         return refuse(Phase::Accept, RefusalCode::MalformedRequest, false);
     }
     answer(app, listener, found, &caller, request).await
+}
+
+/// Whether a route is one of the log that anyone may read.
+fn is_open_ledger(app: &App, route: &Route) -> bool {
+    matches!(route.call, Call::Ledger(_)) && handlers_ledger::is_public(app)
+}
+
+/// Answers out of the published log; permission was asked for.
+async fn from_ledger(app: &Arc<App>, found: Found) -> Reply {
+    let Call::Ledger(handler) = found.route.call else {
+        return oip::refused(RefusalCode::MethodNotAllowed);
+    };
+    let (query, media, body) = (String::new(), String::new(), Bytes::new());
+    let input = Input { params: found.params, query, media, body };
+    let app = Arc::clone(app);
+    let ran = tokio::task::spawn_blocking(move || handler(&app, &input)).await;
+    ran.unwrap_or_else(|error| {
+        tracing::error!(error = %error, "reading the log panicked");
+        Reply::problem(&Problem::new(500, "internal", "something of ours broke"))
+    })
 }
 
 async fn answer(
@@ -321,6 +352,10 @@ async fn answer(
     let route = found.route;
     let result = match route.call {
         Call::Upload => handlers::upload(app, context, request).await,
+        Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
+            Ok(from_ledger(app, found).await)
+        }
+        Call::Ledger(_) => Ok(handlers::forbidden()),
         call => {
             let (parts, body) = request.into_parts();
             let body = match crate::body::read_body(body, MAX_BODY, app.limits.body_timeout).await {
@@ -365,6 +400,7 @@ async fn run(
         Call::Open(handler) => Ok(handler(app)),
         Call::Quick(handler) => Ok(handler(app, caller, &input)),
         Call::Tail => handlers::tail(app, context, input).await,
+        Call::Receipt => handlers_ledger::receipt(app, context, input).await,
         Call::Control(handler) => {
             let app = Arc::clone(app);
             let ran = tokio::task::spawn_blocking(move || handler(&app, &context, &input)).await;
@@ -373,7 +409,9 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer => Ok(oip::refused(RefusalCode::MethodNotAllowed)),
+        Call::Upload | Call::Infer | Call::Ledger(_) => {
+            Ok(oip::refused(RefusalCode::MethodNotAllowed))
+        }
     }
 }
 
@@ -464,7 +502,7 @@ mod tests {
         for route in &table.routes {
             assert!(names.insert(route.doc.operation_id), "`{}` twice", route.doc.operation_id);
             assert!(!route.doc.summary.is_empty(), "{} says nothing", route.doc.path);
-            let path = route.doc.path.replace(['{', '}'], "");
+            let path = route.doc.path.replace(['{', '}', '*'], "");
             let found = table.paths.at(&path).expect("a path of the table is found");
             let verbs: Vec<_> = found.value.iter().map(|&i| table.routes[i].doc.method).collect();
             assert!(verbs.contains(&route.doc.method), "{} {path}", route.doc.method);

@@ -1,5 +1,6 @@
 //! From an HTTP request to its response: the one place where paths become calls.
 
+use crate::accept::Answering;
 use crate::app::App;
 use crate::body::read_body;
 use crate::reply::Reply;
@@ -23,9 +24,8 @@ pub(crate) struct Service {
     pub(crate) app: Arc<App>,
 }
 
-impl Service {
-    /// Answers one request.
-    pub(crate) async fn answer(
+impl Answering for Service {
+    async fn answer(
         &self,
         listener: Listener,
         request: Request<Incoming>,
@@ -39,7 +39,9 @@ impl Service {
         let reply: Reply = crate::routes::dispatch(&self.app, listener, request).await;
         reply.into_response()
     }
+}
 
+impl Service {
     /// Open Inference Protocol v2: `POST /v2/models/{deployment}[/versions/{version}]/infer`.
     async fn infer(
         &self,

@@ -3,9 +3,12 @@
 use crate::accept::{Acceptor, Life};
 use crate::app::App;
 use crate::background;
+use crate::background_explain;
+use crate::checkpoint_sinks;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
+use crate::heads::StoredHeads;
 use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::sinks;
@@ -13,7 +16,7 @@ use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
-use plimsoll_ledger::{Ledger, LedgerConfig, Recovery};
+use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
 use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
@@ -103,6 +106,7 @@ async fn serve(
     for (listener, socket) in sockets.listeners {
         tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
     }
+    tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life));
     started(&Started {
@@ -156,18 +160,25 @@ fn open(
     };
     let (ledger, recovery) =
         Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
-    let control_config =
-        ControlConfig { dev: config.dev, ..ControlConfig::new(config.data.clone()) };
+    let control_config = ControlConfig {
+        dev: config.dev,
+        public_ledger: config.log.public,
+        ..ControlConfig::new(config.data.clone())
+    };
     let (control, opened) =
         Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
             .map_err(ServerError::Control)?;
+    let control = Arc::new(control);
+    let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
+    let heads = Arc::new(StoredHeads(Arc::clone(&control)));
+    let outbound = sinks::outbound(&config.outbound, config.dev, Arc::clone(&clock))?;
+    let shown_to = checkpoint_sinks::sinks(&config.log, &outbound)?;
+    ledger.publish(&PublishConfig::new(origin), heads, shown_to).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
-    let control = Arc::new(control);
-    let outbound = sinks::outbound(&config.outbound, config.dev, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
     let app = App {
@@ -180,6 +191,8 @@ fn open(
         limits: config.limits,
         traces,
         routes: RouteTable::new(),
+        public_ledger: config.log.public,
+        has_witnesses: config.log.policy.is_some(),
         one_port: config.dev,
     };
     Ok((app, recovery, opened.admin_key))
@@ -238,28 +251,32 @@ impl Sockets {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
 }
 
 /// The address that a listener really has: port 0 asks for any.
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+pub(crate) fn local(
+    listener: &TcpListener,
+    address: SocketAddr,
+) -> Result<SocketAddr, ServerError> {
     listener.local_addr().map_err(|source| ServerError::Bind { address, source })
 }
 
-struct Signals {
+/// Being told to stop.
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

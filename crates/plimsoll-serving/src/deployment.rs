@@ -1,6 +1,7 @@
 //! What is served under a deployment's name, and which version gets a request.
 
 use plimsoll_contract::{Binding, CompiledContract};
+use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
 use plimsoll_policy::Environment;
 use plimsoll_types::record::{Mode, Route};
@@ -40,6 +41,8 @@ pub struct ServedVersion {
     pub model: Arc<Model>,
     /// Which contract field feeds which model input.
     pub binding: Binding,
+    /// What explains its answers, where the deployment wants that.
+    pub explainer: Option<Arc<Explainer>>,
 }
 
 /// A contract with its digest.
@@ -121,6 +124,8 @@ pub struct ServedDeployment {
     pub tier: Box<str>,
     /// Its limits and habits.
     pub settings: Settings,
+    /// What persons are told of its decisions.
+    pub profile: Option<Arc<CompiledProfile>>,
     /// What it serves, or why it cannot, in words for the owner.
     pub serving: Result<Serving, Box<str>>,
 }

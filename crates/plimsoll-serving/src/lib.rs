@@ -6,6 +6,7 @@
 //! **Architecture invariant:** nothing here awaits, reads a clock, or knows storage.
 
 mod deployment;
+mod fit;
 mod keys;
 mod recompute;
 mod snapshot;
@@ -13,6 +14,7 @@ mod snapshot;
 pub use deployment::{
     Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
 };
+pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, bind, compare, distance, recompute, same_bits,

@@ -2,9 +2,11 @@
 
 use crate::error::StoreError;
 use crate::row::signed;
+use crate::schema::open_reader;
 use crate::store::{Store, lock};
 use plimsoll_types::Digest;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::path::Path;
 
 /// The head of the ledger's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,29 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Forgets the head: the tree begins anew, as another log.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    pub fn forget_tree_head(&self) -> Result<(), StoreError> {
+        lock(&self.writer).execute("DELETE FROM tree_head", [])?;
+        Ok(())
+    }
+}
+
+/// The head stored in the file at `path`, which is neither made nor migrated nor written: for
+/// verifying a copy. `None` before the first.
+///
+/// # Errors
+/// [`StoreError`] if the file cannot be read.
+pub fn read_tree_head(path: &Path) -> Result<Option<TreeHeadRow>, StoreError> {
+    let file = open_reader(path)?;
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'tree_head'";
+    let tables: i64 = file.query_row(sql, [], |row| row.get(0))?;
+    if tables == 0 { Ok(None) } else { read(&file) }
+}
+
 fn read(connection: &Connection) -> Result<Option<TreeHeadRow>, StoreError> {
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     let sql = "SELECT log, size, root, signed FROM tree_head";
@@ -89,11 +114,14 @@ mod tests {
         let other = TreeHeadRow { root: Digest::ZERO, ..head(1) };
         assert!(!store.swap_tree_head(Some(&other), &head(2)).expect("swaps"), "of another root");
         assert!(store.swap_tree_head(Some(&head(1)), &head(2)).expect("swaps"));
+        assert_eq!(read_tree_head(&path).expect("reads"), Some(head(2)));
         drop(store);
         let store = Store::open(&path, Time::from_micros(2)).expect("opens");
         assert_eq!(store.tree_head().expect("reads"), Some(head(2)));
         let impossible = TreeHeadRow { signed: 9, ..head(3) };
         assert!(store.swap_tree_head(Some(&head(2)), &impossible).is_err());
         assert_eq!(store.tree_head().expect("reads"), Some(head(2)));
+        store.forget_tree_head().expect("forgets");
+        assert_eq!(store.tree_head().expect("reads"), None);
     }
 }

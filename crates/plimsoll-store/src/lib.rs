@@ -10,6 +10,7 @@
 
 mod change;
 mod error;
+mod explain;
 mod head;
 mod read;
 mod review;
@@ -20,12 +21,12 @@ mod store;
 mod write;
 
 pub use error::StoreError;
-pub use head::TreeHeadRow;
+pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, Release,
-    VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow,
+    Release, VersionRow,
 };
 pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};

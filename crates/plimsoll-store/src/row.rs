@@ -138,6 +138,19 @@ pub struct ContractRow {
     pub created_at: Time,
 }
 
+/// An explain profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileRow {
+    /// SHA-256 of `document`.
+    pub digest: Digest,
+    /// Its canonical JSON.
+    pub document: String,
+    /// The principal that stored it.
+    pub author: PrincipalId,
+    /// When it was stored.
+    pub created_at: Time,
+}
+
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentRow {
@@ -331,6 +344,18 @@ impl Columns for FileRow {
 }
 
 impl Columns for ContractRow {
+    const COLUMNS: &'static str = "digest, document, author, created_at";
+    fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            digest: digest(row, 0)?,
+            document: row.get(1)?,
+            author: PrincipalId::from_bytes(row.get(2)?),
+            created_at: time(row, 3)?,
+        })
+    }
+}
+
+impl Columns for ProfileRow {
     const COLUMNS: &'static str = "digest, document, author, created_at";
     fn read(row: &Row<'_>) -> Result<Self> {
         Ok(Self {

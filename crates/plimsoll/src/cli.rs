@@ -2,8 +2,10 @@
 //!
 //! `docs/cli.md` is generated from here.
 
+use crate::cli_ledger::{Ledger, Verify};
 use crate::commands::forensics::{ReplayArgs, TraceArgs};
 use crate::commands::review::Setting as ReviewSetting;
+use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -106,6 +108,9 @@ Examples:
     /// Deployments
     #[command(subcommand)]
     Deployment(Deployment),
+    /// What persons are told of a deployment's decisions
+    #[command(subcommand)]
+    ExplainProfile(crate::commands::explain_profile::Verb),
     /// Principals: who acts
     #[command(subcommand)]
     Principal(Principal),
@@ -121,9 +126,12 @@ Examples:
     /// Who may do what, and why
     #[command(subcommand)]
     Access(Access),
-    /// The ledger's files
+    /// The ledger: its files, its checkpoints, its key
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Check a proof offline, with nothing but the log's public key
+    #[command(subcommand)]
+    Verify(Verify),
     /// Reviews: what people say about decisions
     #[command(subcommand)]
     Review(crate::commands::review::Verb),
@@ -147,6 +155,12 @@ Examples:
     /// Print the version
     #[command(after_help = "Examples:\n  plimsoll version\n  plimsoll version --json")]
     Version,
+    /// A witness: cosigns checkpoints of other people's logs
+    #[command(subcommand)]
+    Witness(Witness),
+    /// Explanations of models and their answers, offline
+    #[command(subcommand)]
+    Explain(crate::commands::Explain),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
@@ -396,6 +410,9 @@ pub(crate) struct DeploymentCreate {
     /// When explanations are made [default: off]
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, which is stored first, or the digest of a stored profile
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one: a number for each output, the same for all rows
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) fallback: Option<Vec<f64>>,
@@ -430,6 +447,9 @@ pub(crate) struct DeploymentUpdate {
     /// When explanations are made
     #[arg(long, value_parser = one_of(Explain::ALL, Explain::as_str))]
     pub(crate) explain: Option<Explain>,
+    /// What persons are told: a file, the digest of a stored profile, or `none`
+    #[arg(long, value_name = "FILE|DIGEST")]
+    pub(crate) explain_profile: Option<String>,
     /// The answer when the model cannot give one, or none
     #[arg(long, value_name = "NUMBER,…|none", allow_hyphen_values = true)]
     pub(crate) fallback: Option<String>,
@@ -558,6 +578,18 @@ Examples:
         #[command(flatten)]
         paged: Paged,
     },
+    /// Get what proves a decision offline; waits for the checkpoint that covers it
+    #[command(after_help = "\
+Examples:
+  plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 -o receipt.json
+  plimsoll verify receipt receipt.json --key log.vkey")]
+    Receipt {
+        /// The decision id
+        id: DecisionId,
+        /// Where to [default: stdout]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Print decisions as they come; with --json one object per line
     #[command(after_help = "\
 Examples:
@@ -568,6 +600,12 @@ Examples:
         #[arg(long, value_name = "NAME")]
         deployment: Option<Name>,
     },
+    /// Say why a decision came out as it did, in words for one reader
+    #[command(after_help = "\
+Examples:
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --for officer --language de")]
+    Explain(crate::commands::decision_explain::Explain),
     /// Show how a decision came to be: version, contract, policies, who put them in force
     #[command(after_help = "\
 Examples:
@@ -629,18 +667,6 @@ Examples:
         action: String,
         /// A resource: deployment/NAME, model/NAME, release/NAME/N, server
         resource: String,
-    },
-}
-
-/// Verbs of the ledger.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Ledger {
-    /// Check every record of a data folder; exits with 3 if one is not what it should be
-    #[command(after_help = "Examples:\n  plimsoll ledger verify --data ./plimsoll-data")]
-    Verify {
-        /// The data folder
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
     },
 }
 

@@ -90,6 +90,11 @@ impl Client {
         self.json(Method::GET, &path, None)
     }
 
+    /// `GET` of bytes.
+    pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.call(Method::GET, path, None)
+    }
+
     /// `POST` of JSON.
     pub(crate) fn post<T: DeserializeOwned>(
         &self,

@@ -12,9 +12,12 @@
 //!
 //! This file must not know tables.
 
+use plimsoll_model::Model;
+
 use super::forest::{Node, Split, Tree};
 use super::game::{self, Weights};
 use super::group::Step;
+use super::input::Input;
 
 /// Trees without tables.
 #[derive(Debug, Default)]
@@ -69,7 +72,7 @@ struct PlayerState {
     satisfied: bool,
 }
 
-/// Which row alone agrees with the way down, at a feature where the two parted.
+/// Which row alone agrees with the way down, at a column where the two parted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Side {
     #[default]
@@ -80,7 +83,12 @@ enum Side {
 
 impl Deep {
     /// Prepares `trees`; adds to the base value of each output.
-    pub(super) fn new(trees: Vec<Tree>, background: Option<&[&[f32]]>, base: &mut [f64]) -> Self {
+    pub(super) fn new(
+        model: &Model,
+        trees: Vec<Tree>,
+        background: Option<&[Input]>,
+        base: &mut [f64],
+    ) -> Self {
         let mut deep = Self::default();
         for tree in trees {
             let paths = Paths::of(&tree);
@@ -93,7 +101,7 @@ impl Deep {
                     Against::Shares(quadrature)
                 }
                 Some(rows) => {
-                    let bits = rows.iter().map(|row| bits_of(&tree, row)).collect::<Vec<_>>();
+                    let bits = rows.iter().map(|row| tree.bits_of(model, row)).collect::<Vec<_>>();
                     let share = 1.0 / game::real(rows.len().max(1));
                     bits.iter().for_each(|bits| add_reached(&tree, bits, share, base));
                     Against::Background { bits, weights: Weights::new(paths.players) }
@@ -115,20 +123,21 @@ impl Deep {
         trees.iter().map(|tree| nodes(tree) + tree.tests().saturating_mul(rows)).sum()
     }
 
-    /// Adds the contributions of all trees to `row`: `add(output, feature, value)`.
+    /// Adds the contributions of all trees to `row`: `add(output, column, value)`.
     pub(super) fn row(
         &self,
-        row: &[f32],
+        model: &Model,
+        row: &Input,
         scratch: &mut DeepScratch,
         mut add: impl FnMut(usize, usize, f64),
     ) {
         for DeepTree { tree, against } in &self.trees {
-            tree.bits(row, &mut scratch.bits);
+            tree.bits(model, row, &mut scratch.bits);
             for output in 0..tree.width {
-                let mut add = |feature, value| add(tree.output + output, feature, value);
+                let mut add = |column, value| add(tree.output + output, column, value);
                 match against {
                     Against::Shares(quadrature) => {
-                        scratch.room(row.len(), self.depth, self.points);
+                        scratch.room(row.codes.len(), self.depth, self.points);
                         let DeepScratch { bits, players, products, sums, .. } = &mut *scratch;
                         let count = quadrature.points.len();
                         let mut walk = QuadratureWalk {
@@ -143,11 +152,11 @@ impl Deep {
                         walk.visit(0, products, sums);
                     }
                     Against::Background { bits: drawn, weights } => {
-                        scratch.sides.resize(row.len(), Side::Both);
+                        scratch.sides.resize(row.codes.len(), Side::Both);
                         let DeepScratch { bits, sides, .. } = &mut *scratch;
                         let share = 1.0 / game::real(drawn.len().max(1));
                         for drawn in drawn {
-                            let add = &mut |feature, value: f64| add(feature, value * share);
+                            let add = &mut |column, value: f64| add(column, value * share);
                             let mut walk =
                                 PairWalk { tree, output, bits, drawn, weights, sides, add };
                             walk.visit(0, 0, 0);
@@ -159,16 +168,9 @@ impl Deep {
     }
 }
 
-/// The bits of a tree's tests for `row`.
-pub(super) fn bits_of(tree: &Tree, row: &[f32]) -> Vec<u8> {
-    let mut bits = Vec::with_capacity(tree.tests());
-    tree.bits(row, &mut bits);
-    bits
-}
-
 impl DeepScratch {
-    fn room(&mut self, features: usize, depth: usize, points: usize) {
-        self.players.resize(features, None);
+    fn room(&mut self, columns: usize, depth: usize, points: usize) {
+        self.players.resize(columns, None);
         self.products.resize((depth + 2) * points, 0.0);
         self.sums.resize((depth + 2) * points, 0.0);
     }
@@ -187,18 +189,18 @@ impl Paths {
         paths.visit(tree, 0, &mut Vec::new(), 0);
         paths
     }
-    fn visit(&mut self, tree: &Tree, node: usize, features: &mut Vec<usize>, depth: usize) {
+    fn visit(&mut self, tree: &Tree, node: usize, columns: &mut Vec<usize>, depth: usize) {
         self.depth = self.depth.max(depth);
-        self.players = self.players.max(features.len());
+        self.players = self.players.max(columns.len());
         let Some(Node::Split(split)) = tree.nodes.get(node) else { return };
-        let is_new = !features.contains(&split.feature);
+        let is_new = !columns.contains(&split.column);
         if is_new {
-            features.push(split.feature);
+            columns.push(split.column);
         }
-        self.visit(tree, split.left, features, depth + 1);
-        self.visit(tree, split.right, features, depth + 1);
+        self.visit(tree, split.left, columns, depth + 1);
+        self.visit(tree, split.right, columns, depth + 1);
         if is_new {
-            features.pop();
+            columns.pop();
         }
     }
 }
@@ -279,7 +281,7 @@ impl<F: FnMut(usize, f64)> QuadratureWalk<'_, F> {
         sums: &mut [f64],
     ) -> bool {
         let count = self.quadrature.points.len();
-        let Some(known) = self.players.get(step.feature).copied() else { return false };
+        let Some(known) = self.players.get(step.column).copied() else { return false };
         let old = known.unwrap_or(PlayerState { agrees: 1.0, satisfied: true });
         let new = PlayerState {
             agrees: old.agrees * step.share,
@@ -294,9 +296,9 @@ impl<F: FnMut(usize, f64)> QuadratureWalk<'_, F> {
         for ((below, above), t) in below.iter_mut().zip(above).zip(&self.quadrature.points) {
             *below = *above / old.factor(*t) * new.factor(*t);
         }
-        self.players[step.feature] = Some(new);
+        self.players[step.column] = Some(new);
         self.visit(child, below, sums);
-        self.players[step.feature] = known;
+        self.players[step.column] = known;
         let at_points = self.quadrature.points.iter().zip(&self.quadrature.weights);
         let value: f64 = at_points
             .zip(&*sums)
@@ -304,7 +306,7 @@ impl<F: FnMut(usize, f64)> QuadratureWalk<'_, F> {
                 weight * sum * (new.slope() / new.factor(*t) - old.slope() / old.factor(*t))
             })
             .sum();
-        (self.add)(step.feature, value);
+        (self.add)(step.column, value);
         true
     }
 }
@@ -349,12 +351,12 @@ impl<F: FnMut(usize, f64)> PairWalk<'_, F> {
             }
             Some(Node::Split(split)) => {
                 let (to, drawn_to) = (child(&split, self.bits), child(&split, self.drawn));
-                let side = self.sides.get(split.feature).copied().unwrap_or_default();
+                let side = self.sides.get(split.column).copied().unwrap_or_default();
                 match side {
                     _ if to == drawn_to => self.visit(to, gains, losses),
                     Side::Explained => self.visit(to, gains, losses),
                     Side::Drawn => self.visit(drawn_to, gains, losses),
-                    Side::Both => self.part(split.feature, to, drawn_to, (gains, losses)),
+                    Side::Both => self.part(split.column, to, drawn_to, (gains, losses)),
                 }
             }
             None => (0.0, 0.0),
@@ -364,20 +366,20 @@ impl<F: FnMut(usize, f64)> PairWalk<'_, F> {
     /// Follows both rows where they part.
     fn part(
         &mut self,
-        feature: usize,
+        column: usize,
         to: usize,
         drawn_to: usize,
         (gains, losses): (usize, usize),
     ) -> (f64, f64) {
-        if feature >= self.sides.len() {
+        if column >= self.sides.len() {
             return (0.0, 0.0);
         }
-        self.sides[feature] = Side::Explained;
+        self.sides[column] = Side::Explained;
         let own = self.visit(to, gains + 1, losses);
-        self.sides[feature] = Side::Drawn;
+        self.sides[column] = Side::Drawn;
         let other = self.visit(drawn_to, gains, losses + 1);
-        self.sides[feature] = Side::Both;
-        (self.add)(feature, own.0 - other.1);
+        self.sides[column] = Side::Both;
+        (self.add)(column, own.0 - other.1);
         (own.0 + other.0, own.1 + other.1)
     }
 }

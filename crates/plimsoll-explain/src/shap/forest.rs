@@ -1,75 +1,50 @@
 //! Trees as games are played on them: every test is one bit, whatever it tests.
 //!
 //! Numbers, missing values and categories end here: what follows sees bits, shares and leaves.
-//! This file is the only one that knows the trees of `plimsoll-model`.
 
-use plimsoll_model::{CategorySet, LeafValues, Model, Node as ModelNode, Test as ModelTest};
+use plimsoll_model::{LeafValues, Model, Node as ModelNode, Test as ModelTest};
 
+use super::Hash;
+use super::input::{Codes, Input, cut};
 use crate::error::ExplainError;
 
 /// The deepest tree that is explained. Loaders allow 256 by default.
 const DEPTH_MAX: usize = 512;
 
-/// A test whose bit is one comparison: `flip(x) < threshold`, false for a missing value.
+/// A test whose bit is one comparison of a code: `flip(x) < threshold`, false if missing.
 ///
 /// Where missing values go left the bit says "right" (`x >= t`, that is `-x < next_up(-t)`),
 /// else it says "left", so that a missing value needs no test of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Compare {
-    /// The tested feature of the model.
-    pub(super) feature: usize,
+    /// The tested column.
+    pub(super) column: usize,
     /// The sign bit, to flip it, or 0.
     pub(super) flip: u32,
-    /// What the value is compared with.
+    /// What the code is compared with.
     pub(super) threshold: f32,
 }
 
 impl Compare {
     #[inline(always)]
-    pub(super) fn bit(flip: u32, threshold: f32, value: f32) -> u8 {
-        u8::from(f32::from_bits(value.to_bits() ^ flip) < threshold)
+    pub(super) fn bit(flip: u32, threshold: f32, code: f32) -> u8 {
+        u8::from(f32::from_bits(code.to_bits() ^ flip) < threshold)
     }
 }
 
-/// A test of another kind: its bit is "the row goes left".
-#[derive(Clone, Debug, PartialEq)]
+/// A test of another kind, which the model decides: its bit is "the row goes left".
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Other {
-    pub(super) feature: usize,
-    pub(super) rule: Rule,
-    pub(super) missing_left: bool,
-}
-
-/// What an [`Other`] test asks of a value that is there.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Rule {
-    /// Left if the value is below this.
-    Less(f32),
-    /// Left if the value, cut to an integer, is not in this set, 32 codes a word.
-    Outside(Box<[u32]>),
+    pub(super) column: usize,
+    /// The node of the model's tree.
+    pub(super) node: usize,
 }
 
 impl Other {
-    pub(super) fn bit(&self, value: f32) -> u8 {
-        u8::from(match &self.rule {
-            _ if value.is_nan() => self.missing_left,
-            Rule::Less(threshold) => value < *threshold,
-            Rule::Outside(words) => !contains(words, value),
-        })
+    /// The bit for a value, by the tree that the test belongs to.
+    pub(super) fn bit(self, tree: Option<plimsoll_model::Tree<'_>>, value: f64) -> u8 {
+        u8::from(tree.and_then(|tree| tree.goes_left(self.node, value)).unwrap_or(false))
     }
-}
-
-/// Negative and huge values are in no set; others are cut to an integer.
-fn contains(words: &[u32], value: f32) -> bool {
-    if value < 0.0 {
-        return false;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; too large a value becomes u32::MAX, which no set has"
-    )]
-    let code = value as u32;
-    words.get((code / 32) as usize).is_some_and(|word| word >> (code % 32) & 1 == 1)
 }
 
 /// A node of a tree.
@@ -84,7 +59,7 @@ pub(super) enum Node {
 /// A test with two children.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Split {
-    pub(super) feature: usize,
+    pub(super) column: usize,
     /// Index of the test: comparisons first, then others.
     pub(super) test: usize,
     /// The bit with which a row goes left.
@@ -98,6 +73,8 @@ pub(super) struct Split {
 /// A tree of bits. Node 0 is its root.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
+    /// Its place among the model's trees.
+    pub(super) index: usize,
     pub(super) compares: Vec<Compare>,
     pub(super) others: Vec<Other>,
     pub(super) nodes: Vec<Node>,
@@ -118,58 +95,33 @@ impl Tree {
     pub(super) fn leaf(&self, first: usize) -> &[f64] {
         self.values.get(first..first + self.width).unwrap_or_default()
     }
-    /// Takes all of the tree into a digest.
-    pub(super) fn hash(&self, hash: &mut super::Hash) {
-        hash.count(self.compares.len());
-        for Compare { feature, flip, threshold } in &self.compares {
-            hash.count(*feature);
-            hash.bytes(&flip.to_le_bytes());
-            hash.bytes(&threshold.to_le_bytes());
-        }
-        hash.count(self.others.len());
-        for Other { feature, rule, missing_left } in &self.others {
-            hash.count(*feature);
-            hash.bytes(&[u8::from(*missing_left)]);
-            match rule {
-                Rule::Less(threshold) => hash.bytes(&threshold.to_le_bytes()),
-                Rule::Outside(words) => {
-                    hash.count(words.len());
-                    words.iter().for_each(|word| hash.bytes(&word.to_le_bytes()));
-                }
-            }
-        }
-        hash.count(self.nodes.len());
-        for node in &self.nodes {
-            match node {
-                Node::Leaf(first) => {
-                    hash.count(0);
-                    hash.count(*first);
-                }
-                Node::Split(split) => {
-                    hash.count(1 + split.test);
-                    hash.bytes(&[split.left_bit]);
-                    [split.left, split.right].iter().for_each(|child| hash.count(*child));
-                    split.shares.iter().for_each(|share| hash.bytes(&share.to_le_bytes()));
-                }
-            }
-        }
-        hash.count(self.output);
-        hash.count(self.width);
-        self.values.iter().for_each(|value| hash.bytes(&value.to_le_bytes()));
-    }
-    /// Writes the bit of every test for `row`.
-    pub(super) fn bits(&self, row: &[f32], bits: &mut Vec<u8>) {
+    /// Writes the bit of every test for a row.
+    pub(super) fn bits(&self, model: &Model, input: &Input, bits: &mut Vec<u8>) {
         bits.clear();
-        let value = |feature: usize| row.get(feature).copied().unwrap_or(f32::NAN);
-        bits.extend(
-            self.compares.iter().map(|t| Compare::bit(t.flip, t.threshold, value(t.feature))),
-        );
-        bits.extend(self.others.iter().map(|test| test.bit(value(test.feature))));
+        let code = |column: usize| input.codes.get(column).copied().unwrap_or(f32::NAN);
+        let compares = self.compares.iter();
+        bits.extend(compares.map(|t| Compare::bit(t.flip, t.threshold, code(t.column))));
+        if self.others.is_empty() {
+            return;
+        }
+        let tree = model.trees().nth(self.index);
+        let value = |column: usize| input.values.get(column).copied().unwrap_or(f64::NAN);
+        bits.extend(self.others.iter().map(|test| test.bit(tree, value(test.column))));
+    }
+    /// The bit of every test for a row.
+    pub(super) fn bits_of(&self, model: &Model, input: &Input) -> Vec<u8> {
+        let mut bits = Vec::with_capacity(self.tests());
+        self.bits(model, input, &mut bits);
+        bits
     }
 }
 
 /// The trees of `model`. With `covers`, every split has the shares of its children.
-pub(super) fn trees(model: &Model, covers: bool) -> Result<Vec<Tree>, ExplainError> {
+pub(super) fn trees(model: &Model, codes: &Codes, covers: bool) -> Result<Vec<Tree>, ExplainError> {
+    if model.linear().is_some() {
+        return Err(ExplainError::NotTrees);
+    }
+    let divisor = model.tree_divisor();
     model
         .trees()
         .enumerate()
@@ -182,39 +134,42 @@ pub(super) fn trees(model: &Model, covers: bool) -> Result<Vec<Tree>, ExplainErr
                     hint: "train shallower trees",
                 });
             }
-            read(&tree, covers).ok_or(ExplainError::NoCover { tree: index })
+            let mut read =
+                read(&tree, codes, covers).ok_or(ExplainError::NoCover { tree: index })?;
+            read.index = index;
+            read.values.iter_mut().for_each(|value| *value /= divisor);
+            Ok(read)
         })
         .collect()
 }
 
 /// One tree, or `None` if covers are wanted and missing.
-fn read(tree: &plimsoll_model::Tree<'_>, covers: bool) -> Option<Tree> {
+fn read(tree: &plimsoll_model::Tree<'_>, codes: &Codes, covers: bool) -> Option<Tree> {
     let mut read = Tree { output: tree.group(), width: 1, ..Tree::default() };
     let nodes: Vec<ModelNode<'_>> = (0..tree.len()).map_while(|index| tree.node(index)).collect();
-    let others = nodes.iter().filter(|node| matches!(test(node), Some(AsBit::Other(..)))).count();
-    let compares = nodes.len() / 2 - others.min(nodes.len() / 2);
-    for node in &nodes {
+    let compares = nodes.iter().filter(|node| as_compare(node, codes).is_some());
+    let compares = compares.count();
+    for (at, node) in nodes.iter().enumerate() {
         let packed = match node {
             ModelNode::Leaf { values, .. } => leaf(&mut read, *values),
             ModelNode::Split { feature, left, right, cover, .. } => {
-                let (test, left_bit) = match test(node)? {
-                    AsBit::Compare(compare, left_bit) => {
+                let (test, left_bit) = match as_compare(node, codes) {
+                    Some((compare, left_bit)) => {
                         read.compares.push(compare);
                         (read.compares.len() - 1, left_bit)
                     }
-                    AsBit::Other(other) => {
-                        read.others.push(other);
+                    None => {
+                        read.others.push(Other { column: *feature, node: at });
                         (compares + read.others.len() - 1, 1)
                     }
                 };
+                let below = |child: usize| cover_of(nodes.get(child));
                 let shares = match covers {
-                    true => {
-                        shares(*cover, cover_of(nodes.get(*left)), cover_of(nodes.get(*right)))?
-                    }
+                    true => shares((*cover)?, below(*left)?, below(*right)?),
                     false => [0.0; 2],
                 };
-                let (feature, left, right) = (*feature, *left, *right);
-                Node::Split(Split { feature, test, left_bit, left, right, shares })
+                let (column, left, right) = (*feature, *left, *right);
+                Node::Split(Split { column, test, left_bit, left, right, shares })
             }
         };
         read.nodes.push(packed);
@@ -222,58 +177,32 @@ fn read(tree: &plimsoll_model::Tree<'_>, covers: bool) -> Option<Tree> {
     Some(read)
 }
 
-/// A test as a bit.
-enum AsBit {
-    /// With the bit that means "left".
-    Compare(Compare, u8),
-    Other(Other),
+/// A split as a comparison of codes, with the bit that means "left"; `None` if it is none.
+fn as_compare(node: &ModelNode<'_>, codes: &Codes) -> Option<(Compare, u8)> {
+    let (column, cut) = cut(node)?;
+    let ModelNode::Split { missing_left, .. } = node else { return None };
+    less(column, codes.threshold(column, cut), *missing_left)
 }
 
-/// The test of a split.
-fn test(node: &ModelNode<'_>) -> Option<AsBit> {
-    let ModelNode::Split { feature, test, missing_left, .. } = node else { return None };
-    let (feature, missing_left) = (*feature, *missing_left);
-    Some(match test {
-        ModelTest::Less(threshold) => less(feature, *threshold, missing_left),
-        ModelTest::Outside(set) => {
-            AsBit::Other(Other { feature, rule: Rule::Outside(words(*set)), missing_left })
-        }
-    })
-}
-
-fn less(feature: usize, threshold: f32, missing_left: bool) -> AsBit {
+/// "Below `threshold`" as a comparison. `None` where no comparison says so: nothing is above
+/// minus its negative, infinity.
+fn less(column: usize, threshold: f32, missing_left: bool) -> Option<(Compare, u8)> {
     const SIGN: u32 = 1 << 31;
     if !missing_left {
-        return AsBit::Compare(Compare { feature, flip: 0, threshold }, 1);
+        return Some((Compare { column, flip: 0, threshold }, 1));
     }
-    if threshold == f32::NEG_INFINITY {
-        // Nothing is above minus its negative, infinity.
-        return AsBit::Other(Other { feature, rule: Rule::Less(threshold), missing_left });
-    }
-    AsBit::Compare(Compare { feature, flip: SIGN, threshold: (-threshold).next_up() }, 0)
-}
-
-fn words(set: CategorySet<'_>) -> Box<[u32]> {
-    let mut words = Vec::new();
-    for code in set.iter() {
-        let word = (code / 32) as usize;
-        if words.len() <= word {
-            words.resize(word + 1, 0);
-        }
-        if let Some(word) = words.get_mut(word) {
-            *word |= 1 << (code % 32);
-        }
-    }
-    words.into()
+    let turned = (-threshold).next_up();
+    (threshold != f32::NEG_INFINITY)
+        .then_some((Compare { column, flip: SIGN, threshold: turned }, 0))
 }
 
 fn leaf(tree: &mut Tree, values: LeafValues<'_>) -> Node {
     let first = tree.values.len();
     match values {
-        LeafValues::One(value) => tree.values.push(value.into()),
+        LeafValues::One(value) => tree.values.push(value),
         LeafValues::PerMargin(values) => {
             (tree.output, tree.width) = (0, values.len());
-            tree.values.extend(values.iter().copied().map(f64::from));
+            tree.values.extend_from_slice(values);
         }
     }
     Node::Leaf(first)
@@ -281,14 +210,58 @@ fn leaf(tree: &mut Tree, values: LeafValues<'_>) -> Node {
 
 fn cover_of(node: Option<&ModelNode<'_>>) -> Option<f64> {
     match node? {
-        ModelNode::Leaf { cover, .. } | ModelNode::Split { cover, .. } => cover.map(f64::from),
+        ModelNode::Leaf { cover, .. } | ModelNode::Split { cover, .. } => *cover,
     }
 }
 
 /// Shares of the children. A node that no training row reached is halved, as in XGBoost.
-fn shares(cover: Option<f32>, left: Option<f64>, right: Option<f64>) -> Option<[f64; 2]> {
-    let (cover, left, right) = (f64::from(cover?), left?, right?);
-    if cover > 0.0 { Some([left / cover, right / cover]) } else { Some([0.5; 2]) }
+fn shares(cover: f64, left: f64, right: f64) -> [f64; 2] {
+    if cover > 0.0 { [left / cover, right / cover] } else { [0.5; 2] }
+}
+
+/// Takes all of a model's trees into a digest, as the model tells them.
+pub(super) fn hash(model: &Model, hash: &mut Hash) {
+    hash.number(model.tree_divisor());
+    hash.count(usize::from(model.tests_single()));
+    hash.count(model.trees().len());
+    for tree in model.trees() {
+        hash.count(tree.group());
+        hash.count(tree.len());
+        for node in (0..tree.len()).filter_map(|index| tree.node(index)) {
+            hash_node(&node, hash);
+        }
+    }
+}
+
+fn hash_node(node: &ModelNode<'_>, hash: &mut Hash) {
+    match node {
+        ModelNode::Leaf { values, cover } => {
+            let values = match values {
+                LeafValues::One(value) => std::slice::from_ref(value),
+                LeafValues::PerMargin(values) => values,
+            };
+            hash.count(values.len());
+            values.iter().for_each(|value| hash.number(*value));
+            hash.number(cover.unwrap_or(f64::NAN));
+        }
+        ModelNode::Split { feature, test, missing_left, zero_is_missing, left, right, cover } => {
+            hash.count(0);
+            [*feature, *left, *right].iter().for_each(|index| hash.count(*index));
+            hash.bytes(&[u8::from(*missing_left), u8::from(*zero_is_missing)]);
+            hash.number(cover.unwrap_or(f64::NAN));
+            match test {
+                ModelTest::Less(threshold) => hash.test(1, *threshold),
+                ModelTest::AtMost(threshold) => hash.test(2, *threshold),
+                ModelTest::Equal(value) => hash.test(3, *value),
+                ModelTest::Inside(set) | ModelTest::Outside(set) => {
+                    let kind = if matches!(test, ModelTest::Inside(_)) { 4 } else { 5 };
+                    hash.count(kind);
+                    hash.count(set.iter().count());
+                    set.iter().for_each(|code| hash.bytes(&code.to_le_bytes()));
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -308,12 +281,12 @@ mod tests {
         #[test]
         fn a_bit_decides_like_the_test(value in any_real(), threshold in any_real(), missing_left: bool) {
             prop_assume!(!threshold.is_nan());
-            let goes_left = if value.is_nan() { missing_left } else { value < threshold };
-            let bit_says = match less(0, threshold, missing_left) {
-                AsBit::Compare(test, left) => Compare::bit(test.flip, test.threshold, value) == left,
-                AsBit::Other(test) => test.bit(value) == 1,
+            let Some((test, left)) = less(0, threshold, missing_left) else {
+                prop_assert!(missing_left && threshold == f32::NEG_INFINITY);
+                return Ok(());
             };
-            prop_assert_eq!(bit_says, goes_left);
+            let goes_left = if value.is_nan() { missing_left } else { value < threshold };
+            prop_assert_eq!(Compare::bit(test.flip, test.threshold, value) == left, goes_left);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Cuts a tree into groups: small subtrees whose contributions are looked up in one table.
 //!
 //! A node becomes a group as soon as the conditions that lead to it and the tests below it are
-//! few enough to index a table. Conditions of one feature on the way down count once: only
+//! few enough to index a table. Conditions of one column on the way down count once: only
 //! whether all of them hold matters to the leaves.
 //!
 //! This file must not know how tables are stored or looked up.
@@ -15,7 +15,7 @@ pub(super) const LEAF_CONDITIONS_MAX: usize = 10;
 /// A test on the way down, and the bit that stays on the way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    pub(super) feature: usize,
+    pub(super) column: usize,
     pub(super) test: usize,
     pub(super) bit: u8,
     /// Share of the training rows that went this way.
@@ -25,7 +25,7 @@ pub(super) struct Step {
 impl Step {
     /// The steps to the two children of a split, left first.
     pub(super) fn both(split: &Split) -> [(Self, usize); 2] {
-        let step = |bit, share| Self { feature: split.feature, test: split.test, bit, share };
+        let step = |bit, share| Self { column: split.column, test: split.test, bit, share };
         [
             (step(split.left_bit, split.shares[0]), split.left),
             (step(1 - split.left_bit, split.shares[1]), split.right),
@@ -45,7 +45,7 @@ pub(super) enum Condition {
 /// What a player of a leaf asks of the index of its group.
 #[derive(Clone, Copy, Debug)]
 struct Player {
-    feature: usize,
+    column: usize,
     /// The chance that a training row stays on its path.
     agrees: f64,
     mask: usize,
@@ -65,8 +65,8 @@ pub(super) struct Group {
     /// The bits of the index, the highest first.
     pub(super) conditions: Vec<Condition>,
     leaves: Vec<Leaf>,
-    /// The features with a part in it, ascending.
-    pub(super) features: Vec<usize>,
+    /// The columns with a part in it, ascending.
+    pub(super) columns: Vec<usize>,
 }
 
 /// Cuts `tree` into groups of at most `bits` conditions; a leaf alone may have
@@ -98,7 +98,7 @@ struct Cutter<'a> {
 
 impl Cutter<'_> {
     fn visit(&mut self, node: usize, path: &mut Vec<Step>) -> Option<()> {
-        let above = features(path).len();
+        let above = columns(path).len();
         match self.tree.nodes.get(node)? {
             Node::Leaf(_) if above > LEAF_CONDITIONS_MAX => return None,
             Node::Split(split) if above + self.inner[node] > self.bits => {
@@ -114,33 +114,33 @@ impl Cutter<'_> {
     }
 }
 
-/// The features of `path` in the order in which they come.
-fn features(path: &[Step]) -> Vec<usize> {
-    let mut features = Vec::new();
+/// The columns of `path` in the order in which they come.
+fn columns(path: &[Step]) -> Vec<usize> {
+    let mut columns = Vec::new();
     for step in path {
-        if !features.contains(&step.feature) {
-            features.push(step.feature);
+        if !columns.contains(&step.column) {
+            columns.push(step.column);
         }
     }
-    features
+    columns
 }
 
 /// The group of the subtree at `node`, which `path` leads to.
 fn group(tree: &Tree, node: usize, path: &[Step]) -> Group {
-    let mut group = Group { conditions: Vec::new(), leaves: Vec::new(), features: Vec::new() };
+    let mut group = Group { conditions: Vec::new(), leaves: Vec::new(), columns: Vec::new() };
     let mut wanted = Vec::new();
-    for feature in features(path) {
-        let steps: Vec<_> = path.iter().filter(|step| step.feature == feature).collect();
+    for column in columns(path) {
+        let steps: Vec<_> = path.iter().filter(|step| step.column == column).collect();
         let agrees = steps.iter().map(|step| step.share).product::<f64>();
         match steps[..] {
             [only] => {
                 group.conditions.push(Condition::Test(only.test));
-                wanted.push((feature, agrees, only.bit));
+                wanted.push((column, agrees, only.bit));
             }
             _ => {
                 let all = steps.iter().map(|step| (step.test, step.bit)).collect();
                 group.conditions.push(Condition::All(all));
-                wanted.push((feature, agrees, 1));
+                wanted.push((column, agrees, 1));
             }
         }
     }
@@ -153,26 +153,26 @@ fn group(tree: &Tree, node: usize, path: &[Step]) -> Group {
         let above = wanted
             .iter()
             .enumerate()
-            .map(|(index, &(feature, agrees, bit))| (feature, agrees, place(index), bit));
+            .map(|(index, &(column, agrees, bit))| (column, agrees, place(index), bit));
         let below = steps.iter().map(|(condition, step): &(usize, Step)| {
-            (step.feature, step.share, place(*condition), step.bit)
+            (step.column, step.share, place(*condition), step.bit)
         });
-        for (feature, agrees, place, bit) in above.chain(below) {
+        for (column, agrees, place, bit) in above.chain(below) {
             let (mask, want) = (1 << place, usize::from(bit) << place);
-            match players.iter_mut().find(|player| player.feature == feature) {
+            match players.iter_mut().find(|player| player.column == column) {
                 Some(player) => {
                     player.agrees *= agrees;
                     player.mask |= mask;
                     player.want |= want;
                 }
-                None => players.push(Player { feature, agrees, mask, want }),
+                None => players.push(Player { column, agrees, mask, want }),
             }
         }
-        group.features.extend(players.iter().map(|player| player.feature));
+        group.columns.extend(players.iter().map(|player| player.column));
         group.leaves.push(Leaf { players, first });
     }
-    group.features.sort_unstable();
-    group.features.dedup();
+    group.columns.sort_unstable();
+    group.columns.dedup();
     group
 }
 
@@ -212,9 +212,9 @@ pub(super) enum Drawn<'a> {
 }
 
 /// The contributions of a group: `2^conditions` entries of one value per output of the tree
-/// and feature of the group.
+/// and column of the group.
 pub(super) struct Contributions {
-    /// Values per entry: for each output, one per feature.
+    /// Values per entry: for each output, one per column.
     pub(super) width: usize,
     pub(super) values: Vec<f64>,
     /// What the group adds to the base value of each output.
@@ -224,7 +224,7 @@ pub(super) struct Contributions {
 impl Group {
     /// Values of one entry of its table.
     pub(super) fn width(&self, tree: &Tree) -> usize {
-        tree.width * self.features.len()
+        tree.width * self.columns.len()
     }
 
     /// Fills the table.
@@ -265,11 +265,11 @@ impl Group {
             let slots: Vec<usize> = leaf
                 .players
                 .iter()
-                .map(|player| self.features.partition_point(|f| *f < player.feature))
+                .map(|player| self.columns.partition_point(|c| *c < player.column))
                 .collect();
             for (entry, set) in values.chunks_exact_mut(width).zip(satisfied) {
                 let unit = &unit[set * players..][..players];
-                for (entry, value) in entry.chunks_exact_mut(self.features.len()).zip(outputs) {
+                for (entry, value) in entry.chunks_exact_mut(self.columns.len()).zip(outputs) {
                     for (slot, unit) in slots.iter().zip(unit) {
                         entry[*slot] += value * unit;
                     }

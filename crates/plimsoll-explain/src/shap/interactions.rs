@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use plimsoll_model::Model;
 
-use super::deep::{Paths, Quadrature, add_expected, add_reached, bits_of, child};
+use super::deep::{Paths, Quadrature, add_expected, add_reached, child};
 use super::forest::{self, Node, Tree};
 use super::game::{self, Weights};
 use super::group::Step;
-use super::{Background, TreeOptions, check};
+use super::input::{Codes, Input};
+use super::{TreeOptions, check, expected_base, inputs};
 use crate::error::ExplainError;
 use crate::explanation::{Method, additive};
 
@@ -30,6 +31,7 @@ pub struct InteractionExplainer {
     method: Method,
     features: usize,
     places: Box<[usize]>,
+    codes: Codes,
     base: Box<[f64]>,
     trees: Vec<Explained>,
 }
@@ -64,17 +66,20 @@ impl InteractionExplainer {
                 hint: "explain fewer features or outputs",
             });
         }
-        let mut base: Box<[f64]> = model.base_margins().iter().copied().map(f64::from).collect();
-        let trees = forest::trees(&model, options.background.is_none())?
+        let codes = Codes::of(&model)?;
+        let trees = forest::trees(&model, &codes, options.background.is_none())?;
+        let drawn = inputs(&model, &codes, options.background)?;
+        let mut base = expected_base(&model);
+        let trees = trees
             .into_iter()
-            .map(|tree| Explained::new(tree, options.background, &mut base))
+            .map(|tree| Explained::new(&model, tree, drawn.as_deref(), &mut base))
             .collect();
         let method = match options.background {
             Some(_) => Method::TreeInterventional,
             None => Method::TreePathDependent,
         };
-        let (features, places) = (groups.count(), groups.places().into());
-        Ok(Self { model, method, features, places, base, trees })
+        let (features, places) = (groups.count(), super::places(&model, &groups));
+        Ok(Self { model, method, features, places, codes, base, trees })
     }
 
     /// Path-dependent or interventional.
@@ -106,9 +111,9 @@ impl InteractionExplainer {
     /// [`ExplainError::NotAdditive`] if base value and matrix do not make up the margin.
     pub fn explain_row(
         &self,
-        row: &[f32],
+        row: &[f64],
         values: &mut [f64],
-        margins: &mut [f32],
+        margins: &mut [f64],
     ) -> Result<(), ExplainError> {
         self.model.margins(row, margins)?;
         let square = self.features * self.features;
@@ -117,9 +122,11 @@ impl InteractionExplainer {
             return Err(plimsoll_model::PredictError::OutputLength { found, expected }.into());
         }
         values.fill(0.0);
+        let mut input = Input::default();
+        self.codes.read(&self.model, row, &mut input)?;
         let mut matrices = Matrices { features: self.features, places: &self.places, values };
         for Explained { tree, against } in &self.trees {
-            let bits = bits_of(tree, row);
+            let bits = tree.bits_of(&self.model, &input);
             match against {
                 Against::Shares(quadrature) => {
                     let players = Vec::new();
@@ -154,22 +161,22 @@ impl InteractionExplainer {
         }
         let outputs = values.chunks_exact(square.max(1)).zip(margins).zip(&self.base);
         for (output, ((values, margin), base)) in outputs.enumerate() {
-            additive(0, output, *base, values, f64::from(*margin))?;
+            additive(0, output, *base, values, *margin)?;
         }
         Ok(())
     }
 }
 
 impl Explained {
-    fn new(tree: Tree, background: Option<&Background>, base: &mut [f64]) -> Self {
+    fn new(model: &Model, tree: Tree, drawn: Option<&[Input]>, base: &mut [f64]) -> Self {
         let players = Paths::of(&tree).players;
-        let against = match background {
+        let against = match drawn {
             None => {
                 add_expected(&tree, 0, 1.0, base);
                 Against::Shares(Quadrature::new(players.div_ceil(2).max(1)))
             }
-            Some(background) => {
-                let bits: Vec<_> = background.rows().map(|row| bits_of(&tree, row)).collect();
+            Some(drawn) => {
+                let bits: Vec<_> = drawn.iter().map(|row| tree.bits_of(model, row)).collect();
                 let share = 1.0 / game::real(bits.len().max(1));
                 bits.iter().for_each(|bits| add_reached(&tree, bits, share, base));
                 Against::Background { bits, weights: Weights::new(players) }
@@ -189,7 +196,7 @@ struct Matrices<'a> {
 impl Matrices<'_> {
     /// Adds to one place.
     fn add(&mut self, output: usize, i: usize, j: usize, value: f64) {
-        let place = |feature: usize| self.places.get(feature).copied().unwrap_or(0);
+        let place = |column: usize| self.places.get(column).copied().unwrap_or(0);
         let at = (output * self.features + place(i)) * self.features + place(j);
         if let Some(sum) = self.values.get_mut(at) {
             *sum += value;
@@ -209,7 +216,7 @@ impl Matrices<'_> {
 /// A player on the way down.
 #[derive(Clone, Copy, Debug)]
 struct Player {
-    feature: usize,
+    column: usize,
     agrees: f64,
     satisfied: bool,
 }
@@ -238,10 +245,10 @@ impl ShareWalk<'_, '_> {
 
     fn descend(&mut self, step: Step, child: usize) {
         let agrees_here = self.bits.get(step.test).copied() == Some(step.bit);
-        let known = self.players.iter().position(|player| player.feature == step.feature);
+        let known = self.players.iter().position(|player| player.column == step.column);
         let before = known.and_then(|place| self.players.get(place).copied());
         let player = Player {
-            feature: step.feature,
+            column: step.column,
             agrees: before.map_or(1.0, |player| player.agrees) * step.share,
             satisfied: before.is_none_or(|player| player.satisfied) && agrees_here,
         };
@@ -284,10 +291,10 @@ impl ShareWalk<'_, '_> {
         let tree = self.tree;
         for (output, value) in (tree.output..).zip(tree.leaf(first)) {
             for (i, player) in self.players.iter().enumerate() {
-                self.matrices.add(output, player.feature, player.feature, value * own[i]);
+                self.matrices.add(output, player.column, player.column, value * own[i]);
                 for (j, other) in self.players.iter().enumerate().take(i) {
                     let index = value * pairs[i * count + j];
-                    self.matrices.add_pair(output, player.feature, other.feature, index);
+                    self.matrices.add_pair(output, player.column, other.column, index);
                 }
             }
         }
@@ -301,7 +308,7 @@ struct PairWalk<'a, 'm> {
     drawn: &'a [u8],
     weights: &'a Weights,
     share: f64,
-    /// Features that only the explained row, and only the drawn row, agrees with on the way.
+    /// Columns that only the explained row, and only the drawn row, agrees with on the way.
     gains: Vec<usize>,
     losses: Vec<usize>,
     matrices: &'a mut Matrices<'m>,
@@ -313,15 +320,15 @@ impl PairWalk<'_, '_> {
             Some(Node::Leaf(first)) => self.leaf(first),
             Some(Node::Split(split)) => {
                 let (to, drawn_to) = (child(&split, self.bits), child(&split, self.drawn));
-                if to == drawn_to || self.gains.contains(&split.feature) {
+                if to == drawn_to || self.gains.contains(&split.column) {
                     self.visit(to);
-                } else if self.losses.contains(&split.feature) {
+                } else if self.losses.contains(&split.column) {
                     self.visit(drawn_to);
                 } else {
-                    self.gains.push(split.feature);
+                    self.gains.push(split.column);
                     self.visit(to);
                     self.gains.pop();
-                    self.losses.push(split.feature);
+                    self.losses.push(split.column);
                     self.visit(drawn_to);
                     self.losses.pop();
                 }

@@ -8,15 +8,20 @@
 //!
 //! `pulp` chooses AVX2 or AVX-512 at run time; its functions are safe, and so is this file.
 
+use plimsoll_model::Model;
+
 use super::forest::Compare;
+use super::input::Input;
 use super::pack::{Pack, PackedTree, Quad};
 
 /// Rows of a block: one row's bits of a test fill a cache line, and the sums of 25 features
 /// take a sixth of a first-level cache.
 pub(super) const ROWS: usize = 64;
 
-/// A feature's values in a block.
+/// A column's codes in a block.
 pub(super) type Column = [f32; ROWS];
+/// A column's values in a block.
+pub(super) type Values = [f64; ROWS];
 /// A test's bits in a block.
 pub(super) type Bits = [u8; ROWS];
 /// A sum of one tree in a block.
@@ -72,9 +77,12 @@ impl Lanes {
 /// Blocks of rows, and room for what is found about them.
 #[derive(Debug)]
 pub(super) struct Blocks<'a> {
+    pub(super) model: &'a Model,
     pub(super) pack: &'a Pack,
-    /// For each block a column per column of the pack.
+    /// For each block the codes of every column of the pack.
     pub(super) columns: &'a [Column],
+    /// For each block the values of every column of the pack that other tests look at.
+    pub(super) values: &'a [Values],
     /// Room for the bits of one tree.
     pub(super) bits: &'a mut [Bits],
     /// Room for the sums of one tree.
@@ -88,7 +96,7 @@ pub(super) struct Blocks<'a> {
 impl Blocks<'_> {
     /// Adds the contributions of all packed trees.
     pub(super) fn run(self, lanes: Lanes) {
-        if self.pack.columns.is_empty() || self.targets == 0 {
+        if self.targets == 0 {
             return;
         }
         match lanes {
@@ -118,11 +126,16 @@ impl<A: Add> Run<'_, A> {
     /// A tree's tables are read for all blocks before the next tree's.
     #[inline(always)]
     fn all(self) {
-        let Self(add, Blocks { pack, columns, bits, sums, totals, targets }) = self;
+        let Self(add, Blocks { model, pack, columns, values, bits, sums, totals, targets }) = self;
+        let (width, others) = (pack.columns.len(), pack.values.len());
         for tree in &pack.trees {
-            let blocks = columns.chunks_exact(pack.columns.len());
-            for (columns, totals) in blocks.zip(totals.chunks_exact_mut(targets)) {
+            for (block, totals) in totals.chunks_exact_mut(targets).enumerate() {
+                let columns = &columns[block * width..][..width];
                 decide(tree, columns, bits);
+                if !tree.others.is_empty() {
+                    decide_others(model, tree, &values[block * others..][..others], bits);
+                }
+                conjoin(tree, bits);
                 let sums = &mut sums[..tree.sums()];
                 sums.fill([0.0; ROWS]);
                 let (mut index, mut slots) = (&tree.index[..], &tree.slots[..]);
@@ -143,20 +156,30 @@ impl<A: Add> Run<'_, A> {
     }
 }
 
-/// The bits of a tree's tests and conjunctions.
+/// The bits of a tree's comparisons.
 #[inline(always)]
 fn decide(tree: &PackedTree, columns: &[Column], bits: &mut [Bits]) {
-    let (compares, rest) = bits.split_at_mut(tree.compares.len());
-    for (test, bits) in tree.compares.iter().zip(compares) {
+    for (test, bits) in tree.compares.iter().zip(bits) {
         let column = &columns[test.column as usize];
         for (bit, value) in bits.iter_mut().zip(column) {
             *bit = Compare::bit(test.flip, test.threshold, *value);
         }
     }
-    for (other, bits) in tree.others.iter().zip(rest) {
-        let column = &columns[other.column as usize];
-        bits.iter_mut().zip(column).for_each(|(bit, value)| *bit = other.test.bit(*value));
+}
+
+/// The bits of a tree's other tests, which follow those of its comparisons.
+#[inline(never)]
+fn decide_others(model: &Model, tree: &PackedTree, values: &[Values], bits: &mut [Bits]) {
+    let view = model.trees().nth(tree.tree);
+    for (other, bits) in tree.others.iter().zip(&mut bits[tree.compares.len()..]) {
+        let values = &values[other.column as usize];
+        bits.iter_mut().zip(values).for_each(|(bit, value)| *bit = other.test.bit(view, *value));
     }
+}
+
+/// The bits of a tree's conjunctions, which follow those of its tests.
+#[inline(always)]
+fn conjoin(tree: &PackedTree, bits: &mut [Bits]) {
     let (tests, rest) = bits.split_at_mut(tree.compares.len() + tree.others.len());
     for (all, bits) in tree.all.iter().zip(rest) {
         bits.fill(1);
@@ -339,15 +362,21 @@ pub(super) struct RowScratch {
 ///
 /// Tables are larger than near caches, and each is read in one place. So all places are found
 /// first, then all are read, many at a time because none waits for another, and then added.
-pub(super) fn row(pack: &Pack, row: &[f32], scratch: &mut RowScratch, totals: &mut [f64]) {
+pub(super) fn row(
+    model: &Model,
+    pack: &Pack,
+    row: &Input,
+    scratch: &mut RowScratch,
+    totals: &mut [f64],
+) {
     let RowScratch { columns, bits, places, picked, sums } = scratch;
     columns.clear();
-    columns.extend(pack.columns.iter().map(|feature| row[*feature]));
+    columns.extend(pack.columns.iter().map(|column| row.codes[*column]));
     bits.resize(pack.bits_max, 0);
     sums.resize(pack.sums_max, 0.0);
     places.clear();
     for tree in &pack.trees {
-        decide_row(tree, columns, bits);
+        decide_row(model, tree, columns, row, bits);
         place_row(tree, bits, places);
     }
     picked.clear();
@@ -383,13 +412,16 @@ fn place_row(tree: &PackedTree, bits: &[u8], places: &mut Vec<u32>) {
 }
 
 /// The bits of a tree's tests and conjunctions for one row.
-fn decide_row(tree: &PackedTree, columns: &[f32], bits: &mut [u8]) {
+fn decide_row(model: &Model, tree: &PackedTree, columns: &[f32], row: &Input, bits: &mut [u8]) {
     for (test, bit) in tree.compares.iter().zip(bits.iter_mut()) {
         *bit = Compare::bit(test.flip, test.threshold, columns[test.column as usize]);
     }
     let after = tree.compares.len();
-    for (other, bit) in tree.others.iter().zip(&mut bits[after..]) {
-        *bit = other.test.bit(columns[other.column as usize]);
+    if !tree.others.is_empty() {
+        let view = model.trees().nth(tree.tree);
+        for (other, bit) in tree.others.iter().zip(&mut bits[after..]) {
+            *bit = other.test.bit(view, row.values[other.test.column]);
+        }
     }
     let (tests, rest) = bits.split_at_mut(after + tree.others.len());
     for (all, bit) in tree.all.iter().zip(rest) {

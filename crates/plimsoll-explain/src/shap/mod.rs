@@ -11,6 +11,7 @@ mod deep;
 mod forest;
 mod game;
 mod group;
+mod input;
 mod interactions;
 mod lookup;
 mod pack;
@@ -27,14 +28,15 @@ use crate::explanation::{Explanation, FEATURES_MAX, FeatureGroups, Method, Quali
 pub use interactions::InteractionExplainer;
 
 use deep::{Deep, DeepScratch};
-use lookup::{Bits, Blocks, Column, Lanes, ROWS, RowScratch, Sums, Totals};
+use input::{Codes, Input};
+use lookup::{Bits, Blocks, Column, Lanes, ROWS, RowScratch, Sums, Totals, Values};
 use pack::{Pack, Plan};
 
 /// Rows that background values are averaged over: what a model was built on, or a sample of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Background {
     features: usize,
-    values: Box<[f32]>,
+    values: Box<[f64]>,
 }
 
 impl Background {
@@ -46,7 +48,7 @@ impl Background {
     /// # Errors
     /// [`ExplainError`] if there is no row, there are too many, the values do not fill their
     /// rows, or one is infinite.
-    pub fn new(values: impl Into<Box<[f32]>>, features: usize) -> Result<Self, ExplainError> {
+    pub fn new(values: impl Into<Box<[f64]>>, features: usize) -> Result<Self, ExplainError> {
         let values = values.into();
         if features == 0 || values.len() % features != 0 {
             let found = values.len();
@@ -62,7 +64,7 @@ impl Background {
         Ok(Self { features, values })
     }
     /// Its rows.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         self.values.chunks_exact(self.features)
     }
     /// SHA-256 of its shape and values: two backgrounds with the same digest explain alike.
@@ -71,7 +73,7 @@ impl Background {
         let mut hash = Hash::new("plimsoll background 1");
         hash.count(self.features);
         hash.count(self.values.len());
-        self.values.iter().for_each(|value| hash.bytes(&value.to_le_bytes()));
+        self.values.iter().for_each(|value| hash.number(*value));
         hash.finish()
     }
 }
@@ -93,7 +95,8 @@ pub enum Simd {
 pub struct TreeOptions<'a> {
     /// The rows to average absent features over; without them, values are path-dependent.
     pub background: Option<&'a Background>,
-    /// The contract feature of each model feature; without it, they are the same.
+    /// The contract feature of each model feature; without it, they are the same. Columns that a
+    /// model's own pipeline makes of a feature always belong to it.
     pub groups: Option<FeatureGroups>,
     /// Most bytes of tables of one tree; a tree that needs more is explained without.
     pub tree_bytes_max: usize,
@@ -146,7 +149,9 @@ pub struct TreeExplainer {
     method: Method,
     /// Contract features.
     features: usize,
+    /// The contract feature of each column that trees test.
     places: Box<[usize]>,
+    codes: Codes,
     base: Box<[f64]>,
     pack: Pack,
     deep: Deep,
@@ -158,10 +163,12 @@ pub struct TreeExplainer {
 #[derive(Debug)]
 pub struct Scratch {
     row: RowScratch,
-    margins: Vec<f32>,
+    input: Input,
+    margins: Vec<f64>,
     explanation: Explanation,
     deep: DeepScratch,
     block_columns: Vec<Column>,
+    block_values: Vec<Values>,
     block_bits: Vec<Bits>,
     block_sums: Vec<Sums>,
     block_totals: Vec<Totals>,
@@ -171,10 +178,12 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             row: RowScratch::default(),
+            input: Input::default(),
             margins: Vec::new(),
             explanation: Explanation::empty(Method::TreePathDependent, Quality::Exact),
             deep: DeepScratch::default(),
             block_columns: Vec::new(),
+            block_values: Vec::new(),
             block_bits: Vec::new(),
             block_sums: Vec::new(),
             block_totals: Vec::new(),
@@ -183,6 +192,29 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// Makes room for so many blocks.
+    fn room(&mut self, pack: &Pack, blocks: usize, targets: usize) {
+        self.block_columns.resize(blocks * pack.columns.len(), [0.0; ROWS]);
+        self.block_values.resize(blocks * pack.values.len(), [0.0; ROWS]);
+        self.block_bits.resize(pack.bits_max, [0; ROWS]);
+        self.block_sums.resize(pack.sums_max, [0.0; ROWS]);
+        self.block_totals.clear();
+        self.block_totals.resize(blocks * targets, [0.0; ROWS]);
+    }
+
+    /// Puts the row that was read into its place among the blocks.
+    fn place(&mut self, pack: &Pack, row: usize) {
+        let (block, lane) = (row / ROWS, row % ROWS);
+        let columns = self.block_columns.iter_mut().skip(block * pack.columns.len());
+        for (column, from) in columns.zip(&pack.columns) {
+            column[lane] = self.input.codes[*from];
+        }
+        let values = self.block_values.iter_mut().skip(block * pack.values.len());
+        for (value, from) in values.zip(&pack.values) {
+            value[lane] = self.input.values[*from];
+        }
+    }
+
     /// The last explanation of a single row, also when it was refused for not being additive.
     #[must_use]
     pub fn explanation(&self) -> &Explanation {
@@ -199,11 +231,14 @@ impl TreeExplainer {
     pub fn new(model: Arc<Model>, options: &TreeOptions<'_>) -> Result<Self, ExplainError> {
         let groups = check(&model, options)?;
         let outputs = model.margin_count();
-        let trees = forest::trees(&model, options.background.is_none())?;
-        let digest = digest(&model, &trees, &groups, options.background);
-        let rows: Option<Vec<&[f32]>> = options.background.map(|rows| rows.rows().collect());
+        let codes = Codes::of(&model)?;
+        let trees = forest::trees(&model, &codes, options.background.is_none())?;
+        let digest = digest(&model, &groups, options.background);
+        let rows = inputs(&model, &codes, options.background)?;
+        let places = places(&model, &groups);
         let plan = Plan {
-            places: groups.places(),
+            model: &model,
+            places: &places,
             features: groups.count(),
             tree_bytes_max: options.tree_bytes_max,
             bytes_max: options.bytes_max,
@@ -219,17 +254,16 @@ impl TreeExplainer {
                 hint: "use fewer background rows or a smaller model",
             });
         }
-        let base = model.base_margins().iter().zip(&pack.base);
-        let mut base: Box<[f64]> = base.map(|(margin, sum)| f64::from(*margin) + sum).collect();
-        let deep = Deep::new(deep, rows.as_deref(), &mut base);
+        let mut base = expected_base(&model);
+        base.iter_mut().zip(&pack.base).for_each(|(base, sum)| *base += sum);
+        let deep = Deep::new(&model, deep, rows.as_deref(), &mut base);
         let method = match options.background {
             Some(_) => Method::TreeInterventional,
             None => Method::TreePathDependent,
         };
         let features = groups.count();
-        let places = groups.places().into();
         let lanes = Lanes::detect(options.simd);
-        Ok(Self { model, method, features, places, base, pack, deep, lanes, digest })
+        Ok(Self { model, method, features, places, codes, base, pack, deep, lanes, digest })
     }
 
     /// Path-dependent or interventional.
@@ -288,7 +322,7 @@ impl TreeExplainer {
     /// [`Scratch::explanation`].
     pub fn explain_row<'s>(
         &self,
-        row: &[f32],
+        row: &[f64],
         scratch: &'s mut Scratch,
     ) -> Result<&'s Explanation, ExplainError> {
         let mut margins = std::mem::take(&mut scratch.margins);
@@ -296,27 +330,28 @@ impl TreeExplainer {
         let result = self.model.margins(row, &mut margins);
         scratch.margins = margins;
         result?;
-        self.fill(row, scratch);
+        self.codes.read(&self.model, row, &mut scratch.input)?;
+        self.fill(scratch);
         scratch.explanation.check(0)?;
         Ok(&scratch.explanation)
     }
 
-    /// Computes the explanation of a row whose margins are in the scratch.
-    fn fill(&self, row: &[f32], scratch: &mut Scratch) {
-        let Scratch { row: row_scratch, margins, explanation, deep, .. } = scratch;
+    /// Computes the explanation of the row that is in the scratch with its margins.
+    fn fill(&self, scratch: &mut Scratch) {
+        let Scratch { row, input, margins, explanation, deep, .. } = scratch;
         explanation.method = self.method;
         explanation.quality = Quality::Exact;
         explanation.features = self.features;
         explanation.base.clear();
         explanation.base.extend_from_slice(&self.base);
         explanation.margins.clear();
-        explanation.margins.extend(margins.iter().copied().map(f64::from));
+        explanation.margins.extend_from_slice(margins);
         explanation.values.clear();
         explanation.values.resize(self.outputs() * self.features, 0.0);
         let values = &mut explanation.values;
-        lookup::row(&self.pack, row, row_scratch, values);
-        self.deep.row(row, deep, |output, feature, value| {
-            values[output * self.features + self.places[feature]] += value;
+        lookup::row(&self.model, &self.pack, input, row, values);
+        self.deep.row(&self.model, input, deep, |output, column, value| {
+            values[output * self.features + self.places[column]] += value;
         });
     }
 
@@ -330,10 +365,10 @@ impl TreeExplainer {
     /// rows after it may not have been explained.
     pub fn explain_rows(
         &self,
-        rows: &[f32],
+        rows: &[f64],
         scratch: &mut Scratch,
         values: &mut [f64],
-        margins: &mut [f32],
+        margins: &mut [f64],
     ) -> Result<(), ExplainError> {
         let count = margins.len() / self.outputs().max(1);
         self.model.margins_batch(rows, count, margins)?;
@@ -349,40 +384,48 @@ impl TreeExplainer {
         let chunks =
             rows.chunks(at_once * width).zip(values.chunks_mut((at_once * targets).max(1)));
         for (rows, values) in chunks {
-            self.explain_blocks(rows, scratch, values);
+            self.explain_blocks(rows, scratch, values)?;
         }
         let rows = values.chunks_exact(targets.max(1)).zip(margins.chunks_exact(self.outputs()));
         for (row, (values, margins)) in rows.enumerate() {
             let outputs = values.chunks_exact(self.features.max(1)).zip(margins).zip(&self.base);
             for (output, ((values, margin), base)) in outputs.enumerate() {
-                additive(row, output, *base, values, f64::from(*margin))?;
+                additive(row, output, *base, values, *margin)?;
             }
         }
         Ok(())
     }
 
     /// Explains as many rows as the scratch has room for at once.
-    fn explain_blocks(&self, rows: &[f32], scratch: &mut Scratch, values: &mut [f64]) {
+    fn explain_blocks(
+        &self,
+        rows: &[f64],
+        scratch: &mut Scratch,
+        values: &mut [f64],
+    ) -> Result<(), ExplainError> {
         let width = self.model.feature_count();
         let targets = self.outputs() * self.features;
-        let (block_rows, columns) = (ROWS * width, self.pack.columns.len());
-        let blocks = rows.len().div_ceil(block_rows);
-        let Scratch { block_columns, block_bits, block_sums, block_totals, deep, .. } = scratch;
-        block_columns.resize(blocks * columns, [0.0; ROWS]);
-        block_bits.resize(self.pack.bits_max, [0; ROWS]);
-        block_sums.resize(self.pack.sums_max, [0.0; ROWS]);
-        block_totals.clear();
-        block_totals.resize(blocks * targets, [0.0; ROWS]);
-        let filled = block_columns.chunks_exact_mut(columns.max(1)).zip(rows.chunks(block_rows));
-        for (block, rows) in filled {
-            for (column, feature) in block.iter_mut().zip(&self.pack.columns) {
-                let values = rows.iter().skip(*feature).step_by(width);
-                column.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
-            }
+        let blocks = rows.len().div_ceil(ROWS * width);
+        scratch.room(&self.pack, blocks, targets);
+        for (row, features) in rows.chunks_exact(width).enumerate() {
+            self.codes.read(&self.model, features, &mut scratch.input)?;
+            scratch.place(&self.pack, row);
         }
+        let Scratch {
+            input,
+            deep,
+            block_columns,
+            block_values,
+            block_bits,
+            block_sums,
+            block_totals,
+            ..
+        } = scratch;
         Blocks {
+            model: &self.model,
             pack: &self.pack,
             columns: block_columns,
+            values: block_values,
             bits: block_bits,
             sums: block_sums,
             totals: block_totals,
@@ -396,13 +439,15 @@ impl TreeExplainer {
             }
         }
         if self.deep.len() == 0 {
-            return;
+            return Ok(());
         }
-        for (row, values) in rows.chunks_exact(width).zip(values.chunks_exact_mut(targets)) {
-            self.deep.row(row, deep, |output, feature, value| {
-                values[output * self.features + self.places[feature]] += value;
+        for (features, values) in rows.chunks_exact(width).zip(values.chunks_exact_mut(targets)) {
+            self.codes.read(&self.model, features, input)?;
+            self.deep.row(&self.model, input, deep, |output, column, value| {
+                values[output * self.features + self.places[column]] += value;
             });
         }
+        Ok(())
     }
 }
 
@@ -443,6 +488,13 @@ impl Hash {
         hash.bytes(&[0]);
         hash
     }
+    fn number(&mut self, number: f64) {
+        self.bytes(&number.to_le_bytes());
+    }
+    fn test(&mut self, kind: usize, value: f64) {
+        self.count(kind);
+        self.number(value);
+    }
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -456,21 +508,48 @@ impl Hash {
     }
 }
 
-/// The digest of all that contributions depend on, and of the version of the way they are made.
-fn digest(
-    model: &Model,
-    trees: &[forest::Tree],
-    groups: &FeatureGroups,
-    background: Option<&Background>,
-) -> Digest {
-    let mut hash = Hash::new("plimsoll explainer pack 1");
-    model.base_margins().iter().for_each(|margin| hash.bytes(&margin.to_le_bytes()));
-    hash.count(groups.count());
-    groups.places().iter().for_each(|place| hash.count(*place));
-    hash.bytes(background.map_or(Digest::ZERO, Background::digest).as_bytes());
-    hash.count(trees.len());
-    for tree in trees {
-        tree.hash(&mut hash);
+/// The contract feature of each column that trees test.
+fn places(model: &Model, groups: &FeatureGroups) -> Box<[usize]> {
+    match model.pipeline() {
+        None => groups.places().into(),
+        Some(pipeline) => pipeline
+            .features()
+            .iter()
+            .map(|feature| groups.places().get(*feature).copied().unwrap_or(0))
+            .collect(),
     }
+}
+
+/// The rows of a background as tests read them.
+fn inputs(
+    model: &Model,
+    codes: &Codes,
+    background: Option<&Background>,
+) -> Result<Option<Vec<Input>>, ExplainError> {
+    let Some(background) = background else { return Ok(None) };
+    let read = |row| {
+        let mut input = Input::default();
+        codes.read(model, row, &mut input)?;
+        Ok(input)
+    };
+    background.rows().map(read).collect::<Result<_, ExplainError>>().map(Some)
+}
+
+/// What every margin starts from, before any tree.
+fn expected_base(model: &Model) -> Box<[f64]> {
+    let divisor = model.tree_divisor();
+    model.base_margins().iter().map(|margin| margin / divisor).collect()
+}
+
+/// The digest of all that contributions depend on, and of the version of the way they are made.
+fn digest(model: &Model, groups: &FeatureGroups, background: Option<&Background>) -> Digest {
+    let mut hash = Hash::new("plimsoll explainer pack 1");
+    model.base_margins().iter().for_each(|margin| hash.number(*margin));
+    let places = places(model, groups);
+    hash.count(groups.count());
+    hash.count(places.len());
+    places.iter().for_each(|place| hash.count(*place));
+    hash.bytes(background.map_or(Digest::ZERO, Background::digest).as_bytes());
+    forest::hash(model, &mut hash);
     hash.finish()
 }

@@ -5,9 +5,12 @@
 //!
 //! This file must not know how tables are looked up quickly; see `lookup.rs`.
 
+use plimsoll_model::Model;
+
 use super::forest::{Compare, Other, Tree};
 use super::game::Weights;
 use super::group::{self, Condition, Contributions, Drawn, Group, LEAF_CONDITIONS_MAX};
+use super::input::Input;
 
 /// Four contributions: the unit of tables.
 pub(super) type Quad = [f32; 4];
@@ -26,7 +29,7 @@ const QUADS_TOTAL_MAX: usize = 1 << 31;
 /// block of rows touches still stay in a second-level cache.
 const BITS: std::ops::RangeInclusive<usize> = 4..=9;
 
-/// A comparison on a column of the block.
+/// A comparison on a place of [`Pack::columns`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnCompare {
     pub(super) column: u32,
@@ -34,8 +37,8 @@ pub(super) struct ColumnCompare {
     pub(super) threshold: f32,
 }
 
-/// Another test, on a column of the block.
-#[derive(Clone, Debug)]
+/// Another test, on a place of [`Pack::values`].
+#[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnOther {
     pub(super) column: u32,
     pub(super) test: Other,
@@ -62,6 +65,8 @@ pub(super) struct Lookup {
 /// A tree that is explained from tables.
 #[derive(Clone, Debug)]
 pub(super) struct PackedTree {
+    /// Its place among the model's trees.
+    pub(super) tree: usize,
     pub(super) compares: Vec<ColumnCompare>,
     pub(super) others: Vec<ColumnOther>,
     pub(super) all: Vec<All>,
@@ -90,7 +95,8 @@ const FILLERS: usize = 3;
 
 /// What packing needs to know of the model.
 pub(super) struct Plan<'a> {
-    /// The contract feature of each model feature.
+    pub(super) model: &'a Model,
+    /// The contract feature of each column.
     pub(super) places: &'a [usize],
     /// Contract features.
     pub(super) features: usize,
@@ -99,14 +105,16 @@ pub(super) struct Plan<'a> {
     /// Most bytes of all tables.
     pub(super) bytes_max: usize,
     /// The rows of the background, if there is one.
-    pub(super) background: Option<&'a [&'a [f32]]>,
+    pub(super) background: Option<&'a [Input]>,
 }
 
 /// All tables of a model.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pack {
-    /// The features of the model that tests of packed trees look at.
+    /// The columns whose codes are compared.
     pub(super) columns: Vec<usize>,
+    /// The columns whose values other tests look at.
+    pub(super) values: Vec<usize>,
     pub(super) trees: Vec<PackedTree>,
     pub(super) quads: Vec<Quad>,
     /// What the trees add to the base value of each output.
@@ -122,6 +130,7 @@ pub(super) fn pack(trees: Vec<Tree>, outputs: usize, plan: &Plan<'_>) -> (Pack, 
     let mut pack = Pack { base: vec![0.0; outputs], ..Pack::default() };
     let weights = Weights::new(LEAF_CONDITIONS_MAX.max(*BITS.end()));
     let mut columns = vec![None; plan.places.len()];
+    let mut values = columns.clone();
     let mut deep = Vec::new();
     for tree in trees {
         if tree.tests() == 0 {
@@ -134,7 +143,8 @@ pub(super) fn pack(trees: Vec<Tree>, outputs: usize, plan: &Plan<'_>) -> (Pack, 
         let left = bytes_max.saturating_sub(pack.quads.len() * size_of::<Quad>());
         match choose(&tree, left.min(plan.tree_bytes_max)) {
             Some(groups) => {
-                let packed = add(&mut pack, &mut columns, &tree, &groups, plan, &weights);
+                let packed =
+                    add(&mut pack, [&mut columns, &mut values], &tree, &groups, plan, &weights);
                 pack.bits_max = pack.bits_max.max(packed.bits());
                 pack.sums_max = pack.sums_max.max(packed.sums());
                 pack.trees.push(packed);
@@ -186,30 +196,24 @@ fn cost(group: &Group, tree: &Tree) -> usize {
 
 fn add(
     pack: &mut Pack,
-    columns: &mut [Option<u32>],
+    [columns, values]: [&mut [Option<u32>]; 2],
     tree: &Tree,
     groups: &[Group],
     plan: &Plan<'_>,
     weights: &Weights,
 ) -> PackedTree {
-    let mut column = |feature: usize| {
-        let next = u32::try_from(pack.columns.len()).unwrap_or(u32::MAX);
-        let Some(known) = columns.get_mut(feature) else { return 0 };
-        *known.get_or_insert_with(|| {
-            pack.columns.push(feature);
-            next
-        })
-    };
-    let compares = tree.compares.iter().map(|&Compare { feature, flip, threshold }| {
-        ColumnCompare { column: column(feature), flip, threshold }
+    let compares = tree.compares.iter().map(|&Compare { column, flip, threshold }| {
+        let column = place_of(column, columns, &mut pack.columns);
+        ColumnCompare { column, flip, threshold }
     });
-    let compares: Vec<_> = compares.collect();
-    let others = tree
-        .others
-        .iter()
-        .map(|test| ColumnOther { column: column(test.feature), test: test.clone() })
-        .collect();
+    let compares = compares.collect();
+    let others = tree.others.iter().map(|test| {
+        let column = place_of(test.column, values, &mut pack.values);
+        ColumnOther { column, test: *test }
+    });
+    let others = others.collect();
     let mut packed = PackedTree {
+        tree: tree.index,
         compares,
         others,
         all: Vec::new(),
@@ -218,14 +222,8 @@ fn add(
         slots: Vec::new(),
         targets: Vec::new(),
     };
-    let background: Option<Vec<Vec<u8>>> = plan.background.map(|rows| {
-        let bits = |row: &&[f32]| {
-            let mut bits = Vec::with_capacity(tree.tests());
-            tree.bits(row, &mut bits);
-            bits
-        };
-        rows.iter().map(bits).collect()
-    });
+    let background: Option<Vec<Vec<u8>>> =
+        plan.background.map(|rows| rows.iter().map(|row| tree.bits_of(plan.model, row)).collect());
     let drawn = background.as_deref().map_or(Drawn::Independent, Drawn::Rows);
     let targets: Vec<Vec<usize>> = groups.iter().map(|group| targets(group, tree, plan)).collect();
     packed.targets = targets.concat();
@@ -240,12 +238,22 @@ fn add(
     packed
 }
 
+/// The place of a column in a list of those that are looked at; a new one goes to its end.
+fn place_of(column: usize, known: &mut [Option<u32>], list: &mut Vec<usize>) -> u32 {
+    let next = u32::try_from(list.len()).unwrap_or(u32::MAX);
+    let Some(known) = known.get_mut(column) else { return 0 };
+    *known.get_or_insert_with(|| {
+        list.push(column);
+        next
+    })
+}
+
 /// The contribution that each value of an entry of the group belongs to.
 fn targets(group: &Group, tree: &Tree, plan: &Plan<'_>) -> Vec<usize> {
     (tree.output..tree.output + tree.width)
         .flat_map(|output| {
-            group.features.iter().map(move |feature| {
-                output * plan.features + plan.places.get(*feature).copied().unwrap_or(0)
+            group.columns.iter().map(move |column| {
+                output * plan.features + plan.places.get(*column).copied().unwrap_or(0)
             })
         })
         .collect()
@@ -262,7 +270,7 @@ fn add_lookups(
 ) {
     let bits: Vec<u16> =
         group.conditions.iter().map(|condition| bit(&mut packed.all, tests, condition)).collect();
-    // Model features of one contract feature share a sum: their values are added here.
+    // Columns of one contract feature share a sum: their values are added here.
     let mut distinct = targets.to_vec();
     distinct.sort_unstable();
     distinct.dedup();

@@ -50,4 +50,13 @@ impl Guard {
         self.size = checkpoint.size;
         Ok(())
     }
+
+    /// Forgets what it knows.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(crate) fn forget(&self, volume: &Volume) -> Result<(), LedgerError> {
+        volume.remove(&self.path)?;
+        volume.sync_folder(self.path.parent().unwrap_or(&self.path))
+    }
 }

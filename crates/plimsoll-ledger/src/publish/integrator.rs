@@ -12,20 +12,24 @@
 use super::folder::{CHECKPOINT, Public, public, read_note, read_tile};
 use super::guard::{self, Guard};
 use super::heads::{HeadError, TreeHead, TreeHeads};
-use super::status::{NotSigning, SignedCheckpoint, Status};
+use super::proofs;
+use super::sinks::{Growth, KnownHead, PublishedLog, SinkError, Sinks};
+use super::status::{NotSigning, Publishing, SignedCheckpoint, Status};
 use super::tree::{Growing, PublicFile};
 use crate::LedgerError;
 use crate::writer::{Shared, text};
+use plimsoll_tlog::note::Signature;
+use plimsoll_tlog::proof::Consistency;
 use plimsoll_tlog::read::Tiles;
 use plimsoll_tlog::tree::empty_root;
-use plimsoll_tlog::{Checkpoint, Signer};
+use plimsoll_tlog::{Checkpoint, Note, Signer};
 use plimsoll_types::{Digest, Time};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -50,7 +54,10 @@ impl Wake for Waking {
 /// What the integrator and those who stop it share.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    pub(crate) status: Status,
+    pub(crate) status: Arc<Status>,
+    pub(crate) sinks: OnceLock<Arc<Sinks>>,
+    /// Held while the checkpoint's file and what is said of it change.
+    checkpoint: Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -63,6 +70,56 @@ impl Control {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
+    fn checkpoint(&self) -> MutexGuard<'_, ()> {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// How publishing stands, sinks included.
+    pub(crate) fn state(&self) -> Publishing {
+        let mut state = self.status.get();
+        state.sinks = self.sinks.get().map(|sinks| sinks.states()).unwrap_or_default();
+        state
+    }
+}
+
+/// The log as its sinks see it.
+struct Fed {
+    shared: Arc<Shared>,
+    control: Arc<Control>,
+}
+
+impl Growth for Fed {
+    fn consistency(&self, old: u64, new: u64) -> Result<Consistency, SinkError> {
+        let latest =
+            self.control.status.latest().ok_or_else(|| SinkError::failed("no checkpoint"))?;
+        let public = public(&self.shared.folder);
+        let grown = proofs::consistency(&public, latest.size, &latest.root, old, new);
+        Ok(grown.map_err(SinkError::failed)?.proof)
+    }
+}
+
+impl PublishedLog for Fed {
+    /// What cannot be written is not lost: the next checkpoint is signed anew.
+    fn cosign(&self, checkpoint: &SignedCheckpoint, signatures: &[Signature]) {
+        let status = &self.control.status;
+        let _one_at_a_time = self.control.checkpoint();
+        let before = status.witnessed().filter(|before| before.size == checkpoint.size);
+        let note = before.map_or_else(|| checkpoint.note.clone(), |before| before.note.clone());
+        let Ok(mut note) = Note::parse(note.as_bytes()) else { return };
+        for signature in signatures {
+            if note.add(signature.clone()).is_err() {
+                return;
+            }
+        }
+        let note = note.to_string();
+        if status.latest().is_some_and(|latest| latest.size == checkpoint.size) {
+            let volume = self.shared.volume.clone();
+            let mut public = Public::new(volume, public(&self.shared.folder));
+            if public.put(&[(CHECKPOINT.to_owned(), note.clone().into_bytes())]).is_err() {
+                return;
+            }
+        }
+        status.witness(SignedCheckpoint { note, ..checkpoint.clone() }, self.shared.clock.now());
+    }
 }
 
 /// What somebody knows of the log.
@@ -70,7 +127,8 @@ impl Control {
 struct Known {
     by: Box<str>,
     size: u64,
-    root: Digest,
+    /// The root, if it is known; a witness keeps it to itself and looks at proofs.
+    root: Option<Digest>,
 }
 
 /// Why a step did not succeed.
@@ -147,13 +205,24 @@ impl Integrator {
 
     /// The thread: works until it is stopped, or may sign nothing any more.
     pub(crate) fn run(mut self) {
-        let mut has_begun = false;
+        let fed = self.follow();
+        if let (Some(sinks), Some(fed)) = (self.control.sinks.get(), fed) {
+            sinks.stop(fed);
+        }
+    }
+
+    /// Publishes what becomes durable. Gives back the threads of the sinks, if they were started.
+    fn follow(&mut self) -> Option<Vec<JoinHandle<()>>> {
+        let (mut has_begun, mut fed) = (false, None);
         while !self.control.is_stopping() {
             let step = if has_begun { self.step() } else { self.begin().map(|()| true) };
             let pause = match step {
                 Ok(true) if has_begun => self.interval,
                 Ok(_) => Duration::ZERO,
-                Err(Halt::Not(why)) => return self.control.status.stop(why),
+                Err(Halt::Not(why)) => {
+                    self.control.status.stop(why);
+                    return fed;
+                }
                 Err(Halt::Failed(error)) => {
                     self.control.status.change(|state| state.failing = Some(text(&error)));
                     has_begun = false;
@@ -162,6 +231,9 @@ impl Integrator {
                 }
             };
             has_begun = true;
+            if fed.is_none() {
+                fed = self.feed();
+            }
             self.control.status.change(|state| state.failing = None);
             self.pause(pause);
             self.wait_for_entries();
@@ -169,6 +241,17 @@ impl Integrator {
         if has_begun {
             self.end();
         }
+        fed
+    }
+
+    /// Starts the threads of the sinks.
+    fn feed(&self) -> Option<Vec<JoinHandle<()>>> {
+        let sinks = self.control.sinks.get()?;
+        let (shared, control) = (Arc::clone(&self.shared), Arc::clone(&self.control));
+        let clock = Arc::clone(&shared.clock);
+        let log: Arc<dyn PublishedLog> = Arc::new(Fed { shared, control });
+        // Without threads there is lag, which is shown.
+        sinks.start(&self.control.status, &clock, &log).ok()
     }
 
     /// Publishes what became durable until the ledger was closed.
@@ -193,16 +276,16 @@ impl Integrator {
         }
         let (size, root) = head.as_ref().map_or((0, empty_root()), |head| (head.size, head.root));
         let mut known = self.known()?;
-        known.push(Known { by: "the control state".into(), size, root });
+        known.push(Known { by: "the control state".into(), size, root: Some(root) });
         known.sort_by_key(|known| known.size);
         if let Some(Known { by, size, .. }) = known.pop_if(|known| known.size > durable) {
             return Err(NotSigning::Behind { by, known: size, durable }.into());
         }
         self.tree = self.open(size, root)?;
-        for known in known {
-            if self.root_at(known.size, size, root)? != known.root {
-                let Known { by, size, .. } = known;
-                return Err(NotSigning::Forked { by, size }.into());
+        for Known { by, size: at, root: expected } in known {
+            let is_ours = self.root_at(at, size, root)?;
+            if expected.is_some_and(|expected| expected != is_ours) {
+                return Err(NotSigning::Forked { by, size: at }.into());
             }
         }
         self.head = head;
@@ -220,12 +303,19 @@ impl Integrator {
                 by: by.clone(),
                 why: e.to_string().into(),
             })?;
-            known.push(Known { by, size: checkpoint.size, root: checkpoint.root });
+            known.push(Known { by, size: checkpoint.size, root: Some(checkpoint.root) });
         }
         // What is not signed by this log is no word of its; it is written over.
         if let Some(checkpoint) = self.published_file()?.and_then(|note| self.own(&note).ok()) {
             let by = "the published checkpoint".into();
-            known.push(Known { by, size: checkpoint.size, root: checkpoint.root });
+            known.push(Known { by, size: checkpoint.size, root: Some(checkpoint.root) });
+        }
+        if let Some(sinks) = self.control.sinks.get() {
+            let log = self.signer.vkey();
+            let empty = Checkpoint::new(log.name(), 0, empty_root()).sign(&self.signer);
+            let empty = empty.map_err(LedgerError::from)?.to_string();
+            let of = |(by, KnownHead { size, root })| Known { by, size, root };
+            known.extend(sinks.known(log, &empty).into_iter().map(of));
         }
         Ok(known)
     }
@@ -307,6 +397,10 @@ impl Integrator {
 
     /// One step: grows the tree and publishes it. False if there was nothing to do.
     fn step(&mut self) -> Result<bool, Halt> {
+        // A sink may have found that this log was forked.
+        if let Some(why) = self.control.status.get().stopped {
+            return Err(why.into());
+        }
         let durable = *self.durable.borrow_and_update();
         let signed = self.head.as_ref().map_or(0, |head| head.signed);
         let published = self.control.status.latest().map_or(0, |latest| latest.size);
@@ -347,9 +441,12 @@ impl Integrator {
         let (size, root) = (head.size, head.root);
         let checkpoint = Checkpoint::new(self.signer.vkey().name(), size, root);
         let note = checkpoint.sign(&self.signer).map_err(LedgerError::from)?.to_string();
-        self.public.put(&[(CHECKPOINT.to_owned(), note.clone().into_bytes())])?;
-        let time = self.shared.clock.now();
-        self.control.status.publish(SignedCheckpoint { size, root, time, note });
+        {
+            let _one_at_a_time = self.control.checkpoint();
+            self.public.put(&[(CHECKPOINT.to_owned(), note.clone().into_bytes())])?;
+            let time = self.shared.clock.now();
+            self.control.status.publish(SignedCheckpoint { size, root, time, note });
+        }
         let now = self.shared.clock.monotonic();
         if now.saturating_sub(self.guarded_at) > GUARD_LAG {
             self.tell_guard()?;

@@ -55,3 +55,22 @@ pub(crate) fn make_signer(
     volume.replace(&path(keys), seed.as_slice())?;
     Ok(signer)
 }
+
+/// Lays the key aside under another name, if there is one: `log.key` becomes `log.key.1`, or the
+/// first number that is free.
+///
+/// # Errors
+/// I/O, or if there are too many.
+pub(crate) fn lay_aside(volume: &Volume, keys: &Path) -> Result<(), LedgerError> {
+    /// Logs that were given up. Each was an accident.
+    const MAX: u32 = 1000;
+    let path = path(keys);
+    if !path.exists() {
+        return Ok(());
+    }
+    let free = (1..MAX).map(|n| keys.join(format!("log.key.{n}"))).find(|path| !path.exists());
+    let what = "too many keys of logs that were given up are in it; move them elsewhere";
+    let free = free.ok_or_else(|| LedgerError::Keys { path: keys.to_path_buf(), what })?;
+    volume.rename(&path, &free)?;
+    volume.sync_folder(keys)
+}

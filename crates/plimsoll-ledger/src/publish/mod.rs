@@ -11,9 +11,12 @@ mod integrator;
 mod key;
 mod leaves;
 mod proofs;
+mod renew;
+mod sinks;
 mod status;
 mod tree;
 mod verify;
+mod write_once;
 
 use std::time::Duration;
 
@@ -21,8 +24,12 @@ pub use heads::{HeadError, TreeHead, TreeHeads};
 pub(crate) use integrator::{Control, Integrator};
 pub(crate) use key::{make_signer, read_signer};
 pub use proofs::Grown;
+pub use renew::give_up_log;
+pub(crate) use sinks::Sinks;
+pub use sinks::{CheckpointSink, Growth, KnownHead, MAX_SINKS, SinkError, SinkState};
 pub use status::{NotSigning, Publishing, SignedCheckpoint};
 pub use verify::{Progress, Resume, Verification};
+pub use write_once::WriteOnceFolder;
 
 /// How a ledger is published.
 #[derive(Debug, Clone, PartialEq, Eq)]

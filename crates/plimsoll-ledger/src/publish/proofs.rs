@@ -1,6 +1,7 @@
 //! Proofs out of the published tiles, each tile checked on the way.
 
 use super::folder::{public, read_note, read_tile};
+use super::status::SignedCheckpoint;
 use crate::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::LedgerReader;
@@ -11,6 +12,7 @@ use plimsoll_tlog::{Checkpoint, Note};
 use plimsoll_types::Digest;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Proof that a log only grew from one size to another, with the roots it had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,21 +43,13 @@ fn damaged(public: &Path, error: &dyn Error) -> LedgerError {
     LedgerError::Published { path: public.to_path_buf(), what: error.to_string().into() }
 }
 
-/// The tiles of a checkpoint's tree.
-fn tiles(
-    public: &Path,
-    size: u64,
-    root: &Digest,
-) -> Result<Tiles<impl FnMut(TileId) -> Result<Vec<u8>, LedgerError>>, LedgerError> {
-    let folder = public.to_path_buf();
-    let read = move |tile: TileId| {
-        let missing = || LedgerError::Published {
-            path: folder.join(tile.path()),
-            what: "it is missing; the next start makes it".into(),
-        };
-        read_tile(&folder, tile)?.ok_or_else(missing)
+/// Reads a published tile that must be there.
+fn read(public: &Path, tile: TileId) -> Result<Vec<u8>, LedgerError> {
+    let missing = || LedgerError::Published {
+        path: public.join(tile.path()),
+        what: "it is missing; the next start makes it".into(),
     };
-    Tiles::open(size, root, read).map_err(|error| unread(public, error))
+    read_tile(public, tile)?.ok_or_else(missing)
 }
 
 /// What reading tiles says, as what a ledger says.
@@ -71,14 +65,22 @@ fn unread(public: &Path, error: ReadError<LedgerError>) -> LedgerError {
 
 fn inclusion(public: &Path, signed: &Signed, index: u64) -> Result<TlogProof, LedgerError> {
     let Checkpoint { size, root, .. } = signed.says;
-    let proof = tiles(public, size, &root)?.inclusion(index, size);
+    let proof = Tiles::open(size, &root, |tile| read(public, tile))
+        .and_then(|mut tiles| tiles.inclusion(index, size));
     let hashes = proof.map_err(|error| unread(public, error))?.hashes;
     Ok(TlogProof { extra: None, index, hashes, checkpoint: signed.note.clone() })
 }
 
-fn consistency(public: &Path, signed: &Signed, old: u64, new: u64) -> Result<Grown, LedgerError> {
-    let mut tiles = tiles(public, signed.says.size, &signed.says.root)?;
-    let mut grown = || {
+/// Proof that a log grew, out of the tiles of a later state of it.
+pub(crate) fn consistency(
+    public: &Path,
+    size: u64,
+    root: &Digest,
+    old: u64,
+    new: u64,
+) -> Result<Grown, LedgerError> {
+    let grown = || {
+        let mut tiles = Tiles::open(size, root, |tile| read(public, tile))?;
         let (old_root, new_root) = (tiles.root_at(old)?, tiles.root_at(new)?);
         Ok(Grown { old_root, new_root, proof: tiles.consistency(old, new)? })
     };
@@ -86,15 +88,20 @@ fn consistency(public: &Path, signed: &Signed, old: u64, new: u64) -> Result<Gro
 }
 
 impl Ledger {
-    /// Proof that the entry at `index` is in the log, under its latest checkpoint; `None` if that
-    /// does not cover it yet.
+    /// Proof that the entry at `index` is in the log, under the latest checkpoint that a witness
+    /// signed, or else, unless only such will do, the latest; `None` if neither covers it yet.
     ///
     /// # Errors
     /// I/O, or tiles that do not lead to the checkpoint.
-    pub fn prove(&self, index: u64) -> Result<Option<TlogProof>, LedgerError> {
-        let Some(latest) = self.checkpoint().filter(|latest| latest.size > index) else {
-            return Ok(None);
-        };
+    pub fn prove(
+        &self,
+        index: u64,
+        witnessed_only: bool,
+    ) -> Result<Option<TlogProof>, LedgerError> {
+        let covers = |checkpoint: &Arc<SignedCheckpoint>| checkpoint.size > index;
+        let witnessed = self.witnessed().filter(covers);
+        let latest = || self.checkpoint().filter(|_| !witnessed_only).filter(covers);
+        let Some(latest) = witnessed.or_else(latest) else { return Ok(None) };
         let public = self.public();
         let signed = Signed::parse(&public, latest.note.as_bytes())?;
         inclusion(&public, &signed, index).map(Some)
@@ -142,7 +149,7 @@ impl LedgerReader {
         if signed.says.size < new {
             return Ok(None);
         }
-        consistency(&public, &signed, old, new).map(Some)
+        consistency(&public, signed.says.size, &signed.says.root, old, new).map(Some)
     }
 
     /// The published file of a path below the log's prefix (`tile/0/000`); `None` if there is

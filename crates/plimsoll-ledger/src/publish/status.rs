@@ -1,5 +1,6 @@
 //! How publishing stands, for health, metrics and everybody who waits for a checkpoint.
 
+use super::sinks::SinkState;
 use plimsoll_types::{Digest, Time};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -81,6 +82,12 @@ pub struct Publishing {
     pub published: u64,
     /// When that was published.
     pub published_at: Option<Time>,
+    /// Entries that the latest checkpoint with a witness's signature covers.
+    pub witnessed: u64,
+    /// When a witness last signed.
+    pub witnessed_at: Option<Time>,
+    /// How the places outside of the data folder stand.
+    pub sinks: Vec<SinkState>,
     /// Why nothing is signed any more.
     pub stopped: Option<NotSigning>,
     /// Why the last attempt failed. It is made again and again.
@@ -94,11 +101,17 @@ pub struct Publishing {
 pub(crate) struct Status {
     state: Mutex<Publishing>,
     latest: watch::Sender<Option<Arc<SignedCheckpoint>>>,
+    /// The latest that a witness signed.
+    witnessed: Mutex<Option<Arc<SignedCheckpoint>>>,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { state: Mutex::default(), latest: watch::Sender::new(None) }
+        Self {
+            state: Mutex::default(),
+            latest: watch::Sender::new(None),
+            witnessed: Mutex::default(),
+        }
     }
 }
 
@@ -124,6 +137,23 @@ impl Status {
             state.published_at = Some(checkpoint.time);
         });
         self.latest.send_replace(Some(Arc::new(checkpoint)));
+    }
+    /// Takes up a checkpoint with the signatures of witnesses.
+    pub(crate) fn witness(&self, checkpoint: SignedCheckpoint, now: Time) {
+        let checkpoint = Arc::new(checkpoint);
+        self.change(|state| (state.witnessed, state.witnessed_at) = (checkpoint.size, Some(now)));
+        self.latest.send_if_modified(|latest| {
+            let is_same = latest.as_ref().is_some_and(|latest| latest.size == checkpoint.size);
+            if is_same {
+                *latest = Some(Arc::clone(&checkpoint));
+            }
+            is_same
+        });
+        *self.witnessed.lock().unwrap_or_else(PoisonError::into_inner) = Some(checkpoint);
+    }
+    /// The latest checkpoint that a witness signed.
+    pub(crate) fn witnessed(&self) -> Option<Arc<SignedCheckpoint>> {
+        self.witnessed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
     pub(crate) fn latest(&self) -> Option<Arc<SignedCheckpoint>> {
         self.latest.borrow().clone()

@@ -51,7 +51,8 @@ impl Growing {
             files.push((tile.path(), bytes));
             Ok::<_, LedgerError>(())
         })?;
-        if let Some(full) = self.size().checked_sub(1).filter(|_| self.size() % WIDTH == 0) {
+        if let Some(full) = self.size().checked_sub(1).filter(|_| self.size().is_multiple_of(WIDTH))
+        {
             let id = BundleId::new(full / WIDTH, TILE_WIDTH)?;
             files.push((id.path(), std::mem::take(&mut self.bundle)));
         }

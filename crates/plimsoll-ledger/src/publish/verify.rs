@@ -85,7 +85,7 @@ impl LedgerReader {
     ) -> Result<Verified, LedgerError> {
         let public = public(self.folder());
         // First of all: a ledger that is written meanwhile only gets longer.
-        let checkpoint = checkpoint(&public, verification)?;
+        let (checkpoint, unknown_signatures) = checkpoint(&public, verification)?.unzip();
         let chain = Chain::read(&self.folder().join("segments"), self.gateway())?;
         let resume = verification.resume.and_then(|resume| opened(&public, resume));
         let (edge, resume) = resume.unzip();
@@ -120,15 +120,17 @@ impl LedgerReader {
             tail: ending.tail,
             published: walk.tree.required,
             root: walk.tree.edge.root(),
+            unknown_signatures: unknown_signatures.unwrap_or(0),
         })
     }
 }
 
-/// The published checkpoint, its signature verified if there is a key to do it with.
+/// The published checkpoint, its signature verified if there is a key to do it with, and how many
+/// signatures are by nobody who is known.
 fn checkpoint(
     public: &Path,
     verification: &Verification,
-) -> Result<Option<Checkpoint>, LedgerError> {
+) -> Result<Option<(Checkpoint, usize)>, LedgerError> {
     let path = public.join(CHECKPOINT);
     let wrong = |what: String| LedgerError::Published { path: path.clone(), what: what.into() };
     let Some(bytes) = read_note(public)? else {
@@ -140,17 +142,16 @@ fn checkpoint(
     let note = Note::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
     let checkpoint = Checkpoint::parse(note.text()).map_err(|e| wrong(e.to_string()))?;
     let stored = verification.head.as_ref().and_then(|head| head.log.parse().ok());
+    let mut unknown = note.signatures().len();
     if let Some(log) = verification.log.as_ref().or(stored.as_ref()) {
         let keys: Vec<&Vkey> = std::iter::once(log).chain(&verification.witnesses).collect();
         let valid = note.verify(&keys).map_err(|e| wrong(e.to_string()))?;
         if !valid.iter().any(|valid| valid.key == log) || log.name() != checkpoint.origin {
             return Err(wrong("it is not signed by the key of this log".into()));
         }
-        if note.signatures().len() != valid.len() {
-            return Err(wrong("it has a signature by nobody who is known".into()));
-        }
+        unknown = note.signatures().len().saturating_sub(valid.len());
     }
-    Ok(Some(checkpoint))
+    Ok(Some((checkpoint, unknown)))
 }
 
 /// The edge at which a broken off verification goes on; `None` begins from the start.
@@ -307,7 +308,7 @@ const fn first(header: &Header) -> Cursor {
 fn committed(file: &Handle, met: &Met<'_>) -> Result<(), LedgerError> {
     let reference: Option<&SealedRef> = met.leaf.draft.sealed.as_ref();
     let Frame { sealed, .. } = met.frame;
-    if is_committed(sealed, reference) {
+    if reference.map_or(sealed.is_empty(), |reference| is_committed(sealed, reference)) {
         return Ok(());
     }
     let what = "the body is not the one that the leaf commits to";

@@ -37,7 +37,7 @@ fn bodies_of_any_length_come_back() {
             let sealed = seal(&keys, holders, &plaintext).expect("seal");
             keys.flush(&volume).expect("flush");
             assert_eq!(open_sealed(&keys, &sealed).expect("open"), plaintext);
-            assert!(is_committed(sealed.bytes(), sealed.reference().as_ref()));
+            assert!(is_committed(sealed.bytes(), &sealed.reference().expect("sealed")));
         }
         let a = seal(&keys, &holders[..1], &plaintext).expect("seal");
         let b = seal(&keys, &holders[..1], &vec![0; len / BUCKET * BUCKET]).expect("seal");

@@ -4,11 +4,15 @@
 use super::disk::{FaultDisk, Random};
 use super::{config, decide, tenant};
 use crate::{
-    HeadError, Holder, Ledger, LedgerError, LedgerReader, NotSigning, PublishConfig, Publishing,
-    TreeHead, TreeHeads, Verification,
+    CheckpointSink, Growth, HeadError, Holder, KnownHead, Ledger, LedgerError, LedgerReader,
+    NotSigning, PublishConfig, Publishing, SignedCheckpoint, SinkError, TreeHead, TreeHeads,
+    Verification, WriteOnceFolder,
 };
+use plimsoll_tlog::cosignature::Cosigner;
+use plimsoll_tlog::note::Signature;
 use plimsoll_tlog::tile::{BundleId, Resource, TileId, grown, grown_bundles};
 use plimsoll_tlog::tree::root_of;
+use plimsoll_tlog::witness::{self, AddCheckpoint, Witness};
 use plimsoll_tlog::{Checkpoint, Tiles, Vkey, bundle};
 use plimsoll_types::{Digest, SystemClock};
 use proptest::prelude::*;
@@ -69,11 +73,20 @@ pub(super) fn try_open(
     disk: &FaultDisk,
     heads: &Arc<Heads>,
 ) -> Result<Ledger, LedgerError> {
+    open_with_sinks(folder, disk, heads, Vec::new())
+}
+
+fn open_with_sinks(
+    folder: &Path,
+    disk: &FaultDisk,
+    heads: &Arc<Heads>,
+    sinks: Vec<Box<dyn CheckpointSink>>,
+) -> Result<Ledger, LedgerError> {
     let clock = Arc::new(SystemClock::new());
     let (ledger, _) = Ledger::open_on(config(folder), clock, disk.volume())?;
     let publishing =
         PublishConfig { interval: Duration::ZERO, ..PublishConfig::new(ORIGIN.to_owned()) };
-    ledger.publish(&publishing, Arc::clone(heads) as Arc<dyn TreeHeads>)?;
+    ledger.publish(&publishing, Arc::clone(heads) as Arc<dyn TreeHeads>, sinks)?;
     Ok(ledger)
 }
 
@@ -329,6 +342,23 @@ fn an_old_backup_is_not_signed_from() {
     };
     assert_eq!(size, 40);
     assert_eq!(heads.stored(), old, "nothing was signed");
+    let vkey = ledger.publishing().vkey;
+    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
+    let forget = || {
+        heads.set(None);
+        Ok::<_, LedgerError>(())
+    };
+    assert!(matches!(crate::give_up_log(&data, &keys, forget), Err(LedgerError::Locked(_))));
+    ledger.close().expect("close");
+
+    // The way out: the old log is given up, another begins.
+    crate::give_up_log(&data, &keys, forget).expect("given up");
+    assert!(keys.join("log.key.1").exists());
+    let ledger = open(folder.path(), &disk, &heads);
+    let state = settled(&ledger);
+    assert_eq!(state.stopped, None);
+    assert_ne!(state.vkey, vkey, "it has another key");
+    is_log_of(folder.path(), &leaves(&ledger), &state.vkey);
 }
 
 #[test]
@@ -436,7 +466,10 @@ fn any_byte_that_is_flipped_is_found_and_its_file_is_named() {
             std::fs::write(path, &bytes).expect("write");
             let found = verified(folder.path(), &verification);
             std::fs::write(path, &whole).expect("put back");
-            let Err(error) = found else {
+            let Err(error) = found.and_then(|found| match found.unknown_signatures {
+                0 => Ok(()),
+                _ => Err(LedgerError::Published { path: path.clone(), what: "unknown".into() }),
+            }) else {
                 return Err(TestCaseError::fail(format!("{} at {at}: not found", path.display())));
             };
             prop_assert_eq!(named(&error), Some(path.as_path()), "at {}: {}", at, error);
@@ -510,7 +543,9 @@ fn a_verification_that_was_broken_off_goes_on() {
             .expect("open");
     let heads = Arc::new(Heads::default());
     let publishing = PublishConfig::new(ORIGIN.to_owned());
-    ledger.publish(&publishing, Arc::clone(&heads) as Arc<dyn TreeHeads>).expect("publish");
+    ledger
+        .publish(&publishing, Arc::clone(&heads) as Arc<dyn TreeHeads>, Vec::new())
+        .expect("publish");
     for _ in 0..140 {
         record_plain(&ledger, 1000);
     }
@@ -562,6 +597,213 @@ fn proofs_verify_and_need_a_checkpoint_that_covers_them() {
     }
     assert_eq!(reader.consistency(3, 701).expect("reads"), None);
     assert!(reader.consistency(9, 3).is_err());
+}
+
+/// A witness in this process, after the pure one of the specification's crate.
+#[derive(Debug)]
+struct InProcess {
+    witness: Witness,
+    heads: Arc<WitnessHeads>,
+    old: u64,
+}
+
+#[derive(Debug, Default)]
+struct WitnessHeads(Mutex<Option<witness::Head>>);
+
+impl witness::Heads for WitnessHeads {
+    type Error = std::convert::Infallible;
+    fn advance<R>(
+        &self,
+        _: &str,
+        next: impl FnOnce(Option<&witness::Head>) -> Result<witness::Head, R>,
+    ) -> Result<Result<(), R>, Self::Error> {
+        let mut head = self.0.lock().expect("lock");
+        Ok(next(head.as_ref()).map(|next| *head = Some(next)))
+    }
+}
+
+impl InProcess {
+    fn new(log: &str, heads: &Arc<WitnessHeads>) -> Self {
+        let cosigner = Cosigner::from_seed("example.com/witness", &[5; 32]).expect("key");
+        let witness = Witness::new(cosigner, vec![log.parse().expect("key")]);
+        Self { witness, heads: Arc::clone(heads), old: 0 }
+    }
+    fn ask(&mut self, old: u64, proof: Vec<Digest>, note: &str) -> Result<Signature, SinkError> {
+        let body = AddCheckpoint { old, proof, checkpoint: note.to_owned() }.to_string();
+        match self.witness.add_checkpoint(body.as_bytes(), 1_800_000_000, &*self.heads) {
+            Ok(signature) => Ok(signature),
+            Err(witness::WitnessError::Refused(witness::Refusal::Conflict(size))) => {
+                Err(SinkError::Ahead(size))
+            }
+            Err(witness::WitnessError::Refused(witness::Refusal::Inconsistent)) => {
+                Err(SinkError::Forked(old))
+            }
+            Err(error) => Err(SinkError::failed(error)),
+        }
+    }
+}
+
+impl CheckpointSink for InProcess {
+    fn name(&self) -> &str {
+        "the witness"
+    }
+    fn interval(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn known(&mut self, _: &Vkey, empty: &str) -> Result<Option<KnownHead>, SinkError> {
+        match self.ask(0, Vec::new(), empty) {
+            Ok(_) => Ok(None),
+            Err(SinkError::Ahead(size)) => {
+                self.old = size;
+                Ok(Some(KnownHead { size, root: None }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+    fn put(
+        &mut self,
+        checkpoint: &SignedCheckpoint,
+        growth: &dyn Growth,
+    ) -> Result<Vec<Signature>, SinkError> {
+        let proof = growth.consistency(self.old, checkpoint.size)?.hashes;
+        let signature = self.ask(self.old, proof, &checkpoint.note)?;
+        self.old = checkpoint.size;
+        Ok(vec![signature])
+    }
+}
+
+#[test]
+fn sinks_get_the_last_checkpoint_and_a_witness_signs_it() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (disk, heads) = (FaultDisk::default(), Arc::new(Heads::default()));
+    let files_of = folder.path().join("once");
+    std::fs::create_dir(&files_of).expect("make");
+    let sinks = |vkey: &str, witness: &Arc<WitnessHeads>| -> Vec<Box<dyn CheckpointSink>> {
+        vec![
+            Box::new(WriteOnceFolder::new(files_of.clone())),
+            Box::new(InProcess::new(vkey, witness)),
+        ]
+    };
+    // The key is made by a first start.
+    let ledger = open(folder.path(), &disk, &heads);
+    let vkey = ledger.publishing().vkey;
+    ledger.close().expect("close");
+    let witness = Arc::new(WitnessHeads::default());
+    let ledger =
+        open_with_sinks(folder.path(), &disk, &heads, sinks(&vkey, &witness)).expect("open");
+    record(&ledger, 300);
+    settled(&ledger);
+    copy(&folder.path().join("data"), &folder.path().join("backup"));
+    let old = heads.stored();
+    record(&ledger, 40);
+    settled(&ledger);
+    ledger.close().expect("close");
+    let state = ledger.publishing();
+    assert_eq!((state.stopped, state.published, state.witnessed), (None, 340, 340));
+    assert!(state.sinks.iter().all(|sink| sink.size == 340 && sink.failing.is_none()));
+    let kept = files(&files_of);
+    assert!(kept.last().is_some_and(|path| path.ends_with("00000000000000000340.checkpoint")));
+
+    // The published checkpoint carries the witness's signature, and so do proofs.
+    let own: Vkey = vkey.parse().expect("key");
+    let reader = LedgerReader::open(&folder.path().join("data"), None).expect("reader");
+    let note = reader.published_note().expect("read").expect("there");
+    let by = InProcess::new(&vkey, &witness).witness.vkey().clone();
+    let opened = Checkpoint::open(&note, &[&own, &by]).expect("signed by both");
+    assert_eq!(opened.signatures.len(), 2);
+    let known = Verification {
+        log: Some(own),
+        witnesses: vec![by],
+        head: heads.stored(),
+        ..Verification::default()
+    };
+    assert_eq!(verified(folder.path(), &known).expect("verify").unknown_signatures, 0);
+    let unknown = Verification { witnesses: Vec::new(), ..known };
+    assert_eq!(verified(folder.path(), &unknown).expect("verify").unknown_signatures, 1);
+
+    // An old backup, with control state and even keys folder of that time: one who knows better
+    // is enough, and nothing is signed.
+    for only in [0, 1] {
+        for name in ["data", "keys/log.head"] {
+            let path = folder.path().join(name);
+            drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
+        }
+        copy(&folder.path().join("backup"), &folder.path().join("data"));
+        heads.set(old.clone());
+        let signed = heads.history().len();
+        let sink = sinks(&vkey, &witness).swap_remove(only);
+        let ledger = open_with_sinks(folder.path(), &disk, &heads, vec![sink]).expect("open");
+        let Some(NotSigning::Behind { known, durable, .. }) = settled(&ledger).stopped else {
+            panic!("{:?}", ledger.publishing())
+        };
+        assert_eq!((known, durable >= 300), (340, true));
+        ledger.close().expect("close");
+        assert_eq!(heads.history().len(), signed, "nothing was signed");
+    }
+}
+
+#[test]
+fn a_sink_that_is_away_delays_nothing() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (disk, heads) = (FaultDisk::default(), Arc::new(Heads::default()));
+    let nowhere = Box::new(WriteOnceFolder::new(folder.path().join("nowhere")));
+    let ledger = open_with_sinks(folder.path(), &disk, &heads, vec![nowhere]).expect("open");
+    record(&ledger, 30);
+    let state = settled(&ledger);
+    assert_eq!((state.stopped, state.published), (None, 30));
+    ledger.close().expect("close");
+    let sinks = ledger.publishing().sinks;
+    assert!(sinks[0].failing.is_some() && sinks[0].size == 0, "{sinks:?}");
+}
+
+/// CPU seconds of this process so far, in ticks of 10 ms.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("stat");
+    let after = stat.rsplit(") ").next().expect("fields");
+    let ticks = after.split(' ').skip(11).take(2).map(|n| n.parse::<f64>().expect("number"));
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Figures for `docs/benchmarks.md`; run with `--run-ignored only --no-capture`.
+#[test]
+#[ignore = "prints figures, checks none"]
+fn figures_of_verification() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut wide = config(folder.path());
+    wide.segment_bytes = 64 << 20;
+    let clock = Arc::new(SystemClock::new());
+    let (ledger, _) = Ledger::open(wide, clock).expect("open");
+    let heads = Arc::new(Heads::default());
+    let publishing = PublishConfig::new(ORIGIN.to_owned());
+    ledger
+        .publish(&publishing, Arc::clone(&heads) as Arc<dyn TreeHeads>, Vec::new())
+        .expect("publish");
+    let holder = [Holder::System];
+    let start = cpu();
+    for _ in 0..150 {
+        let waiting: Vec<_> = (0..2000)
+            .map(|_| {
+                let body = ledger.seal(&holder, &[7; 700]).expect("seal");
+                let draft = super::draft(plimsoll_types::record::Kind::Decision);
+                ledger.append(draft, body, None).expect("queue")
+            })
+            .collect();
+        for item in waiting {
+            item.wait().expect("durable");
+        }
+    }
+    ledger.close().expect("close");
+    println!("recording and publishing: {:.0} entries per CPU second", 300_000.0 / (cpu() - start));
+    println!("published {} entries", ledger.publishing().published);
+    let reader = LedgerReader::open(&folder.path().join("data"), None).expect("reader");
+    for skip_bodies in [false, true] {
+        let verification =
+            Verification { head: heads.stored(), skip_bodies, ..Verification::default() };
+        let start = cpu();
+        let found = reader.verify_with(&verification, |_| {}).expect("verify");
+        let rate = found.entries as f64 / (cpu() - start);
+        println!("verification, bodies {}: {rate:.0} entries per CPU second", !skip_bodies);
+    }
 }
 
 /// Power cuts at random moments while the tree grows: what was ever signed stays a beginning of

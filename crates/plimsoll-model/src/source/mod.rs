@@ -138,6 +138,32 @@ pub(crate) trait Source<'a>: Sized {
         self.scalars("expected a number", real)
     }
 
+    /// Reads an array of `f64`, correctly rounded.
+    fn doubles(&mut self) -> Result<Vec<f64>, LoadError> {
+        self.scalars("expected a number", wide)
+    }
+
+    /// Reads one number; `null` is NaN.
+    fn number_or_null(&mut self) -> Result<f64, LoadError> {
+        let number = match self.scalar(&Items::default())? {
+            Scalar::Token(b"null") => Some(f64::NAN),
+            scalar => wide(scalar),
+        };
+        number.ok_or_else(|| self.fault("expected a number or null"))
+    }
+
+    /// Reads one integer from 0.
+    fn count(&mut self) -> Result<u32, LoadError> {
+        let number = integer(self.scalar(&Items::default())?).and_then(|n| u32::try_from(n).ok());
+        number.ok_or_else(|| self.fault("expected an integer from 0 to 4294967295"))
+    }
+
+    /// Reads one truth value.
+    fn flag(&mut self) -> Result<bool, LoadError> {
+        let flag = flag(self.scalar(&Items::default())?);
+        flag.ok_or_else(|| self.fault("expected true or false"))
+    }
+
     /// Reads an array of integers from 0.
     fn counts(&mut self) -> Result<Vec<u32>, LoadError> {
         self.scalars("expected an integer from 0 to 4294967295", |scalar| {
@@ -183,12 +209,28 @@ pub(crate) fn real(scalar: Scalar<'_>) -> Option<f32> {
     }
 }
 
+/// A scalar as `f64`.
+pub(crate) fn wide(scalar: Scalar<'_>) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "rounding is meant")]
+    match scalar {
+        Scalar::Token(text) => parse(text),
+        Scalar::Integer(value) => Some(value as f64),
+        Scalar::Real(value) => Some(value),
+        Scalar::Flag(_) => None,
+    }
+}
+
 /// Parses a JSON number, or one of the three words XGBoost writes for what JSON lacks.
 pub(crate) fn decimal(text: &[u8]) -> Option<f32> {
+    parse(text)
+}
+
+/// Parses to the nearest number of its type.
+fn parse<F: From<f32> + std::str::FromStr>(text: &[u8]) -> Option<F> {
     match text {
-        b"NaN" => return Some(f32::NAN),
-        b"Infinity" => return Some(f32::INFINITY),
-        b"-Infinity" => return Some(f32::NEG_INFINITY),
+        b"NaN" => return Some(f32::NAN.into()),
+        b"Infinity" => return Some(f32::INFINITY.into()),
+        b"-Infinity" => return Some(f32::NEG_INFINITY.into()),
         _ => {}
     }
     let (first, last) = (text.strip_prefix(b"-").unwrap_or(text).first()?, text.last()?);

@@ -1,29 +1,22 @@
 //! From a read XGBoost file to a [`Model`]: every check that a shape cannot express.
-//!
-//! After this, evaluation relies on: children lie inside their tree and every reachable node has
-//! one parent, features are below the feature count, thresholds are numbers, leaves are finite.
 
 use super::document::{self, Booster, Document, Learner, Parameters};
-use super::pack::Packer;
+use super::objective::Objective;
+use super::raw::Checked;
 use super::{invalid, length, missing};
+use crate::ensemble::Ensemble as Trees;
 use crate::error::LoadError;
 use crate::limits::Limits;
-use crate::model::{Format, Model, TreeRange, TreesUsed};
-use crate::objective::Objective;
-use crate::tree::Forest;
+use crate::model::{Format, Inputs, Model, Scorer, TreeRange, TreesUsed};
+use crate::output::Output;
+use crate::pack::{Packer, Shape};
+use crate::tree::{Forest, Rounding};
 
 const PARAMETERS: &str = "learner.learner_model_param";
 const BOOSTER: &str = "learner.gradient_booster";
 
-/// What every tree must fit.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) features: usize,
-    pub(super) margins: usize,
-}
-
 /// Checks a file and packs its trees.
-pub(crate) fn compile(
+pub(super) fn compile(
     document: Document,
     format: Format,
     limits: &Limits,
@@ -46,13 +39,30 @@ pub(crate) fn compile(
     }
     Ok(Model {
         format,
-        objective,
-        forest,
-        base_margins,
-        feature_count: shape.features,
-        feature_names: learner.feature_names.into(),
-        feature_types: learner.feature_types.into(),
-        categories: categories.into(),
+        objective: objective.name.into(),
+        inputs: Inputs {
+            count: shape.features,
+            names: learner.feature_names.into(),
+            types: learner.feature_types.into(),
+            categories: categories.into(),
+            unknown: Box::default(),
+        },
+        pipeline: None,
+        scorer: Scorer::Trees(Trees {
+            forest,
+            columns: shape.features,
+            base_margins,
+            divisor: 1.0,
+            base_last: false,
+        }),
+        transform: objective.transform,
+        output: Output {
+            name: objective.kind.name(),
+            kind: objective.kind,
+            count: objective.transform.count(shape.margins),
+            is_double: false,
+        },
+        classes: Box::default(),
         trees_used,
     })
 }
@@ -104,7 +114,7 @@ fn base_margins(
     objective: &Objective,
     shape: Shape,
     version: &[u32],
-) -> Result<Box<[f32]>, LoadError> {
+) -> Result<Box<[f64]>, LoadError> {
     let path = || format!("{PARAMETERS}.base_score");
     let scores = parameters.base_score.as_ref().ok_or_else(|| missing(path()))?;
     if scores.len() != 1 {
@@ -115,7 +125,7 @@ fn base_margins(
         scores.iter().map(|score| objective.base_margin(*score, clamps)).collect();
     let margins =
         margins.ok_or_else(|| invalid(path(), "this objective has no finite margin for it"))?;
-    Ok(margins.into_iter().cycle().take(shape.margins).collect())
+    Ok(margins.into_iter().map(f64::from).cycle().take(shape.margins).collect())
 }
 
 fn check_features(learner: &Learner, shape: Shape) -> Result<(), LoadError> {
@@ -226,17 +236,17 @@ impl Ensemble {
                 return Err(invalid(format!("{path}[{index}]"), "a weight must be finite"));
             }
         }
-        let mut packer =
-            Packer::new(shape, limits, trees.first().map_or(1, |t| t.size_leaf_vector));
+        let leaf_width = trees.first().map_or(1, |tree| tree.size_leaf_vector);
+        let mut packer = Packer::new(shape, limits, leaf_width, Rounding::Single);
         for (index, (tree, group)) in trees.iter().zip(groups).enumerate() {
             if *group as usize >= shape.margins {
                 return Err(invalid(format!("{}.tree_info[{index}]", self.path), "no such output"));
             }
             let weight = self.weights.as_ref().and_then(|(_, weights)| weights.get(index));
-            packer
-                .add(tree, *group, weight.copied())
+            Checked::new(tree, leaf_width, shape.margins, weight.copied())
+                .and_then(|tree| packer.add(&tree, *group))
                 .map_err(|problem| problem.within(format!("{}.trees[{index}]", self.path)))?;
         }
-        Ok(packer.finish())
+        Ok(packer.finish(true))
     }
 }

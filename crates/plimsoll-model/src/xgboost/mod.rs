@@ -1,12 +1,25 @@
 //! XGBoost model files: their schema ([`document`]), the checks that make them a
-//! [`Model`](crate::model::Model) ([`compile`]), and those of one tree ([`pack`]).
-//! It must not know a syntax.
+//! [`Model`] ([`compile`]), and those of one tree ([`raw`]). It must not know a syntax.
 
-pub(crate) mod compile;
+mod compile;
 pub(crate) mod document;
-mod pack;
+mod objective;
+mod raw;
 
 use crate::error::LoadError;
+use crate::limits::Limits;
+use crate::model::{Format, Model, TreeRange};
+use crate::source::Source;
+
+/// Loads a model file of this framework from either syntax.
+pub(crate) fn load<'a, S: Source<'a>>(
+    source: S,
+    format: Format,
+    limits: &Limits,
+    range: TreeRange,
+) -> Result<Model, LoadError> {
+    compile::compile(document::read(source, limits)?, format, limits, range)
+}
 
 fn missing(path: impl Into<String>) -> LoadError {
     LoadError::Missing { path: path.into() }

@@ -1,4 +1,4 @@
-"""Makes the golden models, rows and margins that tests/goldens.rs compares to the bit.
+"""Makes the golden models, rows and margins that tests/formats/xgboost.rs compares to the bit.
 
 Run with Python 3.11 and no arguments: it makes one virtual environment per XGBoost
 release (requirements-*.txt) in a temporary folder, trains small models in each, and
@@ -26,7 +26,7 @@ TRAINED, PREDICTED = 4_000, 1_000
 
 def save(path, data):
     """Writes gzip without a time stamp, so that equal content is an equal file."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as out:
         out.write(data)
 

@@ -238,9 +238,12 @@ fn is_left_out(path: &str) -> bool {
         path,
         "artifacts/uploads" | "format.new" | "ledger/lock" | "ledger/end" | "ledger/reserve"
     );
+    // Made from the segments by the next start, and there are many.
+    let is_derived = path == "ledger/public/tile";
     let name = path.rsplit('/').next().unwrap_or(path);
     is_state
         || of_process
+        || is_derived
         || name == "next.seg"
         || name.ends_with(".fresh")
         || name.ends_with(".new")

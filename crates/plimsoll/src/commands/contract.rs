@@ -7,7 +7,9 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::{Table, counted};
 use plimsoll_api::ContractSummary;
-use plimsoll_contract::{CompiledContract, Contract as Document, ContractError, Problem};
+use plimsoll_contract::{
+    BindError, CompiledContract, Contract as Document, ContractError, Problem,
+};
 use plimsoll_model::{Categories, Limits, Model};
 use serde::Serialize;
 use std::io::Read;
@@ -79,7 +81,7 @@ pub(super) fn store(
 }
 
 /// Reads a contract: JSON if the file is called so, else YAML.
-fn read(path: &Path) -> Result<Document, Failure> {
+pub(super) fn read(path: &Path) -> Result<Document, Failure> {
     let bytes = fs_err::read(path)?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let document = if is_json {
@@ -179,24 +181,27 @@ fn verdict(context: &Context, report: &Report) -> Result<(), Failure> {
 
 /// What keeps `model` from being fed by the contract.
 fn against_model(compiled: &CompiledContract, document: &Document, model: &Model) -> Vec<Problem> {
-    let bound = match model.feature_names() {
-        Some(names) => compiled.bind(names),
-        None => compiled.bind_in_order(model.feature_count()),
+    match plimsoll_serving::fit(compiled, model) {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![Problem { path: place(document, &error), message: error.to_string() }],
+    }
+}
+
+/// The feature that an error names, as a path into the document.
+fn place(document: &Document, error: &BindError) -> String {
+    let named = match error {
+        BindError::NotScalar(name)
+        | BindError::Unused(name)
+        | BindError::NotCategory(name)
+        | BindError::NotText(name) => Some((name, "")),
+        BindError::UnknownValue { feature, .. } => Some((feature, ".values")),
+        BindError::Unknown(_) | BindError::Repeated(_) | BindError::Count { .. } => None,
     };
-    let binding = match bound {
-        Ok(binding) => binding,
-        Err(error) => return vec![Problem { path: "features".into(), message: error.to_string() }],
-    };
-    let places = binding.places().iter().enumerate();
-    let wrong = places.filter_map(|(feature, &place)| {
-        let values = &document.features.get(place)?.values;
-        let Categories::Texts(texts) = categories(model, feature)? else { return None };
-        let same = texts.iter().map(|text| &**text).eq(values.iter().map(String::as_str));
-        let message =
-            "must be the categories the model was trained with, in their order".to_owned();
-        (!same).then(|| Problem { path: format!("features[{place}].values"), message })
+    let found = named.and_then(|(name, member)| {
+        let place = document.features.iter().position(|field| field.name == *name)?;
+        Some(format!("features[{place}]{member}"))
     });
-    wrong.collect()
+    found.unwrap_or_else(|| "features".into())
 }
 
 /// The training categories of a feature, if it has any: files list features without, too.

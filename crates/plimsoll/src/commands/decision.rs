@@ -4,12 +4,15 @@ use super::{Context, forensics, offline, when};
 use crate::cli::Decision;
 use crate::failure::Failure;
 use crate::printer::{Facts, Table, counted, printable};
+use fs_err::os::unix::fs::OpenOptionsExt;
 use plimsoll_api::{
     DecisionBody, DecisionFilter, DecisionLeaf, DecisionRefusal, DecisionSummary, DecisionTail,
-    TailQuery,
+    Receipt, TailQuery,
 };
 use plimsoll_types::{Clock, DecisionId, Name};
 use serde_json::Value;
+use std::io::Write;
+use std::path::Path;
 
 const PATH: &str = "/api/v1/decisions";
 
@@ -39,10 +42,31 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
             };
             list(context, &filter, paged.limit)
         }
+        Decision::Receipt { id, output } => receipt(context, id, output.as_deref()),
         Decision::Tail { deployment } => tail(context, deployment),
+        Decision::Explain(args) => super::decision_explain::run(context, &args),
         Decision::Trace(args) => forensics::trace(context, &args),
         Decision::Replay(args) => forensics::replay(context, &args),
     }
+}
+
+/// Gets a receipt as the server made it, to a file or to stdout.
+fn receipt(context: &Context, id: DecisionId, output: Option<&Path>) -> Result<(), Failure> {
+    let receipt: Receipt = context.client()?.get(&format!("{PATH}/{id}/receipt"), &())?;
+    let Some(output) = output else { return context.printer.json(&receipt) };
+    let mut text = serde_json::to_string_pretty(&receipt)
+        .map_err(|error| Failure::ours("could not write JSON").because(error))?;
+    text.push('\n');
+    // Whoever has a record's key can read the record.
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(output)?.write_all(text.as_bytes())?;
+    if receipt.record_key.is_some() {
+        context
+            .printer
+            .note("the receipt opens the decision's body: give it only to who may read it");
+    }
+    Ok(())
 }
 
 fn list(context: &Context, filter: &DecisionFilter, limit: u32) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `plimsoll deployment`.
 
-use super::{Context, contract, review, when};
+use super::{Context, contract, explain_profile, review, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -50,6 +50,10 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         tier: args.tier,
         mode: args.mode,
         explain: args.explain,
+        explain_profile: args
+            .explain_profile
+            .map(|text| explain_profile::stored(context, &client, &text))
+            .transpose()?,
         fallback: args.fallback.map(|outputs| Fallback { outputs }),
         error_detail: args.error_detail,
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
@@ -85,19 +89,26 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         owner: args.owner,
         mode: args.mode,
         explain: args.explain,
+        explain_profile: None,
         fallback: args.fallback.as_deref().map(fallback).transpose()?,
         error_detail: args.error_detail.as_deref().map(error_detail),
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
         review: args.review.map(|setting| setting.0),
     };
-    if args.contract.is_none() && body == UpdateDeployment::default() {
+    let documents = args.contract.is_some() || args.explain_profile.is_some();
+    if !documents && body == UpdateDeployment::default() {
         return Err(Failure::user("there is nothing to change")
             .hint("see what can be changed with `plimsoll deployment update --help`"));
     }
     let client = context.client()?;
     body.contract =
         args.contract.map(|text| stored_contract(context, &client, &text)).transpose()?;
+    body.explain_profile = match args.explain_profile.as_deref() {
+        None => None,
+        Some("none") => Some(None),
+        Some(text) => Some(Some(explain_profile::stored(context, &client, text)?)),
+    };
     let updated = client.patch(&path(&args.name), &body)?;
     show(context, &updated)
 }
@@ -171,6 +182,7 @@ fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure
             .add("contract", one.contract)
             .add("mode", one.mode)
             .add("explain", one.explain)
+            .maybe("explain profile", one.explain_profile)
             .add("review", review::setting(one.review))
             .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
             .maybe("error detail", one.error_detail.map(detail_word))

@@ -10,10 +10,13 @@ mod config;
 mod contract;
 mod data;
 mod decision;
+pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
 mod document;
 mod event;
+mod explain;
+pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 mod key;
 mod ledger;
@@ -24,12 +27,18 @@ mod predict;
 mod principal;
 mod restore;
 pub(crate) mod review;
+mod rows;
 mod serve;
 pub(crate) mod sink;
 mod status;
+mod verify;
 mod when;
+pub(crate) mod witness;
+
+pub(crate) use explain::Explain;
 
 use crate::cli::{Cli, Command, Global};
+use crate::cli_ledger::Ledger;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::{Printer, Table, Words};
@@ -106,7 +115,12 @@ impl Context {
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli, environment: Environment) -> (Printer, Result<(), Failure>) {
-    let context = Context::new(cli.global, environment);
+    let mut global = cli.global;
+    // There `--key` is the log's public key, and none to this server.
+    if matches!(cli.command, Command::Verify(_) | Command::Ledger(Ledger::Verify { .. })) {
+        global.key = None;
+    }
+    let context = Context::new(global, environment);
     let result = dispatch(&context, cli.command);
     (context.printer, result)
 }
@@ -119,12 +133,14 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Model(verb) => model::run(context, verb),
         Command::Contract(verb) => contract::run(context, verb),
         Command::Deployment(verb) => deployment::run(context, verb),
+        Command::ExplainProfile(verb) => explain_profile::run(context, verb),
         Command::Principal(verb) => principal::run(context, verb),
         Command::Key(verb) => key::run(context, verb),
         Command::Decision(verb) => decision::run(context, verb),
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
+        Command::Verify(verb) => verify::run(context, &verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
@@ -132,6 +148,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
+        Command::Witness(verb) => witness::run(context, verb),
+        Command::Explain(verb) => explain::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

@@ -119,6 +119,11 @@ fn leaf(entry: &Entry) -> DecisionLeaf {
     }
 }
 
+/// A body whose contract is not at hand: fields are shown by their place.
+pub(super) fn unnamed(body: record::DecisionBody) -> DecisionBody {
+    shown(body, &Names(None))
+}
+
 fn shown(body: record::DecisionBody, names: &Names) -> DecisionBody {
     let rows = (0..body.rows.len()).map(|row| row_of(&body.rows, row, names)).collect();
     DecisionBody {

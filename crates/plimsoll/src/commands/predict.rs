@@ -1,14 +1,14 @@
 //! `plimsoll model predict`: scores a table batch by batch, in memory that does not grow
 //! with it.
 
-use super::{Context, contract, data};
+use super::{Context, contract, data, rows};
 use crate::cli::Predict;
 use crate::failure::Failure;
 use crate::printer::{Printer, counted};
 use fs_err as fs;
-use plimsoll_model::{Categories, Model};
+use plimsoll_model::Model;
 use plimsoll_table::{
-    Column, ColumnData, ColumnKind, ColumnSchema, Limits, Table, TableReader, TableWriter,
+    Column, ColumnData, ColumnKind, ColumnSchema, Table, TableReader, TableWriter,
 };
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -16,9 +16,11 @@ use std::path::Path;
 /// Scores the table.
 pub(super) fn run(context: &Context, args: &Predict) -> Result<(), Failure> {
     let model = contract::load(&args.artifact)?;
-    let reader = open(&model, &args.data)?;
+    let names: Option<Vec<&str>> =
+        model.feature_names().map(|names| names.iter().map(AsRef::as_ref).collect());
+    let reader = rows::open(model.feature_count(), names.as_deref(), &args.data)?;
     let scorer = Scorer::new(&model, args.raw);
-    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer.names)?;
+    let sink = Sink::open(&context.printer, args.output.as_deref(), &scorer)?;
     let scored = score(context, reader, scorer, sink);
     context.printer.progress_done();
     if let (Err(_), Some(path)) = (&scored, &args.output) {
@@ -49,24 +51,6 @@ fn score(
     Ok(rows)
 }
 
-/// The table's columns in the order of the model's features.
-fn open(model: &Model, path: &Path) -> Result<TableReader, Failure> {
-    let limits = Limits::default();
-    if let Some(names) = model.feature_names() {
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        return TableReader::open(path, &limits, Some(&names)).map_err(data::failure);
-    }
-    let reader = TableReader::open(path, &limits, None).map_err(data::failure)?;
-    let (columns, features) = (reader.schema().len(), model.feature_count());
-    if columns != features {
-        return Err(Failure::user(format!(
-            "the table has {columns} columns, the model takes {features} features and does not name them"
-        ))
-        .hint("leave in the table only the features, in the order of training"));
-    }
-    Ok(reader)
-}
-
 /// Turns batches of a table into numbers of the model.
 struct Scorer<'a> {
     model: &'a Model,
@@ -74,9 +58,9 @@ struct Scorer<'a> {
     /// One for each number of a row.
     names: Vec<String>,
     /// Row-major, one value for each feature.
-    inputs: Vec<f32>,
+    inputs: Vec<f64>,
     /// Row-major, one value for each name.
-    outputs: Vec<f32>,
+    outputs: Vec<f64>,
 }
 
 impl<'a> Scorer<'a> {
@@ -93,13 +77,9 @@ impl<'a> Scorer<'a> {
 
     /// Scores the batch into `outputs`.
     fn score(&mut self, batch: &Table) -> Result<(), Failure> {
-        let width = self.model.feature_count();
-        self.inputs.clear();
-        self.inputs.resize(batch.rows * width, f32::NAN);
-        for (feature, column) in batch.columns.iter().enumerate() {
-            let places = self.inputs.iter_mut().skip(feature).step_by(width.max(1));
-            fill(self.model, feature, column, places)?;
-        }
+        rows::fill(&mut self.inputs, batch, |feature| {
+            (contract::categories(self.model, feature), self.model.unknown_category(feature))
+        })?;
         self.outputs.clear();
         self.outputs.resize(batch.rows * self.names.len(), 0.0);
         let scored = if self.raw {
@@ -111,94 +91,6 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// Puts a column into its places; null is NaN, as models read it.
-fn fill<'a>(
-    model: &Model,
-    feature: usize,
-    column: &Column,
-    places: impl Iterator<Item = &'a mut f32>,
-) -> Result<(), Failure> {
-    let codes = Codes { column, categories: contract::categories(model, feature) };
-    match &column.data {
-        ColumnData::Number(values) => {
-            for (place, &value) in places.zip(values) {
-                *place = single(value);
-            }
-        }
-        ColumnData::Integer(values) => {
-            for (place, value) in places.zip(values) {
-                let Some(value) = value else { continue };
-                *place = codes.of_integer(*value)?;
-            }
-        }
-        ColumnData::Boolean(values) => {
-            for (place, value) in places.zip(values) {
-                *place = value.map_or(f32::NAN, |value| f32::from(u8::from(value)));
-            }
-        }
-        ColumnData::Text(values) => {
-            for (place, value) in places.zip(values) {
-                let Some(value) = value else { continue };
-                *place = codes.of_text(value)?;
-            }
-        }
-        ColumnData::Timestamp(_) => return Err(codes.failure("has times; the model takes numbers")),
-    }
-    Ok(())
-}
-
-/// The codes a model was trained with for the categories of a column.
-struct Codes<'a> {
-    column: &'a Column,
-    categories: Option<&'a Categories>,
-}
-
-impl Codes<'_> {
-    fn of_integer(&self, value: i64) -> Result<f32, Failure> {
-        match self.categories {
-            None => Ok(integer(value)),
-            Some(Categories::Integers(known)) => {
-                self.code(known.iter().position(|one| *one == value))
-            }
-            Some(Categories::Texts(_)) => self.of_text(&value.to_string()),
-        }
-    }
-
-    fn of_text(&self, text: &str) -> Result<f32, Failure> {
-        match self.categories {
-            None => Err(self
-                .failure("has texts, for which the model file names no categories")
-                .hint("put the codes of training in their place")),
-            Some(Categories::Texts(known)) => {
-                self.code(known.iter().position(|one| **one == *text))
-            }
-            Some(Categories::Integers(_)) => {
-                Err(self.failure("has texts; the model takes integers"))
-            }
-        }
-    }
-
-    fn code(&self, place: Option<usize>) -> Result<f32, Failure> {
-        let place = place.and_then(|place| u32::try_from(place).ok());
-        let place =
-            place.ok_or_else(|| self.failure("has a value that the model was not trained with"))?;
-        Ok(integer(place.into()))
-    }
-
-    fn failure(&self, what: &str) -> Failure {
-        Failure::user(format!("column `{}` {what}", self.column.name))
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to the model's precision is meant")]
-fn single(value: f64) -> f32 {
-    value as f32
-}
-
-fn integer(value: i64) -> f32 {
-    value as f32
-}
-
 /// Where scores go: CSV or Parquet.
 enum Sink {
     /// Each number as short as it can be and still be read back to the same bits. The header
@@ -206,34 +98,37 @@ enum Sink {
     Csv {
         out: Box<dyn Write>,
         has_header: bool,
+        is_double: bool,
     },
     Parquet(Box<TableWriter>),
 }
 
 impl Sink {
-    fn open(printer: &Printer, path: Option<&Path>, names: &[String]) -> Result<Self, Failure> {
+    fn open(printer: &Printer, path: Option<&Path>, scorer: &Scorer<'_>) -> Result<Self, Failure> {
+        let is_double = scorer.model.output().is_double;
         let is_csv =
             |path: &Path| path.extension().is_none_or(|ending| ending.eq_ignore_ascii_case("csv"));
         Ok(match path {
-            None => Self::Csv { out: printer.stream(), has_header: false },
+            None => Self::Csv { out: printer.stream(), has_header: false, is_double },
             Some(path) if is_csv(path) => {
                 let out = Box::new(BufWriter::new(fs::File::create(path)?));
-                Self::Csv { out, has_header: false }
+                Self::Csv { out, has_header: false, is_double }
             }
             Some(path) => {
-                let schema: Vec<ColumnSchema> = names.iter().map(|name| schema(name)).collect();
+                let schema: Vec<ColumnSchema> =
+                    scorer.names.iter().map(|name| schema(name)).collect();
                 Self::Parquet(Box::new(TableWriter::create(path, &schema).map_err(data::failure)?))
             }
         })
     }
 
-    fn write(&mut self, scores: &[f32], names: &[String]) -> Result<(), Failure> {
+    fn write(&mut self, scores: &[f64], names: &[String]) -> Result<(), Failure> {
         match self {
-            Self::Csv { out, has_header } => {
+            Self::Csv { out, has_header, is_double } => {
                 if !std::mem::replace(has_header, true) {
                     writeln!(out, "{}", names.join(",")).map_err(Failure::output)?;
                 }
-                csv(out, scores, names.len()).map_err(Failure::output)
+                csv(out, scores, names.len(), *is_double).map_err(Failure::output)
             }
             Self::Parquet(writer) => writer.write(&table(scores, names)).map_err(data::failure),
         }
@@ -255,24 +150,25 @@ fn schema(name: &str) -> ColumnSchema {
     ColumnSchema { name: name.to_owned(), kind: ColumnKind::Number }
 }
 
-fn csv(out: &mut dyn Write, scores: &[f32], width: usize) -> std::io::Result<()> {
+#[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
+fn csv(out: &mut dyn Write, scores: &[f64], width: usize, is_double: bool) -> std::io::Result<()> {
     for row in scores.chunks(width.max(1)) {
         for (place, score) in row.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            write!(out, "{comma}{score}")?;
+            match is_double {
+                true => write!(out, "{comma}{score}")?,
+                false => write!(out, "{comma}{}", *score as f32)?,
+            }
         }
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn table(scores: &[f32], names: &[String]) -> Table {
+fn table(scores: &[f64], names: &[String]) -> Table {
     let column = |(place, name): (usize, &String)| {
         let values = scores.iter().skip(place).step_by(names.len().max(1));
-        Column {
-            name: name.clone(),
-            data: ColumnData::Number(values.map(|&score| score.into()).collect()),
-        }
+        Column { name: name.clone(), data: ColumnData::Number(values.copied().collect()) }
     };
     Table {
         columns: names.iter().enumerate().map(column).collect(),

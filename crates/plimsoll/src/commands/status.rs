@@ -32,6 +32,20 @@ fn text(context: &Context, status: &Status) -> String {
         )
         .add("policy", status.policy.short())
         .add("ledger", format!("{health}, {} records, {} queued", ledger.records, ledger.queued));
+    let log = &ledger.log;
+    let published = match (&log.reason, log.is_signing) {
+        (None, true) => format!("{} entries published", log.published),
+        (Some(reason), true) => format!("{} entries published; failing: {reason}", log.published),
+        (reason, false) => {
+            format!("not signing: {}", reason.as_deref().unwrap_or("nothing is published"))
+        }
+    };
+    let facts = facts.add("log", published).add("log key", &log.key);
+    let sinks = log.sinks.iter().map(|sink| match &sink.failing {
+        None => format!("{} has {} entries", sink.name, sink.size),
+        Some(why) => format!("{} has {} entries; failing: {why}", sink.name, sink.size),
+    });
+    let facts = sinks.fold(facts, |facts, sink| facts.add("checkpoints", sink));
     let mut table = Table::new(&["deployment", ">version", "state"]);
     for deployment in &status.deployments {
         let state = match (&deployment.reason, deployment.is_ready) {

@@ -11,7 +11,8 @@ pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value
 
 use crate::failure::Failure;
 use plimsoll_server::{
-    LedgerLimits, Listeners, OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
+    LedgerLimits, Listeners, LogConfig, OutboundSettings, ServerConfig, ServerLimits, SinkRetries,
+    TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -87,6 +88,11 @@ settings! {
     queue_records: usize = "ledger.queue_records", "4096", "records that may wait for the next sync";
     queue: Size = "ledger.queue", "64MiB", "bytes that may wait for the next sync";
     reserve: Size = "ledger.reserve", "256MiB", "disk space kept in reserve; 0 keeps none";
+    ledger_origin: Option<String> = "ledger.origin", "", "the published log's name, best the URL it is read at without the scheme; empty makes one of the tenant's id. Another name is another log";
+    ledger_public: bool = "ledger.public", "false", "whether anyone may read checkpoints and tiles without a key; bodies stay sealed";
+    ledger_folder: Option<PathBuf> = "ledger.checkpoint_folder", "", "folder, best on another machine, that each minute's checkpoint is written to, once";
+    ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
+    ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
@@ -192,6 +198,13 @@ impl Settings {
             sinks: SinkRetries {
                 first: self.sink_retry_first.value,
                 max: self.sink_retry_max.value,
+            },
+            log: LogConfig {
+                origin: self.ledger_origin.value.clone(),
+                public: self.ledger_public.value,
+                folder: self.ledger_folder.value.clone(),
+                post: self.ledger_post.value.clone(),
+                policy: self.ledger_policy.value.clone(),
             },
         })
     }

@@ -20,6 +20,8 @@ fn routes(server: &Server) -> Vec<(String, String, Option<String>, bool)> {
                 ("number", "1"),
                 ("id", "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911"),
                 ("digest", &"0".repeat(64)),
+                ("level", "0"),
+                ("index", "000"),
             ] {
                 filled = filled.replace(&format!("{{{name}}}"), value);
             }

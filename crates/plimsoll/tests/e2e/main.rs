@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
@@ -19,9 +21,12 @@ mod lifecycle;
 mod operate;
 #[cfg(test)]
 mod oversight;
+mod proofs;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod witness;

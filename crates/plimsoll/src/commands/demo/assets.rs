@@ -1,7 +1,7 @@
 //! What the demo brings along: two models, their contracts and their requests, embedded so that
 //! the binary alone can show itself. How they were made is in `demo/README.md`.
 
-use plimsoll_api::FileRole;
+use plimsoll_api::{Explain, FileRole};
 use plimsoll_types::record::Mode;
 
 /// A file of `demo/`.
@@ -29,6 +29,10 @@ pub(super) struct Case {
     pub(super) files: [Embedded; 3],
     /// The input contract, YAML.
     pub(super) contract: &'static str,
+    /// When its answers are explained.
+    pub(super) explain: Explain,
+    /// What persons are told, YAML.
+    pub(super) profile: Option<&'static str>,
     /// Bodies of good requests, one per line.
     pub(super) requests: &'static str,
 }
@@ -53,6 +57,8 @@ pub(super) const CREDIT: Case = Case {
         },
     ],
     contract: file!("credit/contract.yaml"),
+    explain: Explain::Inline,
+    profile: Some(file!("credit/explain-profile.yaml")),
     requests: file!("credit/requests.jsonl"),
 };
 
@@ -76,6 +82,8 @@ pub(super) const CANCER: Case = Case {
         },
     ],
     contract: file!("cancer/contract.yaml"),
+    explain: Explain::Deferred,
+    profile: None,
     requests: file!("cancer/requests.jsonl"),
 };
 

@@ -29,6 +29,7 @@ pub(super) fn hints(binary: &str, base: &str, folder: &Path, decision: Option<&s
     let mut hints = vec![("ask", curl(GOOD)), ("be refused", curl(BAD))];
     if let Some(id) = decision {
         hints.push(("look up", ours(&format!("decision show {id}"))));
+        hints.push(("explain", ours(&format!("decision explain {id}"))));
     }
     hints.push(("follow", ours("decision tail")));
     hints.push(("access", ours("access matrix")));

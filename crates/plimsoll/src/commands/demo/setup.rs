@@ -6,9 +6,11 @@ use crate::client::Client;
 use crate::failure::Failure;
 use plimsoll_api::{
     Artifact, ContractSummary, CreateDeployment, CreateModel, CreateVersion, Deployment,
-    Environment, ManifestFile, ModelVersion, RegisteredModel, ReleaseVersion, UpdateDeployment,
+    Environment, ManifestFile, ModelVersion, ProfileSummary, RegisteredModel, ReleaseVersion,
+    UpdateDeployment,
 };
 use plimsoll_contract::Contract;
+use plimsoll_explain::ExplainProfile;
 use plimsoll_types::{Digest, Name};
 
 /// Versions that are looked through for the one to add. More would be somebody's own work on
@@ -22,7 +24,8 @@ pub(super) fn set_up(client: &Client, case: &Case) -> Result<u32, Failure> {
         Failure::ours("the demo's contract is not one").because(error.to_string())
     })?;
     let contract: ContractSummary = client.post("/api/v1/contracts", &document)?;
-    let deployment = deployment(client, case, contract.digest)?;
+    let profile = profile(client, case)?;
+    let deployment = deployment(client, case, contract.digest, profile)?;
     if deployment.released.is_none_or(|released| released.number != version) {
         let path = format!("/api/v1/deployments/{}/release", case.deployment);
         let _: Deployment = client.post(&path, &ReleaseVersion { version })?;
@@ -70,21 +73,47 @@ fn upload(client: &Client, file: &Embedded) -> Result<ManifestFile, Failure> {
     Ok(ManifestFile { path: file.path.to_owned(), digest, size, role: file.role })
 }
 
-/// The deployment of `case` under `contract`.
-fn deployment(client: &Client, case: &Case, contract: Digest) -> Result<Deployment, Failure> {
+/// The stored explain profile of `case`.
+fn profile(client: &Client, case: &Case) -> Result<Option<Digest>, Failure> {
+    let Some(text) = case.profile else { return Ok(None) };
+    let document = ExplainProfile::from_yaml(text).map_err(|error| {
+        Failure::ours("the demo's explain profile is not one").because(error.to_string())
+    })?;
+    let stored: ProfileSummary = client.post("/api/v1/explain-profiles", &document)?;
+    Ok(Some(stored.digest))
+}
+
+/// The deployment of `case` under `contract`, explained with `profile`.
+fn deployment(
+    client: &Client,
+    case: &Case,
+    contract: Digest,
+    profile: Option<Digest>,
+) -> Result<Deployment, Failure> {
     let path = format!("/api/v1/deployments/{}", case.deployment);
     match client.get::<Deployment>(&path, &()) {
-        Ok(found) if found.contract == contract => Ok(found),
-        Ok(_) => client
-            .patch(&path, &UpdateDeployment { contract: Some(contract), ..Default::default() }),
+        Ok(found) if found.contract == contract && found.explain_profile == profile => Ok(found),
+        Ok(_) => {
+            let update = UpdateDeployment {
+                contract: Some(contract),
+                explain: Some(case.explain),
+                explain_profile: Some(profile),
+                ..Default::default()
+            };
+            client.patch(&path, &update)
+        }
         Err(failure) if failure.status() == Some(404) => {
-            client.post("/api/v1/deployments", &description(case, contract)?)
+            client.post("/api/v1/deployments", &description(case, contract, profile)?)
         }
         Err(failure) => Err(failure),
     }
 }
 
-fn description(case: &Case, contract: Digest) -> Result<CreateDeployment, Failure> {
+fn description(
+    case: &Case,
+    contract: Digest,
+    profile: Option<Digest>,
+) -> Result<CreateDeployment, Failure> {
     Ok(CreateDeployment {
         name: name(case.deployment)?,
         model: name(case.model)?,
@@ -94,7 +123,8 @@ fn description(case: &Case, contract: Digest) -> Result<CreateDeployment, Failur
         owner: None,
         tier: None,
         mode: Some(case.mode),
-        explain: None,
+        explain: Some(case.explain),
+        explain_profile: profile,
         fallback: None,
         error_detail: None,
         deadline_ms: None,

@@ -1,0 +1,10 @@
+//! Models of every format give what their framework gives, and hostile files are refused.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
+mod common;
+mod hostile;
+mod lightgbm;
+mod onnx;
+mod sklearn;
+mod xgboost;
