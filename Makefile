@@ -11,13 +11,14 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
 	@echo "make test           all tests"
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
+	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -87,6 +88,10 @@ bench-start: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/start.py
 
+bench-explain: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
 lint: tools-c
 	cargo xtask ci
 
@@ -128,6 +133,10 @@ tools-test:
 	$(call need,curl,curl)
 	$(call need,openssl,openssl)
 	$(call need,gzip,gzip)
+	$(call need,softhsm2-util,softhsm2)
+	$(call need,python3,python3 python3-venv)
+	test -x .venv/moto/bin/moto_server || \
+		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
 
 tools-bench:
 	$(call need,nginx,nginx-light)

@@ -104,7 +104,7 @@ def prepare(folder):
     x = np.nan_to_num(rows.astype("f8"), nan=0.4)
     score = x[:, 0] - 0.8 * x[:, 3] * x[:, 5] + np.log1p(np.abs(x[:, 1])) * 0.5 - np.abs(x[:, 8]) * 0.6
     label = score + np.random.default_rng(3).normal(size=ROWS)
-    parameters = {"objective": "reg:squarederror", "max_depth": 8, "min_child_weight": 45, "eta": 0.05,
+    parameters = {"objective": "reg:squarederror", "max_depth": 8, "min_child_weight": 18, "eta": 0.05,
                   "tree_method": "hist", "nthread": 1, "seed": 1}
     large = xgb.train(parameters, xgb.DMatrix(rows, label), 500)
     for name, model in [("small", small), ("large", large)]:

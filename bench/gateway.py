@@ -7,9 +7,11 @@ Under test, one after the other in every round, so that the machine's moods hit 
   c  Plimsoll, mode durable               d  Plimsoll, mode bounded
   f  FastAPI + onnxruntime, hand-written
 
-a to d get the same requests of demo/credit/requests.jsonl; f gets the same values as a flat JSON
-object. Closed loop: wrk, one thread, 16, 64 and 256 connections. Open loop: plimsoll-bench at
-constant rates of arrival, latency counted from when a request was due. CPU is the user and system
+a to d get the same requests of demo/credit/requests.jsonl, one tensor per field, 2 KB; f gets the
+same values as a flat JSON object. a to c are asked a second time with the 25 features as one matrix
+tensor, categories as codes, half a KB. Closed loop: wrk, one thread, 16, 64 and 256 connections. Open
+loop: plimsoll-bench at constant rates of arrival, latency counted from when a request was due. In
+every round the disk is timed alone, too: what a batch of records costs to overwrite and sync. CPU is the user and system
 time of all threads of the process under test only: of b without its upstream, and of nobody with
 the load generator, which shares the cores. Every figure is the median of the rounds.
 
@@ -51,6 +53,10 @@ WARMUP_SECONDS = 1
 # What a rate is lowered to for a server that cannot keep up with it: an overloaded open loop
 # measures the length of the run.
 FASTAPI_RATE = 2_000
+# The servers that are asked with a matrix as well, and the tensor that holds it.
+MATRIX_LETTERS, MATRIX = "abc", "application"
+# The disk alone: records of this many bytes, as many of them per sync.
+RECORD_BYTES, BATCHES = 800, (8, 64)
 TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 30
 
@@ -67,6 +73,12 @@ class Server:
         self.process = None
         self.token = None
         self.bodies = CREDIT / "requests.jsonl"
+
+    def asked_with(self, shape):
+        """Where such requests go, and the file of their bodies."""
+        if shape == "closed":
+            return self.url, self.bodies
+        return self.url.replace("/credit/", "/credit-matrix/"), matrix_bodies(self.folder)
 
     def launch(self, command, **options):
         self.log = open(self.folder / f"{self.letter or 'x'}-{self.port}.log", "ab")
@@ -163,7 +175,11 @@ class Plimsoll(Server):
         self.call(author, "deployment", "create", "credit", "--model", "credit",
                   "--contract", CREDIT / "contract.yaml", "--environment", "production",
                   "--mode", self.mode)
-        self.call(approver, "deployment", "release", "credit", "--version", "1")
+        contract = matrix_contract(self.folder)
+        self.call(author, "deployment", "create", "credit-matrix", "--model", "credit",
+                  "--contract", contract, "--environment", "production", "--mode", self.mode)
+        for name in ("credit", "credit-matrix"):
+            self.call(approver, "deployment", "release", name, "--version", "1")
         self.token = self.key("bench", "caller")
         self.monitor = self.key("monitor", "auditor")
         self.ready()
@@ -178,9 +194,13 @@ class Plimsoll(Server):
                    env=os.environ | {"PLIMSOLL_KEY": key})
 
     def ready(self):
-        """Waits until the deployment answers the first request, and checks the answer."""
-        body = open(self.bodies).readline().strip().encode()
-        request = urllib.request.Request(self.url, body, {
+        """Waits until the deployments answer the first request, and checks the answers."""
+        for shape in ("closed", "matrix"):
+            self.check(*self.asked_with(shape))
+
+    def check(self, url, bodies):
+        body = open(bodies).readline().strip().encode()
+        request = urllib.request.Request(url, body, {
             "content-type": "application/json", "authorization": f"Bearer {self.token}"})
         for _ in range(START_SECONDS * 10):
             try:
@@ -221,14 +241,15 @@ http {{
     server.launch(["nginx", "-p", folder, "-c", folder / "nginx.conf"])
 
 
-def closed_loop(server, connections):
+def closed_loop(server, connections, shape):
     """wrk, one thread. Its own warm-up run is not counted."""
-    environment = os.environ | {"BODIES": str(server.bodies)}
+    url, bodies = server.asked_with(shape)
+    environment = os.environ | {"BODIES": str(bodies)}
     if server.token:
         environment["TOKEN"] = server.token
     def wrk(seconds):
         text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s",
-                    HERE / "bodies.lua", server.url], env=environment)
+                    HERE / "bodies.lua", url], env=environment)
         return json.loads(re.search(r"^RESULT (.*)$", text, re.M).group(1))
     wrk(WARMUP_SECONDS)
     before, counted = server.cpu(), server.counted()
@@ -316,6 +337,75 @@ def flat(line):
     return json.dumps({t["name"]: t["data"][0] for t in tensors}, separators=(",", ":")) + "\n"
 
 
+def features():
+    """The part of the demo's contract with the features, a text for each, and what follows."""
+    text, rest = (CREDIT / "contract.yaml").read_text().split("\ncontext:\n")
+    return re.split(r"^(?=  - name: )", text + "\n", flags=re.M), rest
+
+
+def codes():
+    """The code of every category, by feature: its place in the contract's list. None without."""
+    found = {}
+    for field in features()[0][1:]:
+        values = re.search(r"values: \[(.*)\]", field)
+        found[re.match(r"  - name: (\w+)", field).group(1)] = values and {
+            value: code for code, value in enumerate(values.group(1).split(", "))}
+    return found
+
+
+def matrix_contract(folder):
+    """The demo's contract for a caller that sends the features as one matrix of numbers."""
+    fields, rest = features()
+    def coded(match):
+        return f"min: 0\n    max: {match.group(1).count(',')}"
+    for place, field in enumerate(fields):
+        if "kind: category" in field:
+            field = re.sub(r"values: \[(.*)\]", coded, field)
+            fields[place] = field.replace("kind: category", "kind: integer")
+    path = folder / "matrix.yaml"
+    path.write_text(f"{''.join(fields)}context:\n{rest}matrix: {MATRIX}\n")
+    return path
+
+
+def matrix_bodies(folder):
+    """The demo's requests with the features as one matrix; context fields stay as they are."""
+    path = folder / "matrix.jsonl"
+    if not path.exists():
+        known = codes()
+        def number(name, cell):
+            if known[name]:
+                return known[name].get(cell)
+            return int(cell) if isinstance(cell, bool) else cell
+        with path.open("w") as file:
+            for line in open(CREDIT / "requests.jsonl"):
+                tensors = json.loads(line)["inputs"]
+                cells = {tensor["name"]: tensor["data"][0] for tensor in tensors}
+                inputs = [tensor for tensor in tensors if tensor["name"] not in known]
+                inputs.append({"name": MATRIX, "shape": [1, len(known)], "datatype": "FP64",
+                               "data": [number(name, cells[name]) for name in known]})
+                file.write(json.dumps({"inputs": inputs}, separators=(",", ":")) + "\n")
+    return path
+
+
+def disk_alone(folder, batch):
+    """Overwrites a zero-filled file by batches of records and syncs each: no queue, no CPU."""
+    path, size = folder / "disk-alone", 32 << 20
+    with open(path, "wb", buffering=0) as file:
+        file.write(bytes(size))
+        os.fsync(file.fileno())
+        records, offset, times = os.urandom(RECORD_BYTES * batch), 0, []
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline and offset + len(records) < size:
+            begun = time.perf_counter()
+            os.pwrite(file.fileno(), records, offset)
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1e3)
+            offset += len(records)
+    path.unlink()
+    times.sort()
+    return {"p50_ms": times[len(times) // 2], "p99_ms": times[len(times) * 99 // 100]}
+
+
 def free_port(count=1):
     """A port that is free, and so are the next ones."""
     while True:
@@ -364,16 +454,23 @@ def measure(servers):
     """Every round runs every cell once; figures by (letter, loop, load)."""
     figures = {}
     for turn in range(ROUNDS):
-        for connections in CONNECTIONS:
-            for server in servers:
-                figures.setdefault((server.letter, "closed", connections), []).append(
-                    closed_loop(server, connections))
+        for shape in ("closed", "matrix"):
+            for connections in CONNECTIONS:
+                for server in asked(servers, shape):
+                    figures.setdefault((server.letter, shape, connections), []).append(
+                        closed_loop(server, connections, shape))
+        for batch in BATCHES:
+            figures.setdefault(("disk", "alone", batch), []).append(disk_alone(HERE, batch))
         for index in range(len(RATES)):
             for server in servers:
                 for rate in server.rates[index:index + 1]:
                     figures.setdefault((server.letter, "open", rate), []).append(open_loop(server, rate))
         print(f"round {turn + 1} of {ROUNDS} done", file=sys.stderr)
     return figures
+
+
+def asked(servers, shape):
+    return [s for s in servers if shape == "closed" or s.letter in MATRIX_LETTERS]
 
 
 def median(figures, key, name):
@@ -386,11 +483,23 @@ def report(servers, figures):
     lines = [f"{ROUNDS} rounds of {SECONDS} s per run; median [least..greatest]. "
              f"{os.cpu_count()} cores, {cpu_name()}, Linux {platform.release()}, "
              f"{nginx_version()}. The load generator shares the cores.", "",
-             "Closed loop (wrk, one thread):", "",
-             "| | connections | requests/s | CPU µs/request | p50 ms | p99 ms |",
-             "|---|---|---|---|---|---|"]
-    for connections in CONNECTIONS:
-        lines += [row(server, figures, (server.letter, "closed", connections)) for server in servers]
+             ]
+    for shape, title in (("closed", "one tensor per field"), ("matrix", "features as one matrix")):
+        rows = asked(servers, shape)
+        if not rows:
+            continue
+        size = body_bytes(rows[0].asked_with(shape)[1]) if rows[0].letter != "f" else 0
+        lines += [f"Closed loop (wrk, one thread), bodies of {size:,} bytes, {title}:", "",
+                  "| | connections | requests/s | CPU µs/request | p50 ms | p99 ms |",
+                  "|---|---|---|---|---|---|"]
+        for connections in CONNECTIONS:
+            lines += [row(server, figures, (server.letter, shape, connections)) for server in rows]
+        lines += [""] + ratios(figures, shape) + [""]
+    lines += ["The disk alone, overwriting a zero-filled file and syncing, in the same rounds:", "",
+              "| records per sync | p50 ms | p99 ms |", "|---|---|---|"]
+    for batch in BATCHES:
+        cells = [median(figures, ("disk", "alone", batch), name) for name in ("p50_ms", "p99_ms")]
+        lines.append(f"| {batch} | " + " | ".join(f"{m:.2f} [{a:.2f}..{z:.2f}]" for m, a, z in cells) + " |")
     lines += ["", f"Open loop (constant rate of arrival, {OPEN_CONNECTIONS} connections, latency from "
               "when a request was due):", "",
               "| | requests/s due | requests/s | CPU µs/request | p50 ms | p99 ms |",
@@ -398,7 +507,12 @@ def report(servers, figures):
     for rate in sorted({rate for _, loop, rate in figures if loop == "open"}):
         lines += [row(server, figures, (server.letter, "open", rate)) for server in servers
                   if (server.letter, "open", rate) in figures]
-    return "\n".join(lines + [""] + ratios(figures)) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def body_bytes(path):
+    sizes = [len(line) - 1 for line in open(path, "rb")]
+    return round(sum(sizes) / len(sizes))
 
 
 def row(server, figures, key):
@@ -409,12 +523,12 @@ def row(server, figures, key):
     return f"| **{server.letter}** {server.label} | {key[2]:,} | " + " | ".join(cells) + " |"
 
 
-def ratios(figures):
+def ratios(figures, shape):
     """CPU against the reverse proxy, which is what the budgets are about."""
     lines = []
     for connections in CONNECTIONS:
-        cpu = {letter: median(figures, (letter, "closed", connections), "cpu_us")[0]
-               for letter in "bcdf" if (letter, "closed", connections) in figures}
+        cpu = {letter: median(figures, (letter, shape, connections), "cpu_us")[0]
+               for letter in "bcdf" if (letter, shape, connections) in figures}
         parts = [f"{above}/{below} = {cpu[above] / cpu[below]:.2f}"
                  for above, below in ("cb", "db", "fb", "fc") if above in cpu and below in cpu]
         if parts:

@@ -160,15 +160,17 @@ struct Kept(u64);
 
 impl Heads for Kept {
     type Error = Infallible;
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         _: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, Infallible> {
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, Infallible> {
         let root = log(self.0).root();
         let head = Head { size: self.0, root, note: String::new() };
-        let next = next(Some(&head).filter(|head| head.size > 0));
-        Ok(next.map(|next| assert!(next.size >= self.0, "a witness goes back")))
+        Ok(next(Some(&head).filter(|head| head.size > 0)).map(|(next, answer)| {
+            assert!(next.size >= self.0, "a witness goes back");
+            answer
+        }))
     }
 }
 

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-store", 2),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
+    ("plimsoll-root", 3),
     ("plimsoll-sinks", 3),
     ("plimsoll-server", 4),
     ("plimsoll", 4),

@@ -58,6 +58,9 @@ pub struct CreateDeployment {
     /// Requests in flight at once; 1 to 65,536, 1,024 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; for good unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
     /// Which answers a person looks at; `off` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
@@ -94,6 +97,9 @@ pub struct UpdateDeployment {
     /// Requests in flight at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
+    /// Days after which records are no longer kept, 183 or more; null keeps them for good.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub retention_days: Option<Option<u32>>,
     /// Which answers a person looks at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
@@ -152,6 +158,9 @@ pub struct Deployment {
     pub deadline_ms: u32,
     /// Requests in flight at once.
     pub max_in_flight: u32,
+    /// Days after which records are no longer kept, if they are not kept for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
     /// Which answers a person looks at.
     pub review: Review,
     /// The version that answers.

@@ -21,6 +21,7 @@ mod receipt;
 mod review;
 mod sink;
 mod status;
+mod subject;
 mod time;
 mod words;
 
@@ -60,6 +61,10 @@ pub use review::{
 };
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
+pub use subject::{
+    DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
+    HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
+};
 pub use time::Timestamp;
 pub use words::{
     Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,

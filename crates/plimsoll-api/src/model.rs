@@ -110,7 +110,7 @@ pub struct ModelVersion {
 /// What loading a model file told.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct VersionFacts {
-    /// The format: `xgboost-json`, `xgboost-ubjson`.
+    /// The format: `XGBoost JSON`, `XGBoost UBJSON`, `LightGBM text`, `scikit-learn JSON`, `ONNX`.
     pub format: String,
     /// The objective it was trained for.
     pub objective: String,

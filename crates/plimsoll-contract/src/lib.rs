@@ -12,6 +12,7 @@ mod bind;
 mod check;
 mod compile;
 mod contract;
+mod disposition;
 mod index;
 mod infer;
 mod json;
@@ -28,6 +29,7 @@ pub use contract::{
     CONTRACT_VERSION, Class, Contract, ContractError, ErrorDetail, Field, Kind, Limits,
     MAX_DOCUMENT_BYTES, MapSource, Mapping, OnViolation,
 };
+pub use disposition::Disposition;
 pub use infer::{ColumnKind, ColumnSample, Inferred, MAX_DISTINCT, infer};
 pub use oip::Envelope;
 pub use pattern::{Pattern, PatternError};

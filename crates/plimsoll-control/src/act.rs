@@ -33,7 +33,26 @@ impl Permit<'_> {
     pub(crate) fn for_named(self, label: impl Into<Box<str>>) -> Self {
         Self { label: label.into(), ..self }
     }
+    /// Who does what to what.
+    pub(crate) fn who(&self) -> Who<'_> {
+        Who { principal: self.context.id, action: self.action, resource: &self.label }
+    }
+    /// Facts as they go to the ledger, with the request they came in.
+    pub(crate) fn payload(&self, facts: Value) -> Value {
+        json!({"request": self.context.request_id, "facts": facts})
+    }
 }
+
+/// Who does what to what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Who<'a> {
+    pub(crate) principal: PrincipalId,
+    pub(crate) action: &'a str,
+    pub(crate) resource: &'a str,
+}
+
+/// Held through a change.
+pub(crate) type Turn<'a> = std::sync::MutexGuard<'a, Vec<Unfinished>>;
 
 /// An event that is not recorded yet.
 #[derive(Debug, Clone)]
@@ -135,9 +154,8 @@ impl Control {
         facts: Value,
         change: impl FnOnce(&Write<'_>, Time) -> Result<T, ControlError>,
     ) -> Result<T, ControlError> {
-        let ctx = permit.context;
-        let payload = json!({"request": ctx.request_id, "facts": facts});
-        self.carry_out_as(ctx.id, permit.action, &permit.label, payload, change)
+        let Who { principal, action, resource } = permit.who();
+        self.carry_out_as(principal, action, resource, permit.payload(facts), change)
     }
 
     /// The same for the server itself, which no policy is asked about.
@@ -149,30 +167,71 @@ impl Control {
         payload: Value,
         change: impl FnOnce(&Write<'_>, Time) -> Result<T, ControlError>,
     ) -> Result<T, ControlError> {
-        // One change at a time: events of changes never interleave, and snapshots are
-        // published in the order of their generations.
-        let mut unfinished = lock(&self.turn);
-        self.finish_all(&mut unfinished)?;
+        let mut turn = self.begin_turn()?;
+        let who = Who { principal, action, resource };
+        let change = |tx: &Write<'_>, now, _| change(tx, now);
+        let answer = self.act(&mut turn, who, payload, change, |_| Ok(Value::Null))?;
+        self.publish().map_err(|error| ControlError::Unpublished(error.into()))?;
+        Ok(answer)
+    }
+
+    /// One change at a time: events of changes never interleave, and snapshots are published
+    /// in the order of their generations.
+    pub(crate) fn begin_turn(&self) -> Result<Turn<'_>, ControlError> {
+        let mut turn = lock(&self.turn);
+        self.finish_all(&mut turn)?;
+        Ok(turn)
+    }
+
+    /// Intent, transaction, what else belongs to the change, completion. When `then` fails,
+    /// the change is begun and stays without an end until someone carries it out; else what
+    /// it gives is told by the completion.
+    pub(crate) fn act<T>(
+        &self,
+        turn: &mut Turn<'_>,
+        who: Who<'_>,
+        payload: Value,
+        change: impl FnOnce(&Write<'_>, Time, EventId) -> Result<T, ControlError>,
+        then: impl FnOnce(&T) -> Result<Value, ControlError>,
+    ) -> Result<T, ControlError> {
+        let Who { principal, action, resource } = who;
         let begin =
             Event { stage: Stage::Intent, action, principal, resource, intent: None, payload };
         let (intent, index) = self.record(&begin).map_err(ControlError::Ledger)?;
         let time = self.clock.now();
         let about = Change { event: intent, action, resource, time, settled_to: index };
-        let made = self.store.write(&about, |tx| change(tx, time));
+        let made = self.store.write(&about, |tx| change(tx, time, intent));
         let (stage, payload) = match &made {
-            Ok((_, generation)) => (Stage::Completed, json!({"generation": generation})),
+            Ok((answer, generation)) => {
+                let mut payload = json!({"generation": generation});
+                let facts = then(answer)?;
+                if !facts.is_null() {
+                    payload["facts"] = facts;
+                }
+                (Stage::Completed, payload)
+            }
             Err(error) => (Stage::Failed, json!({"reason": error.code().1})),
         };
         let (action, resource) = (action.into(), resource.into());
-        unfinished.push(Unfinished { stage, action, principal, resource, intent, payload });
-        if let Err(error) = self.finish_all(&mut unfinished) {
+        turn.push(Unfinished { stage, action, principal, resource, intent, payload });
+        if let Err(error) = self.finish_all(turn) {
             // What was done stays done. It is tried again before the next change, and after
             // a restart by `recover`.
             tracing::error!(%error, "the end of a control event could not be recorded");
         }
-        let (answer, _) = made?;
-        self.publish().map_err(|error| ControlError::Unpublished(error.into()))?;
-        Ok(answer)
+        Ok(made?.0)
+    }
+
+    /// Records something that changed no state.
+    pub(crate) fn note(
+        &self,
+        who: Who<'_>,
+        stage: Stage,
+        payload: Value,
+    ) -> Result<(), ControlError> {
+        let Who { principal, action, resource } = who;
+        let event = Event { stage, action, principal, resource, intent: None, payload };
+        self.record(&event).map(drop).map_err(ControlError::Ledger)
     }
 
     fn finish_all(&self, unfinished: &mut Vec<Unfinished>) -> Result<(), ControlError> {

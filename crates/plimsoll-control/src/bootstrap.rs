@@ -3,6 +3,7 @@
 use crate::act::{DeniedReads, Event, Unfinished};
 use crate::artifact::{Artifacts, sha256};
 use crate::compile::Compiler;
+use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
 use arc_swap::ArcSwap;
@@ -31,6 +32,8 @@ pub struct ControlConfig {
     pub public_ledger: bool,
     /// Bounds on model files.
     pub model_limits: plimsoll_model::Limits,
+    /// What erasures wait for.
+    pub erasure: ErasureWindows,
 }
 
 impl ControlConfig {
@@ -38,7 +41,8 @@ impl ControlConfig {
     #[must_use]
     pub fn new(data: PathBuf) -> Self {
         let model_limits = plimsoll_model::Limits::default();
-        Self { data, dev: false, public_ledger: false, model_limits }
+        let erasure = ErasureWindows::default();
+        Self { data, dev: false, public_ledger: false, model_limits, erasure }
     }
 }
 
@@ -130,6 +134,7 @@ impl Control {
             reviews_seen: AtomicBool::new(false),
             review_due: AtomicBool::new(true),
         };
+        control.repeat_erasures()?;
         let mut opened = control.recover()?;
         opened.admin_key = control.first_principal()?;
         control.record_server("Start")?;

@@ -25,6 +25,8 @@ use std::time::Duration;
 const DISORDER: Duration = Duration::from_secs(120);
 /// Records looked at in one answer of a tail.
 const MAX_TAIL_SCAN: usize = 10_000;
+/// Why there is no body any more.
+pub(crate) const ERASED: &str = "its keys were erased";
 /// Decisions in one answer of a tail.
 const MAX_TAIL: usize = 1_000;
 
@@ -172,16 +174,40 @@ impl Control {
         if wanted.is_some_and(|wanted| wanted != row.name.as_str()) {
             return Ok(None);
         }
-        Ok(Some(api::DecisionSummary {
+        self.summed_up(known, entry, &row).map(Some)
+    }
+
+    fn summed_up(
+        &self,
+        known: &mut Known,
+        entry: &Record,
+        row: &DeploymentRow,
+    ) -> Result<api::DecisionSummary, ControlError> {
+        let draft = &entry.leaf.draft;
+        Ok(api::DecisionSummary {
             id: DecisionId::from_bytes(draft.id),
             index: entry.index,
             time: draft.time.into(),
             deployment: row.name.to_string(),
-            version: self.number(known, &row, draft.model)?,
+            version: self.number(known, row, draft.model)?,
             route: draft.route,
             result: draft.result.unwrap_or(ResultClass::Failed),
             refused_in: draft.refused_in,
-        }))
+        })
+    }
+
+    /// A decision with its body, whoever asks: for those who may have all of a subject's.
+    pub(crate) fn opened(
+        &self,
+        known: &mut Known,
+        entry: &Record,
+    ) -> Result<Option<api::Decision>, ControlError> {
+        let Some(id) = entry.leaf.draft.deployment else { return Ok(None) };
+        let Some(row) = self.store.read(|r| r.deployment(id))? else { return Ok(None) };
+        let summary = self.summed_up(known, entry, &row)?;
+        let body = self.body(entry)?;
+        let body_withheld = body.is_none().then(|| ERASED.to_owned());
+        Ok(Some(api::Decision { summary, leaf: leaf(entry), body, body_withheld }))
     }
 
     /// The deployment, if the caller may see its decisions. Policy looks at nothing of a

@@ -5,6 +5,7 @@ use crate::compile::{Files, fit, settings_of};
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
+use crate::retention;
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) explain_profile: Option<Digest>,
+    pub(crate) retention_days: Option<u32>,
     pub(crate) review: api::Review,
 }
 
@@ -43,6 +45,7 @@ impl Default for Settings {
             deadline_ms: 1_000,
             max_in_flight: 1_024,
             explain_profile: None,
+            retention_days: None,
             review: api::Review { mode: api::ReviewMode::Off, share: None },
         }
     }
@@ -108,9 +111,11 @@ impl Control {
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
             explain_profile: wanted.explain_profile,
+            retention_days: wanted.retention_days,
             review: wanted.review.unwrap_or(defaults.review),
         };
         settings.check()?;
+        retention::check(settings.retention_days, tier)?;
         let explain = wanted.explain.unwrap_or(api::Explain::Off);
         let model = self.model_for(&wanted.model)?;
         let contract = self.contract_for(wanted.contract)?;
@@ -199,6 +204,10 @@ impl Control {
         row.mode = wanted.mode.unwrap_or(row.mode);
         settings.deadline_ms = wanted.deadline_ms.unwrap_or(settings.deadline_ms);
         settings.max_in_flight = wanted.max_in_flight.unwrap_or(settings.max_in_flight);
+        if let Some(days) = wanted.retention_days {
+            retention::check(days, stored(&row.tier, "tier")?)?;
+            settings.retention_days = days;
+        }
         settings.review = wanted.review.unwrap_or(settings.review);
         settings.check()?;
         row.settings = settings.json();
@@ -421,6 +430,7 @@ impl Control {
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,
+            retention_days: settings.retention_days,
             review: settings.review,
             released,
             is_ready: not_ready_reason.is_none(),

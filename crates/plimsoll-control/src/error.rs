@@ -24,6 +24,9 @@ pub enum ControlError {
         /// What was asked for.
         name: Box<str>,
     },
+    /// Nothing is held about a subject. Does not repeat who it is.
+    #[error("nothing is held about this subject")]
+    NothingHeld,
     /// It does not go with what is there already.
     #[error("{0}")]
     Conflict(Box<str>),
@@ -38,6 +41,9 @@ pub enum ControlError {
     /// The ledger does not take the intent, so nothing was done.
     #[error("the ledger does not take records now, so nothing was changed")]
     Ledger(#[source] LedgerError),
+    /// Keys could not be destroyed or wrapped anew; what was begun is tried again.
+    #[error("the keys could not be changed now; what was begun is tried again every hour")]
+    Keys(#[source] LedgerError),
     /// A record of the ledger cannot be read.
     #[error("a record of the ledger cannot be read")]
     Unreadable(#[source] LedgerError),
@@ -79,10 +85,11 @@ impl ControlError {
     pub const fn code(&self) -> (u16, &'static str) {
         match self {
             Self::Denied { .. } => (403, "forbidden"),
-            Self::NotFound { .. } => (404, "not_found"),
+            Self::NotFound { .. } | Self::NothingHeld => (404, "not_found"),
             Self::Conflict(_) => (409, "conflict"),
             Self::Invalid { .. } => (422, "invalid"),
             Self::Ledger(_) => (503, "ledger_unavailable"),
+            Self::Keys(_) => (503, "keys_unavailable"),
             Self::Artifact { .. } | Self::Store(_) => (500, "storage"),
             Self::Unreadable(_) | Self::Unpublished(_) | Self::Internal(_) => (500, "internal"),
         }

@@ -117,7 +117,8 @@ impl Control {
     /// The body of a decision that a model answered.
     pub(crate) fn answered_body(&self, entry: &Entry) -> Result<DecisionBody, ControlError> {
         let draft = &entry.leaf.draft;
-        if draft.result != Some(ResultClass::Answered) || draft.route == Some(Route::Fallback) {
+        let is_answered = matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held));
+        if !is_answered || draft.route == Some(Route::Fallback) {
             return Err(ControlError::conflict(
                 "no model answered this decision, so there is no model's answer to explain",
             ));

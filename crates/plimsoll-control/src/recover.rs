@@ -17,6 +17,10 @@ impl Control {
         let mut opened = Opened::default();
         for (id, begun) in self.unended(from)? {
             let made = self.store.read(|r| r.generation_of(id))?;
+            let made = match made {
+                None if self.was_rotated(&begun.action, &begun.payload) => Some(0),
+                made => made,
+            };
             let (stage, payload) = match made {
                 Some(generation) => {
                     (Stage::Completed, json!({"generation": generation, "recovered": true}))

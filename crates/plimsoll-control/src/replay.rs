@@ -62,8 +62,10 @@ impl Control {
         if !is_answered(draft) {
             return Ok(replay);
         }
-        let erased = || ControlError::conflict("the decision's keys were erased");
-        let body = self.decoded_body(&entry)?.ok_or_else(erased)?;
+        let erased = || {
+            ControlError::conflict("the decision's keys were erased, or its retention has ended")
+        };
+        let body = self.kept_body(&entry)?.ok_or_else(erased)?;
         let version = self.version_of(&row, draft)?;
         let (_, version) = version.ok_or_else(|| {
             ControlError::conflict("the version that answered is not in the registry")
@@ -251,7 +253,7 @@ impl Run<'_> {
             self.out.not_answered += 1;
             return Ok(());
         }
-        let Some(body) = self.control.decoded_body(entry)? else {
+        let Some(body) = self.control.kept_body(entry)? else {
             self.out.erased += 1;
             return Ok(());
         };

@@ -219,7 +219,9 @@ impl Control {
             let detail = "there is nothing to look at: no model answered this decision";
             return Err(ControlError::conflict(detail));
         }
-        let gone = || ControlError::conflict("the decision's keys were erased");
+        let gone = || {
+            ControlError::conflict("the decision's keys were erased, or its retention has ended")
+        };
         let deployment = draft.deployment;
         let deployment = deployment.ok_or(ControlError::Internal("a decision of no deployment"))?;
         Ok(Case { body: body.ok_or_else(gone)?, deployment, entry })
@@ -234,7 +236,7 @@ impl Control {
     ) -> Result<(Resource, Option<DecisionBody>), ControlError> {
         let mut resource = self.decision_resource(ctx, id, entry)?;
         let body = match entry {
-            Some(entry) => self.decoded_body(entry)?,
+            Some(entry) => self.kept_body(entry)?,
             None => None,
         };
         if let (Resource::Decision { asker, .. }, Some(body)) = (&mut resource, &body) {

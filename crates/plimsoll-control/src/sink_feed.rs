@@ -3,7 +3,7 @@
 
 use crate::bootstrap::Control;
 use crate::context::RequestContext;
-use crate::decision::{Known, leaf};
+use crate::decision::{ERASED, Known, leaf};
 use crate::error::ControlError;
 use crate::sink::kinds;
 use crate::words::stored;
@@ -195,7 +195,7 @@ impl<'a> Feed<'a> {
         if !control.allows(&self.owner, Action::ReadDecisionBody, &resource) {
             return Ok(());
         }
-        let Some(body) = control.decoded_body(entry)? else { return Ok(()) };
+        let Some(body) = control.kept_body(entry)? else { return Ok(()) };
         let contract = control.contract_of(draft)?;
         let environment = match &resource {
             plimsoll_policy::Resource::Decision { environment, .. } => environment.as_str(),
@@ -234,13 +234,32 @@ impl Control {
     ) -> Result<(Option<api::DecisionBody>, Option<String>), ControlError> {
         let id = DecisionId::from_bytes(entry.leaf.draft.id);
         let resource = self.decision_resource(ctx, id, Some(entry))?;
+        if self.is_past(entry)? {
+            return Ok((None, Some("its retention has ended".to_owned())));
+        }
         if !self.allows(ctx, Action::ReadDecisionBody, &resource) {
             return Ok((None, Some("reading it needs `ReadDecisionBody`".to_owned())));
         }
         Ok(match self.body(entry)? {
             Some(body) => (Some(body), None),
-            None => (None, Some("its keys were erased".to_owned())),
+            None => (None, Some(ERASED.to_owned())),
         })
+    }
+
+    /// The body of a decision that is still kept; `None` if it is not, has none, or its keys
+    /// are gone.
+    pub(crate) fn kept_body(&self, entry: &Entry) -> Result<Option<DecisionBody>, ControlError> {
+        if self.is_past(entry)? { Ok(None) } else { self.decoded_body(entry) }
+    }
+
+    /// Whether the retention of a decision has ended.
+    fn is_past(&self, entry: &Entry) -> Result<bool, ControlError> {
+        let draft = &entry.leaf.draft;
+        let Some(deployment) = draft.deployment else { return Ok(false) };
+        match self.store.read(|r| r.deployment(deployment))? {
+            Some(row) => self.is_past_retention(&row, draft.time),
+            None => Ok(false),
+        }
     }
 
     /// What a review says: who and which verdict; why and which outcome for who may read the

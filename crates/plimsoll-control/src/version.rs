@@ -7,6 +7,7 @@ use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
 use plimsoll_api as api;
 use plimsoll_api::{FileRole, ManifestFile};
+use plimsoll_explain::{BackgroundFile, MAX_BACKGROUND_BYTES};
 use plimsoll_model::Model;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{FileRow, ModelRow, StoreError, VersionRow};
@@ -84,6 +85,13 @@ impl Control {
         let model = self.compiler.load(&bytes).map_err(|error| {
             ControlError::invalid("files", format!("the file `{}` is no model: {error}", file.path))
         })?;
+        if let Some(file) = files.iter().find(|file| file.role == FileRole::Background) {
+            let bytes = self.artifacts.read(file.digest, MAX_BACKGROUND_BYTES)?;
+            let background = BackgroundFile::read(&bytes).and_then(|b| b.rows_of(&model));
+            background.map_err(|error| {
+                ControlError::invalid("files", format!("the file `{}`: {error}", file.path))
+            })?;
+        }
         Ok(facts_of(&model))
     }
 

@@ -64,6 +64,17 @@ pub enum ExplainError {
         /// Features of the model.
         expected: usize,
     },
+    /// A model feature is mapped to a contract feature that there is not.
+    #[error("a model feature is mapped to contract feature {place} (from 0) of {count}")]
+    GroupPlace {
+        /// The contract feature.
+        place: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// There is no row to report on.
+    #[error("there is no row to explain")]
+    NoRows,
     /// Something is larger than a limit allows.
     #[error("{what}: {found}, over the limit of {max}; {hint}")]
     OverLimit {

@@ -54,7 +54,7 @@ pub struct Explainer {
 }
 
 enum Way {
-    Trees(TreeExplainer),
+    Trees(Box<TreeExplainer>),
     Linear(LinearExplainer),
     /// The model can only be asked.
     Asked {
@@ -88,7 +88,7 @@ impl Explainer {
             };
             let trees = TreeExplainer::new(Arc::clone(model), &options)?;
             let digest = trees.digest();
-            return Ok(Self { way: Way::Trees(trees), digest });
+            return Ok(Self { way: Way::Trees(Box::new(trees)), digest });
         }
         let rows = rows.ok_or(ExplainError::NoBackground)?;
         let digest = digest(model, &groups, &rows);

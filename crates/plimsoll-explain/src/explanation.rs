@@ -170,7 +170,7 @@ impl FeatureGroups {
     /// Model feature `i` belongs to contract feature `of[i]`, of `count`.
     ///
     /// # Errors
-    /// [`ExplainError::Groups`] if a place is not below `count`, and
+    /// [`ExplainError::GroupPlace`] if a place is not below `count`, and
     /// [`ExplainError::TooManyFeatures`] if `count` is above [`FEATURES_MAX`].
     pub fn new(of: impl Into<Box<[usize]>>, count: usize) -> Result<Self, ExplainError> {
         let of = of.into();
@@ -178,7 +178,7 @@ impl FeatureGroups {
             return Err(ExplainError::TooManyFeatures { found: count, max: FEATURES_MAX });
         }
         if let Some(place) = of.iter().find(|place| **place >= count) {
-            return Err(ExplainError::Groups { found: *place + 1, expected: count });
+            return Err(ExplainError::GroupPlace { place: *place, count });
         }
         Ok(Self { of, count })
     }

@@ -7,11 +7,10 @@ use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
 use crate::pass::Pass;
 use crate::recorder::Ended;
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
-use plimsoll_ledger::{Entry, MAX_HOLDERS};
+use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
 use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan};
 use plimsoll_types::record::{
     DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
@@ -20,6 +19,7 @@ use plimsoll_types::{Phase, Refusal, RefusalCode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The longest text that a header may give for a subject, interaction or slice.
 const MAX_MAPPED_LEN: usize = 256;
@@ -47,6 +47,9 @@ struct Work {
     explain: plimsoll_explain::Room,
 }
 
+/// A record on its way to the disk, and the answer that may leave when it is there.
+type Concluded = (Result<Durable, LedgerError>, Answer);
+
 thread_local! {
     static WORK: RefCell<Work> = RefCell::default();
 }
@@ -65,31 +68,39 @@ struct Facts {
 impl Pass {
     /// Goes through the remaining phases with the body and gives the answer. Whatever the
     /// answer is, its completion record is durable first where the deployment's mode says so.
-    pub async fn decide(mut self, headers: &HeaderMap, body: Result<Bytes, BodyError>) -> Answer {
+    pub async fn decide(mut self, headers: &HeaderMap, body: Result<&[u8], BodyError>) -> Answer {
+        // Given back before the wait for the disk, so that the next request finds it.
         let mut work = WORK.take();
-        let answer = match self.phases(headers, body, &mut work).await {
-            Ok(answer) => Answer { nanos: self.clock.nanos, ..answer },
-            Err(refusal) => self.refuse(refusal).await,
-        };
+        let concluded = self.phases(headers, body, &mut work).await;
         WORK.set(work);
-        answer
+        let settled = match concluded {
+            Ok((queued, answer)) => self.settle(queued).await.map(|()| answer),
+            Err(refusal) => Err(refusal),
+        };
+        match settled {
+            Ok(answer) => {
+                self.finish();
+                Answer { nanos: self.clock.nanos, ..answer }
+            }
+            Err(refusal) => self.refuse(refusal).await,
+        }
     }
 
     async fn phases(
         &mut self,
         headers: &HeaderMap,
-        body: Result<Bytes, BodyError>,
+        body: Result<&[u8], BodyError>,
         work: &mut Work,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Concluded, Refusal> {
         self.mark(Phase::Accept);
         let body = body.map_err(refuse_body)?;
         self.request_len = body.len() as u64;
-        if let Some(entry) = self.idempotent(headers, &body)? {
-            return self.replay(&entry, headers, &body, work).await;
+        if let Some(entry) = self.idempotent(headers, body)? {
+            return self.replay(&entry, headers, body, work);
         }
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
-        let facts = self.validate(headers, &body, &mut work.scratch)?;
+        let facts = self.validate(headers, body, &mut work.scratch)?;
         let plan = plan(serving);
         self.mark(Phase::Plan);
         if deployment.settings.mode == Mode::Strict {
@@ -105,7 +116,7 @@ impl Pass {
             self.explain(&plan, predicted, &mut work.explain)
         });
         self.mark(Phase::Explain);
-        self.conclude(&facts, plan, explained, work).await
+        Ok(self.conclude(&facts, plan, explained, work))
     }
 
     /// Notes the idempotency key; the recorded entry if it was answered before.
@@ -118,22 +129,20 @@ impl Pass {
         self.tag = Some(tag);
         self.request = Some(inner.idempotency.digest(&[body]));
         // The lookup may read a file.
-        tokio::task::block_in_place(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(
-            |error| {
-                tracing::error!(error = %error, "the ledger could not look up an idempotency key");
-                Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
-            },
-        )
+        aside(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(|error| {
+            tracing::error!(error = %error, "the ledger could not look up an idempotency key");
+            Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable)
+        })
     }
 
     /// Gives the recorded answer again, and records that.
-    async fn replay(
+    fn replay(
         &mut self,
         entry: &Entry,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: &[u8],
         work: &mut Work,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Concluded, Refusal> {
         let asked = body;
         let unreadable = |_| Refusal::new(Phase::Validate, RefusalCode::LedgerUnavailable);
         let plaintext = self.gateway.0.ledger.open_body(entry).map_err(unreadable)?;
@@ -158,7 +167,6 @@ impl Pass {
             ..Ended::new(Kind::Decision, Some(ResultClass::Replayed))
         };
         let queued = self.record(&ended);
-        self.settle(queued).await?;
         // What a person was to see first is not given away by asking twice.
         let is_held = entry.leaf.draft.result == Some(ResultClass::Held);
         let mut answer = Answer::oip(&Answered {
@@ -175,8 +183,7 @@ impl Pass {
             features: self.features(),
         });
         answer.replayed = true;
-        self.finish();
-        Ok(answer)
+        Ok((queued, answer))
     }
 
     /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
@@ -195,7 +202,7 @@ impl Pass {
     fn validate(
         &mut self,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: &[u8],
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let checked = self.check(headers, body, scratch);
@@ -206,7 +213,7 @@ impl Pass {
     fn check(
         &self,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: &[u8],
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
@@ -375,7 +382,7 @@ impl Pass {
     #[expect(clippy::unused_self, reason = "a phase, as the others")]
     fn predict(&self, version: &ServedVersion, work: &mut Work) {
         if work.scratch.rows.len() >= BLOCKING_ROWS {
-            tokio::task::block_in_place(|| predict(version, work));
+            aside(|| predict(version, work));
         } else {
             predict(version, work);
         }
@@ -396,13 +403,13 @@ impl Pass {
     }
 
     /// Records the answer, the fallback or the failure, and gives it.
-    async fn conclude(
+    fn conclude(
         &mut self,
         facts: &Facts,
         plan: RoutePlan<'_>,
         explained: Result<Option<Explanation>, Refusal>,
         work: &mut Work,
-    ) -> Result<Answer, Refusal> {
+    ) -> Concluded {
         let rows = work.scratch.rows.len();
         let (route, result, refusal, explanation) = match explained {
             Ok(explanation) => (plan.route, ResultClass::Answered, None, explanation),
@@ -440,10 +447,8 @@ impl Pass {
             ..facts.ended(&mapped, Kind::Decision, Some(result))
         };
         let queued = self.record(&ended);
-        self.settle(queued).await?;
         if let (ResultClass::Failed, Some(refusal)) = (result, &refusal) {
-            self.finish();
-            return Ok(Answer::refusal(self.protocol, self.id, refusal));
+            return (queued, Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);
         let answer = Answer::oip(&Answered {
@@ -459,8 +464,7 @@ impl Pass {
             explanation: explanation.as_ref().filter(|_| facts.why && !is_held),
             features: self.features(),
         });
-        self.finish();
-        Ok(answer)
+        (queued, answer)
     }
 }
 
@@ -481,6 +485,15 @@ impl Facts {
             caller_id: self.caller_id.as_deref(),
             ..Ended::new(kind, result)
         }
+    }
+}
+
+/// Runs what takes long where it holds up no other request, if this runtime has such a place.
+/// A lane has none; the requests that it takes are small.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -506,7 +519,7 @@ fn predict(version: &ServedVersion, work: &mut Work) {
 /// The body as it is meant: of the right type, decompressed within the limit.
 fn plain_body<'a>(
     headers: &HeaderMap,
-    body: &'a Bytes,
+    body: &'a [u8],
     limit: usize,
 ) -> Result<Cow<'a, [u8]>, Refusal> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));

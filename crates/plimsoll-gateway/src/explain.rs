@@ -1,6 +1,7 @@
 //! `explain`: why the model answered so, before the answer leaves, where the deployment asks
 //! for it.
 
+use crate::decide::aside;
 use crate::pass::Pass;
 use plimsoll_explain::{Room, Row};
 use plimsoll_serving::{Explain, RoutePlan, ServedVersion};
@@ -34,7 +35,7 @@ impl Pass {
         }
         let rows = predicted.answers.len() / plan.version.model.output().count.max(1);
         let explained = if rows > ROWS_AT_ONCE {
-            tokio::task::block_in_place(|| self.explain_rows(plan.version, predicted, room))
+            aside(|| self.explain_rows(plan.version, predicted, room))
         } else {
             self.explain_rows(plan.version, predicted, room)
         };

@@ -35,6 +35,10 @@ impl PhaseClock {
     pub(crate) fn spent(&self) -> impl Iterator<Item = (Phase, u32)> {
         Phase::ALL.iter().copied().zip(self.nanos).filter(|&(_, nanos)| nanos > 0)
     }
+    /// Nanoseconds from the start to the end of the last phase.
+    pub(crate) fn total(&self) -> u64 {
+        self.last.saturating_sub(self.started)
+    }
     pub(crate) fn of(&self, phase: Phase) -> u32 {
         self.nanos[usize::from(phase.code())]
     }
@@ -219,7 +223,7 @@ impl Pass {
         for (phase, nanos) in self.clock.spent() {
             metrics.phase(phase).observe(nanos.into());
         }
-        let total = self.gateway.0.clock.monotonic().saturating_sub(self.clock.started);
+        let total = self.clock.total();
         metrics.total.observe(total);
         metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
     }

@@ -178,7 +178,7 @@ fn body(age: f64) -> Bytes {
 async fn ask(setup: &Setup, key: &str, more: &[(&str, &str)], body: Bytes) -> Answer {
     let headers = headers(key, more);
     match setup.gateway.admit(head("credit", &headers)).await {
-        Ok(pass) => pass.decide(&headers, Ok(body)).await,
+        Ok(pass) => pass.decide(&headers, Ok(&body)).await,
         Err(answer) => answer,
     }
 }
@@ -309,7 +309,7 @@ async fn a_deployment_without_a_version_is_not_ready_and_a_wrong_version_is_not_
     let setup = setup(settings(), "0E0");
     let headers = headers("caller", &[]);
     let pass = setup.gateway.admit(head("empty", &headers)).await.expect("admitted");
-    let answer = pass.decide(&headers, Ok(body(30.0))).await;
+    let answer = pass.decide(&headers, Ok(&body(30.0))).await;
     assert_eq!((answer.status, answer.code), (503, Some(RefusalCode::NotReady)));
     let mut asked = head("credit", &headers);
     asked.version = Some("2");
@@ -380,7 +380,7 @@ async fn an_idempotency_key_answers_once() {
     let tag = setup.gateway.0.idempotency.tag(who, what, "k-2").expect("valid");
     setup.gateway.0.idempotency.begin(tag).expect("free");
     let pass = setup.gateway.admit(head("credit", &headers)).await.expect("admitted");
-    assert_eq!(pass.decide(&headers, Ok(body(30.0))).await.status, 409);
+    assert_eq!(pass.decide(&headers, Ok(&body(30.0))).await.status, 409);
     // The loser must not have freed the winner's key.
     assert!(setup.gateway.0.idempotency.begin(tag).is_err());
 }

@@ -2,6 +2,7 @@
 //! and the order in which a file becomes durable: contents, then name, then folder.
 
 use crate::LedgerError;
+use rustix::fs::OFlags;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -16,6 +17,12 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn allocate(&self, file: &File, len: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// The file, opened once more so that writes of whole blocks bypass the page cache, if
+    /// the file system has that. What the ledger writes is rarely read again, and the cache
+    /// costs more than the write.
+    fn direct(&self, _path: &Path) -> Option<File> {
+        None
+    }
     /// Cuts a file to nothing, which tells the device that its blocks are free.
     fn truncate(&self, file: &File) -> io::Result<()>;
     /// Returns when everything written to the file would survive a power cut.
@@ -59,6 +66,10 @@ impl Disk for RealDisk {
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         file.write_all_at(bytes, offset)
     }
+    fn direct(&self, path: &Path) -> Option<File> {
+        let flags = i32::try_from(OFlags::DIRECT.bits()).ok()?;
+        OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
+    }
     fn truncate(&self, file: &File) -> io::Result<()> {
         file.set_len(0)
     }
@@ -87,13 +98,15 @@ impl Disk for RealDisk {
 pub(crate) struct Handle {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
+    /// [`Disk::direct`].
+    pub(crate) direct: Option<File>,
 }
 
 impl Handle {
     /// Opens a file for reading.
     pub(crate) fn read(path: &Path) -> Result<Self, LedgerError> {
         let file = File::open(path).map_err(LedgerError::io("open", path))?;
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self { file, path: path.to_path_buf(), direct: None })
     }
     /// Opens a file for reading and writing.
     pub(crate) fn write(path: &Path) -> Result<Self, LedgerError> {
@@ -102,7 +115,7 @@ impl Handle {
             .write(true)
             .open(path)
             .map_err(LedgerError::io("open", path))?;
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self { file, path: path.to_path_buf(), direct: None })
     }
     /// The file's length in bytes.
     pub(crate) fn len(&self) -> Result<u64, LedgerError> {
@@ -128,6 +141,44 @@ impl Handle {
     }
 }
 
+/// What disks and file systems write whole: place, length and memory of a direct write are
+/// multiples of it.
+pub(crate) const BLOCK: usize = 4096;
+
+/// Bytes to be written, in memory that begins at a multiple of [`BLOCK`].
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Blocks {
+    /// Empty, with room for `len` bytes.
+    pub(crate) fn clear(&mut self, len: usize) {
+        self.bytes.clear();
+        self.bytes.reserve(len + BLOCK);
+        self.start = self.bytes.as_ptr().align_offset(BLOCK).min(BLOCK);
+        self.bytes.resize(self.start, 0);
+    }
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+    /// Adds zeros up to `len` bytes in all.
+    pub(crate) fn fill(&mut self, len: usize) {
+        self.bytes.resize(self.start + len, 0);
+    }
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// Whether these bytes can be written there directly.
+fn is_whole(bytes: &[u8], offset: u64) -> bool {
+    bytes.as_ptr().align_offset(BLOCK) == 0
+        && bytes.len().is_multiple_of(BLOCK)
+        && offset.is_multiple_of(BLOCK as u64)
+}
+
 /// Zeros are written in pieces of this size, each synced, so that preparing a segment never
 /// holds up the syncs of the one in use for long.
 const ZEROS: usize = 2 << 20;
@@ -143,7 +194,19 @@ impl Volume {
         bytes: &[u8],
         offset: u64,
     ) -> Result<(), LedgerError> {
-        self.0.write(&handle.file, bytes, offset).map_err(LedgerError::io("write", &handle.path))
+        let direct = handle.direct.as_ref().filter(|_| is_whole(bytes, offset));
+        let written = match direct.map(|direct| self.0.write(direct, bytes, offset)) {
+            // Some file systems can be asked for it and cannot do it, or want larger blocks.
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => None,
+            other => other,
+        };
+        written
+            .unwrap_or_else(|| self.0.write(&handle.file, bytes, offset))
+            .map_err(LedgerError::io("write", &handle.path))
+    }
+    /// The handle, whose writes bypass the page cache from now on where they can.
+    pub(crate) fn directly(&self, handle: Handle) -> Handle {
+        Handle { direct: self.0.direct(&handle.path), ..handle }
     }
     pub(crate) fn sync(&self, handle: &Handle) -> Result<(), LedgerError> {
         self.0.sync(&handle.file).map_err(LedgerError::io("sync", &handle.path))
@@ -153,7 +216,7 @@ impl Volume {
     }
     pub(crate) fn create(&self, path: &Path) -> Result<Handle, LedgerError> {
         let file = self.0.create(path).map_err(LedgerError::io("create", path))?;
-        Ok(Handle { file, path: path.to_path_buf() })
+        Ok(Handle { file, path: path.to_path_buf(), direct: None })
     }
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), LedgerError> {
         self.0.rename(from, to).map_err(LedgerError::io("rename", from))
@@ -185,10 +248,12 @@ impl Volume {
     /// Writes zeros over `from..to` and syncs. Overwriting written blocks needs no change of
     /// the file system's metadata, which saves a fifth of the cost of every later sync.
     pub(crate) fn zero(&self, handle: &Handle, mut from: u64, to: u64) -> Result<(), LedgerError> {
-        let zeros = vec![0; ZEROS];
+        let mut zeros = Blocks::default();
+        zeros.clear(ZEROS);
+        zeros.fill(ZEROS);
         while from < to {
             let len = usize::try_from(to - from).unwrap_or(usize::MAX).min(ZEROS);
-            self.write(handle, zeros.get(..len).unwrap_or(&zeros), from)?;
+            self.write(handle, zeros.bytes().get(..len).unwrap_or_default(), from)?;
             self.sync(handle)?;
             from += len as u64;
         }
@@ -248,4 +313,36 @@ pub(crate) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         out.copy_from_slice(found);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_past_the_cache_is_read_through_it() {
+        let folder = tempfile::tempdir().expect("folder");
+        let volume = Volume(Arc::new(RealDisk));
+        let path = folder.path().join("file");
+        let handle = volume.directly(volume.allocate(&path, 3 * BLOCK as u64).expect("made"));
+        volume.zero(&handle, 0, 3 * BLOCK as u64).expect("zeros");
+        let mut blocks = Blocks::default();
+        // Once more in the same memory, and across the edge of a block.
+        for (round, at) in [(1, 0), (2, BLOCK as u64)] {
+            blocks.clear(BLOCK);
+            blocks.put(&[round; 100]);
+            blocks.fill(BLOCK);
+            assert!(is_whole(blocks.bytes(), at));
+            volume.write(&handle, blocks.bytes(), at).expect("written");
+        }
+        volume.write(&handle, &[3; 50], BLOCK as u64 - 25).expect("written in part");
+        volume.sync(&handle).expect("synced");
+        let mut read = vec![9; 3 * BLOCK];
+        handle.read_exact_at(&mut read, 0).expect("read");
+        let mut expected = vec![0; 3 * BLOCK];
+        expected[..100].fill(1);
+        expected[BLOCK..BLOCK + 100].fill(2);
+        expected[BLOCK - 25..BLOCK + 25].fill(3);
+        assert_eq!(read, expected);
+    }
 }

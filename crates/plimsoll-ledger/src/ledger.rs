@@ -87,14 +87,49 @@ pub struct Receipt {
 }
 
 /// Resolves when a record is durable. Dropping it does not take the record back.
+///
+/// The record that finds the writer asleep does not wake it at once: it gives way to the other
+/// tasks of its thread as long as each round of the event loop queues more, so that one sync
+/// covers all of them. Dropped, it wakes the writer too.
 #[derive(Debug)]
-pub struct Durable(oneshot::Receiver<Result<Receipt, Refused>>);
+pub struct Durable {
+    answer: oneshot::Receiver<Result<Receipt, Refused>>,
+    call: Option<Call>,
+}
+
+/// The duty to wake the writer.
+#[derive(Debug)]
+struct Call {
+    shared: Arc<Shared>,
+    /// Records that waited in the last round.
+    seen: usize,
+}
+
+impl Call {
+    /// Whether to give way once more.
+    fn waits(&mut self) -> bool {
+        let waiting = self.shared.queue.state().0;
+        waiting > std::mem::replace(&mut self.seen, waiting)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.shared.queue.wake();
+    }
+}
 
 impl Future for Durable {
     type Output = Result<Receipt, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(settled)
+        if self.call.as_mut().is_some_and(Call::waits)
+            && pin!(tokio::task::yield_now()).poll(context).is_pending()
+        {
+            return Poll::Pending;
+        }
+        self.call = None;
+        Pin::new(&mut self.answer).poll(context).map(settled)
     }
 }
 
@@ -136,7 +171,8 @@ impl Durable {
     /// # Errors
     /// As the future's.
     pub fn wait(self) -> Result<Receipt, LedgerError> {
-        block_on(self.0)
+        drop(self.call);
+        block_on(self.answer)
     }
 }
 
@@ -328,9 +364,10 @@ impl Ledger {
         if sealed.len() > self.limit {
             return Err(LedgerError::TooLarge { bytes: sealed.len(), limit: self.limit });
         }
-        let (done, receiver) = oneshot::channel();
-        self.shared.queue.put(Item { draft, sealed, tag, done })?;
-        Ok(Durable(receiver))
+        let (done, answer) = oneshot::channel();
+        let asleep = self.shared.queue.put(Item { draft, sealed, tag, done })?;
+        let call = asleep.then(|| Call { shared: Arc::clone(&self.shared), seen: 0 });
+        Ok(Durable { answer, call })
     }
 
     /// Records and blocks until it is durable: for control events.

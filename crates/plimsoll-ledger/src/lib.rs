@@ -34,7 +34,7 @@ pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
 };
 pub use publish::{
-    CheckpointSink, Grown, Growth, HeadError, KnownHead, MAX_SINKS, NotSigning, Progress,
+    CheckpointSink, Grown, HeadError, KnownHead, LogSource, MAX_SINKS, NotSigning, Progress,
     PublishConfig, Publishing, Resume, SignedCheckpoint, SinkError, SinkState, TreeHead, TreeHeads,
     Verification, WriteOnceFolder, give_up_log,
 };

@@ -71,7 +71,9 @@ impl World {
         let draft = LeafDraft { sealed: sealed.reference(), ..draft };
         let (done, _) = oneshot::channel();
         let item = Item { draft, sealed: sealed.into_bytes(), tag: None, done };
-        self.queue.put(item).expect("room");
+        if self.queue.put(item).expect("room") {
+            self.queue.wake();
+        }
     }
 
     fn erase(&self) {

@@ -216,7 +216,7 @@ fn recover_last(
     volume: &Volume,
     marker: Option<(u64, Digest)>,
 ) -> Result<(Log, Tail, u64), LedgerError> {
-    let file = Handle::write(path)?;
+    let file = volume.directly(Handle::write(path)?);
     let mut cursor =
         Cursor { offset: HEADER as u64, index: header.first, previous: header.previous };
     let mut live = Live::default();

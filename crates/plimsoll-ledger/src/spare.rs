@@ -186,10 +186,10 @@ impl Spare {
             return Ok(handle);
         }
         let fresh = path.with_extension("fresh");
-        let handle = self.volume.allocate(&fresh, self.segment_bytes)?;
+        let handle = self.volume.directly(self.volume.allocate(&fresh, self.segment_bytes)?);
         self.volume.zero(&handle, 0, self.segment_bytes)?;
         self.volume.rename(&fresh, &path)?;
-        Ok(Handle { file: handle.file, path })
+        Ok(Handle { path, ..handle })
     }
 
     pub(crate) fn ensure_reserve(&self) -> Result<(), LedgerError> {

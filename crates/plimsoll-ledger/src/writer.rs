@@ -3,7 +3,7 @@
 //! timed window: the sync in flight closes the next batch.
 
 use crate::LedgerError;
-use crate::disk::{Handle, Volume};
+use crate::disk::{BLOCK, Blocks, Handle, Volume};
 use crate::frame;
 use crate::index::follow;
 use crate::keys::Keys;
@@ -23,6 +23,9 @@ use tokio::sync::{oneshot, watch};
 
 /// Records written with one sync. A frame's place in its batch is one byte.
 pub(crate) const MAX_BATCH: usize = 256;
+/// Records for which a sleeping writer is woken at once: a sync costs about as much as making
+/// so many records, so that more would only wait.
+const ENOUGH: usize = 32;
 /// Sealed bytes written with one sync, unless the first record alone is larger: what one
 /// sync takes a disk of 400 MB/s ten milliseconds for.
 pub(crate) const MAX_BATCH_BYTES: usize = 4 << 20;
@@ -78,6 +81,8 @@ struct Waiting {
     flushes: Vec<Flush>,
     /// Whether the writer sleeps.
     idle: bool,
+    /// Whether a caller has undertaken to wake it.
+    called: bool,
     /// Why nothing more is taken.
     stopped: Option<Refused>,
 }
@@ -100,8 +105,9 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a record, or says at once why not.
-    pub(crate) fn put(&self, item: Item) -> Result<(), LedgerError> {
+    /// Adds a record, or says at once why not. True if the writer sleeps and the caller is
+    /// the one who is to [`Self::wake`] it, after whatever else it has to add.
+    pub(crate) fn put(&self, item: Item) -> Result<bool, LedgerError> {
         let mut waiting = self.lock();
         if let Some(why) = &waiting.stopped {
             return Err(why.clone().into());
@@ -115,11 +121,21 @@ impl Queue {
         }
         waiting.bytes += bytes;
         waiting.items.push_back(item);
-        if std::mem::take(&mut waiting.idle) {
-            drop(waiting);
-            self.arrived.notify_one();
+        if !waiting.idle {
+            return Ok(false);
         }
-        Ok(())
+        if waiting.items.len() >= ENOUGH {
+            waiting.idle = false;
+            drop(waiting);
+            self.wake();
+            return Ok(false);
+        }
+        Ok(!std::mem::replace(&mut waiting.called, true))
+    }
+
+    /// Wakes the writer.
+    pub(crate) fn wake(&self) {
+        self.arrived.notify_one();
     }
 
     /// Asks for the key journal to be made durable, with or without records.
@@ -149,6 +165,7 @@ impl Queue {
             }
             waiting.idle = true;
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            (waiting.idle, waiting.called) = (false, false);
         }
         let mut bytes = 0;
         while batch.len() < MAX_BATCH {
@@ -255,6 +272,9 @@ pub(crate) struct Writer {
     batch: VecDeque<Item>,
     flushes: Vec<Flush>,
     buffer: Vec<u8>,
+    /// What the last block of the segment holds before the end of the ledger.
+    lead: Vec<u8>,
+    blocks: Blocks,
     written: Vec<Written>,
 }
 
@@ -281,6 +301,8 @@ impl Writer {
             batch: VecDeque::new(),
             flushes: Vec::new(),
             buffer: Vec::new(),
+            lead: Vec::new(),
+            blocks: Blocks::default(),
             written: Vec::new(),
         }
     }
@@ -326,16 +348,45 @@ impl Writer {
             };
         }
         let started = self.shared.clock.monotonic();
+        let from = self.block()?;
         let volume = &self.shared.volume;
         volume
-            .write(&self.tail.file, &self.buffer, self.tail.cursor.offset)
+            .write(&self.tail.file, self.blocks.bytes(), from)
             .and_then(|()| volume.sync(&self.tail.file))
             .map_err(|e| LedgerError::Poisoned(text(&e)))?;
         let nanos = self.shared.clock.monotonic().saturating_sub(started);
         self.shared.counters.count(self.written.len(), self.buffer.len(), nanos);
         self.tail.cursor = cursor;
+        self.keep_lead();
         self.publish();
         Ok(())
+    }
+
+    /// Brings the batch into whole blocks: what the first one holds already, the batch, zeros
+    /// (which lie there anyway). Returns where they begin.
+    fn block(&mut self) -> Result<u64, LedgerError> {
+        let lead = lead(self.tail.cursor.offset);
+        let from = self.tail.cursor.offset - lead as u64;
+        if self.lead.len() != lead {
+            self.lead.resize(lead, 0);
+            self.tail.file.read_exact_at(&mut self.lead, from)?;
+        }
+        let len = (lead + self.buffer.len()).next_multiple_of(BLOCK);
+        self.blocks.clear(len);
+        self.blocks.put(&self.lead);
+        self.blocks.put(&self.buffer);
+        let room = usize::try_from(self.tail.len - from).unwrap_or(usize::MAX);
+        self.blocks.fill(len.min(room));
+        Ok(from)
+    }
+
+    /// Remembers what the block in which the ledger ends now holds.
+    fn keep_lead(&mut self) {
+        let end = self.lead.len() + self.buffer.len();
+        let start = end - lead(self.tail.cursor.offset);
+        let last = self.blocks.bytes().get(start..end).unwrap_or_default();
+        self.lead.clear();
+        self.lead.extend_from_slice(last);
     }
 
     /// Refuses a record that fits into no segment of this size: `append` let it pass because
@@ -424,8 +475,14 @@ impl Writer {
         self.tail.len = file.len()?;
         self.tail.file = file;
         self.tail.cursor.offset = HEADER as u64;
+        self.lead.clear();
         Ok(())
     }
+}
+
+/// Bytes from the beginning of its block to `offset`.
+fn lead(offset: u64) -> usize {
+    usize::try_from(offset % BLOCK as u64).unwrap_or(0)
 }
 
 /// Keys first: no durable record may name a key that is not durable, and none may be written
@@ -465,7 +522,7 @@ pub(crate) fn begin(
     volume.rename(&zeros.path, &path)?;
     volume.sync_folder(&segments)?;
     volume.sync_folder(folder)?;
-    Ok(Arc::new(Handle { file: zeros.file, path }))
+    Ok(Arc::new(volume.directly(Handle { path, ..zeros })))
 }
 
 /// An error and its source, for those who get only the text.
@@ -487,4 +544,34 @@ pub(crate) fn latest(log: &SharedLog) -> Time {
     let log = log.read();
     let before = log.parts.last().map_or(Time::EPOCH, |part| part.latest());
     log.active.live.latest.max(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_types::record::Kind;
+
+    fn item() -> Item {
+        let tenant = TenantId::from_bytes([1; 16]);
+        let draft = LeafDraft::new(Kind::Decision, [0; 16], tenant, Time::EPOCH, 0);
+        Item { draft, sealed: Vec::new(), tag: None, done: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn one_record_has_the_duty_to_wake_a_sleeping_writer_until_there_are_enough() {
+        let queue = Queue::new(2 * ENOUGH, usize::MAX);
+        let put = || queue.put(item()).expect("room");
+        assert!(!put(), "nobody wakes a writer that does not sleep");
+        queue.lock().idle = true;
+        assert!(put(), "the first does");
+        while queue.state().0 + 1 < ENOUGH {
+            assert!(!put(), "the others do not");
+            assert!(queue.lock().idle);
+        }
+        assert!(!put());
+        assert!(!queue.lock().idle, "enough wait: it was woken");
+        let mut batch = VecDeque::new();
+        assert!(queue.take(&mut batch, &mut Vec::new()));
+        assert_eq!(batch.len(), ENOUGH);
+    }
 }

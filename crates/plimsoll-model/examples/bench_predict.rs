@@ -1,5 +1,5 @@
 //! Prints what one prediction costs: CPU time of a single row and rows per CPU-second in batch,
-//! for the golden model of 100 trees of depth 6 and 25 features.
+//! for golden models of every format with 25 features.
 //!
 //! `cargo run --release -p plimsoll-model --example bench_predict`; the same for other runtimes:
 //! `tests/golden/bench_peers.py`.
@@ -18,31 +18,48 @@ const PASSES: usize = 9;
 /// measurement must take much longer.
 const REPEATS: usize = 16;
 
+/// Golden models: 100 trees of depth 6 in two formats, a pipeline with weighted sums, a forest of 20
+/// trees in an ONNX graph, and a small network.
+const MODELS: [&str; 5] = [
+    "3.2/bench.json.gz",
+    "lightgbm/4.7/bench.txt.gz",
+    "sklearn/ridge.json.gz",
+    "onnx/forest.onnx.gz",
+    "onnx/mlp.onnx.gz",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let bytes = golden("3.2/bench.json.gz")?;
     let rows: Vec<f64> = golden("rows.f32.gz")?
         .chunks_exact(4)
         .map(|four| Ok(f64::from(f32::from_le_bytes(four.try_into()?))))
         .collect::<Result<_, Box<dyn Error>>>()?;
-    let model = Model::load(&bytes, &Limits::default())?;
-    let features = model.feature_count();
-    let count = rows.len() / features;
-    let mut out = vec![0.0; count];
+    for path in MODELS {
+        let bytes = golden(path)?;
+        let model = Model::load(&bytes, &Limits::default())?;
+        println!("{path}, {}", model.format());
+        let load = passes(|| {
+            black_box(Model::load(black_box(&bytes), &Limits::default())?);
+            Ok(())
+        })?;
+        println!("  load {} kB: {:.2} ms CPU", bytes.len() / 1_000, load.mean / 1e6);
+        predict(&model, &rows)?;
+    }
+    Ok(())
+}
 
-    let load = passes(|| {
-        black_box(Model::load(black_box(&bytes), &Limits::default())?);
-        Ok(())
-    })?;
-    println!("load JSON of {} kB: {:.2} ms CPU", bytes.len() / 1_000, load.mean / 1e6);
+fn predict(model: &Model, rows: &[f64]) -> Result<(), Box<dyn Error>> {
+    let (features, outputs) = (model.feature_count(), model.output().count);
+    let count = rows.len() / features;
+    let mut out = vec![0.0; count * outputs];
     let single = passes(|| {
-        for (row, out) in rows.chunks(features).zip(out.chunks_mut(1)) {
+        for (row, out) in rows.chunks(features).zip(out.chunks_mut(outputs)) {
             model.predict(black_box(row), out)?;
         }
         Ok(())
     })?;
-    report("single row", &single, count);
-    let batch = passes(|| Ok(model.predict_batch(black_box(&rows), count, &mut out)?))?;
-    report("batch of 10,000", &batch, count);
+    report("  single row", &single, count);
+    let batch = passes(|| Ok(model.predict_batch(black_box(rows), count, &mut out)?))?;
+    report("  batch of 10,000", &batch, count);
     Ok(())
 }
 

@@ -327,6 +327,12 @@ impl Model {
     pub fn trees_used(&self) -> TreesUsed {
         self.trees_used
     }
+    /// Whether the margins are sums of [`trees`](Self::trees): not of a linear model, nor of a graph
+    /// that is not built around one ensemble.
+    #[must_use]
+    pub fn has_trees(&self) -> bool {
+        self.scorer.ensemble().is_some()
+    }
     /// Whether trees test their columns in `f32`: then every threshold is exactly an `f32`.
     #[must_use]
     pub fn tests_single(&self) -> bool {

@@ -150,6 +150,17 @@ actions! {
     ReadProfile => Contract,
     /// Store an explain profile.
     CreateProfile => Contract,
+
+    /// Ask what is held about a subject: holds, erasures and how far they are.
+    ReadSubject => Server,
+    /// Take out everything held about a subject, opened.
+    ExportSubject => Server,
+    /// Destroy a subject's keys.
+    EraseSubject => Server,
+    /// Place a legal hold on a subject or deployment, or release one.
+    HoldSubject => Server,
+    /// Begin a new epoch of keys and destroy the one before.
+    RotateKeys => Server,
 }
 
 impl Action {

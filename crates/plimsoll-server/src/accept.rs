@@ -3,6 +3,7 @@
 //! `hyper` has no timer of its own, so a server without this loop waits for ever for the
 //! header of a slow client.
 
+use crate::lane::Lanes;
 use crate::tls::Tls;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,11 +13,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use plimsoll_gateway::Listener;
-use std::io::ErrorKind;
+use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +64,30 @@ pub(crate) struct Acceptor<A> {
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     pub(crate) life: watch::Receiver<Life>,
+    pub(crate) builder: Arc<auto::Builder<TokioExecutor>>,
+    /// Where connections are served that no lane serves.
+    pub(crate) runtime: Handle,
+}
+
+/// How connections are served.
+pub(crate) fn builder(header_timeout: Duration) -> Arc<auto::Builder<TokioExecutor>> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .half_close(false)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(header_timeout));
+    Arc::new(builder)
 }
 
 impl<A> Clone for Acceptor<A> {
@@ -74,30 +100,15 @@ impl<A> Clone for Acceptor<A> {
             connections: Arc::clone(&self.connections),
             tasks: self.tasks.clone(),
             life: self.life.clone(),
+            builder: Arc::clone(&self.builder),
+            runtime: self.runtime.clone(),
         }
     }
 }
 
 impl<A: Answering> Acceptor<A> {
-    /// Accepts connections until the server drains.
-    pub(crate) async fn run(mut self, listener: TcpListener) {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_HEADERS)
-            .half_close(false)
-            .pipeline_flush(true);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(self.header_timeout));
-        let builder = Arc::new(builder);
+    /// Accepts connections until the server drains. With lanes, they go there first.
+    pub(crate) async fn run(mut self, listener: TcpListener, lanes: Option<Lanes>) {
         loop {
             let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             let accepted = tokio::select! {
@@ -105,7 +116,11 @@ impl<A: Answering> Acceptor<A> {
                 _ = self.life.wait_for(|&life| life != Life::Serving) => return,
             };
             match accepted {
-                Ok((stream, _)) => self.connect(stream, permit, Arc::clone(&builder)),
+                Ok((stream, _)) if stream.set_nodelay(true).is_err() => {}
+                Ok((stream, _)) => match &lanes {
+                    Some(lanes) => lanes.take(stream, permit),
+                    None => self.connect(stream, permit),
+                },
                 Err(error) if is_callers(&error) => {}
                 Err(error) => {
                     tracing::warn!(error = %error, "a connection could not be accepted");
@@ -115,34 +130,43 @@ impl<A: Answering> Acceptor<A> {
         }
     }
 
-    fn connect(
-        &self,
-        stream: TcpStream,
-        permit: OwnedSemaphorePermit,
-        builder: Arc<auto::Builder<TokioExecutor>>,
-    ) {
+    fn connect(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let this = self.clone();
         self.tasks.spawn(async move {
             // Held to the end of the connection.
             let _permit = permit;
-            if stream.set_nodelay(true).is_err() {
-                return;
-            }
             match &this.tls {
-                None => this.serve(stream, &builder).await,
+                None => this.serve(stream).await,
                 Some(tls) => {
                     let handshake = tls.accept(stream);
                     if let Ok(Ok(stream)) =
                         tokio::time::timeout(this.header_timeout, handshake).await
                     {
-                        this.serve(stream, &builder).await;
+                        this.serve(stream).await;
                     }
                 }
             }
         });
     }
 
-    async fn serve<S>(&self, stream: S, builder: &auto::Builder<TokioExecutor>)
+    /// Serves what a lane does not, beginning with what the lane has read of it.
+    pub(crate) fn adopt(
+        &self,
+        stream: std::net::TcpStream,
+        read: Vec<u8>,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let this = self.clone();
+        let task = async move {
+            let _permit = permit;
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            let (rest, replies) = stream.into_split();
+            this.serve(tokio::io::join(Cursor::new(read).chain(rest), replies)).await;
+        };
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    async fn serve<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -151,7 +175,7 @@ impl<A: Answering> Acceptor<A> {
             let listener = self.listener;
             async move { Ok::<_, std::convert::Infallible>(service.answer(listener, request).await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let mut life = self.life.clone();
         tokio::select! {

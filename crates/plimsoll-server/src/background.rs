@@ -1,4 +1,5 @@
-//! What runs beside requests: the minute's refusals and the heartbeat.
+//! What runs beside requests: the minute's refusals and the heartbeat, and every hour what
+//! erasures have due.
 
 use crate::accept::Life;
 use crate::app::App;
@@ -37,6 +38,21 @@ pub(crate) async fn run_sinks(app: Arc<App>, mut life: watch::Receiver<Life>) {
     tokio::select! {
         () = app.sinks.clone().run(stopping) => {}
         () = drains => {}
+    }
+}
+
+/// Does what erasures and retention have due: once now, then every hour, until the server
+/// drains.
+pub(crate) async fn each_hour(app: Arc<App>, mut life: watch::Receiver<Life>) {
+    loop {
+        let control = Arc::clone(&app.control);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || control.reconcile()).await {
+            tracing::error!(error = %error, "what erasures and retention have due could not be done");
+        }
+        let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
+        if tokio::time::timeout(plimsoll_control::RECONCILE_EVERY, drains).await.is_ok() {
+            return;
+        }
     }
 }
 

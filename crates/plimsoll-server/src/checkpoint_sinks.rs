@@ -1,10 +1,11 @@
 //! Checkpoints over HTTP: witnesses (C2SP tlog-witness) and plain posts.
 
+use crate::bucket::Bucket;
 use crate::config::LogConfig;
 use crate::error::ServerError;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use plimsoll_ledger::{
-    CheckpointSink, Growth, KnownHead, MAX_SINKS, SignedCheckpoint, SinkError, WriteOnceFolder,
+    CheckpointSink, KnownHead, LogSource, MAX_SINKS, SignedCheckpoint, SinkError, WriteOnceFolder,
 };
 use plimsoll_outbound::{Outbound, OutboundError, Reply, Request, Url};
 use plimsoll_tlog::note::{MAX_NOTE_BYTES, Signature};
@@ -119,11 +120,11 @@ impl CheckpointSink for Witness {
     fn put(
         &mut self,
         checkpoint: &SignedCheckpoint,
-        growth: &dyn Growth,
+        source: &dyn LogSource,
     ) -> Result<Vec<Signature>, SinkError> {
         // At most once more: it may have cosigned what this process did not hear of.
         for _ in 0..2 {
-            let proof = growth.consistency(self.old, checkpoint.size)?.hashes;
+            let proof = source.consistency(self.old, checkpoint.size)?.hashes;
             match self.ask(self.old, proof, &checkpoint.note)? {
                 Answer::Cosigned(lines) => {
                     let signatures = self.verified(&checkpoint.note, lines)?;
@@ -155,6 +156,10 @@ pub(crate) fn sinks(
     let mut sinks: Vec<Box<dyn CheckpointSink>> = Vec::new();
     if let Some(folder) = &config.folder {
         sinks.push(Box::new(WriteOnceFolder::new(folder.clone())));
+    }
+    if let Some(folder) = &config.copy {
+        let wrong = |why| ServerError::Log { what: "ledger.copy", why };
+        sinks.push(Box::new(Bucket::folder(folder).map_err(wrong)?));
     }
     if let Some(url) = &config.post {
         let wrong = |e: OutboundError| ServerError::Log { what: "ledger.post", why: e.to_string() };
@@ -205,7 +210,7 @@ impl CheckpointSink for Post {
     fn put(
         &mut self,
         checkpoint: &SignedCheckpoint,
-        _: &dyn Growth,
+        _: &dyn LogSource,
     ) -> Result<Vec<Signature>, SinkError> {
         let request = Request::post(self.url.clone(), checkpoint.note.clone().into_bytes())
             .with_header(CONTENT_TYPE, TEXT)

@@ -1,9 +1,12 @@
 //! What a server is started with. Resolved and checked by the binary's settings; here only
 //! the finished values.
 
+use plimsoll_control::ErasureWindows;
+use plimsoll_ledger::Root;
 use plimsoll_outbound::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Certificate chain and private key, PEM.
@@ -87,6 +90,8 @@ pub struct LogConfig {
     pub public: bool,
     /// A folder that each minute's checkpoint is written to, once.
     pub folder: Option<PathBuf>,
+    /// A folder or mounted bucket that gets a copy of the published log.
+    pub copy: Option<PathBuf>,
     /// Who is sent each minute's checkpoint: an URL.
     pub post: Option<String>,
     /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
@@ -94,7 +99,7 @@ pub struct LogConfig {
 }
 
 /// What a server is started with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The data folder.
     pub data: PathBuf,
@@ -118,6 +123,10 @@ pub struct ServerConfig {
     pub ledger: LedgerLimits,
     /// How the ledger is shown to others.
     pub log: LogConfig,
+    /// What wraps the keys; `None` for the file in the keys folder.
+    pub root: Option<Arc<dyn Root>>,
+    /// What erasures wait for.
+    pub erasure: ErasureWindows,
     /// What may be spoken to from within.
     pub outbound: OutboundSettings,
     /// When events are sent again.

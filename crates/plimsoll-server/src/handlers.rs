@@ -29,6 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(records());
     routes.extend(crate::handlers_ledger::routes());
     routes.extend(crate::handlers_explain::routes());
+    routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());

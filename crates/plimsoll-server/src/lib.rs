@@ -12,6 +12,7 @@ mod app;
 mod background;
 mod background_explain;
 mod body;
+mod bucket;
 mod checkpoint_sinks;
 mod config;
 mod doors;
@@ -23,10 +24,13 @@ mod handlers_forensics;
 mod handlers_ledger;
 mod handlers_reviews;
 mod handlers_sinks;
+mod handlers_subjects;
 mod heads;
+mod lane;
 mod metrics;
 mod metrics_sinks;
 mod oip;
+mod plain;
 mod reply;
 mod routes;
 mod service;
@@ -41,6 +45,7 @@ pub use config::{
     TlsFiles,
 };
 pub use error::ServerError;
+pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
 
 /// The OpenAPI document of this build.

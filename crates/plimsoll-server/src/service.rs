@@ -6,12 +6,16 @@ use crate::body::read_body;
 use crate::reply::Reply;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use plimsoll_gateway::{Answer, Head, Listener, Protocol};
-use plimsoll_types::DecisionId;
+use plimsoll_gateway::{Answer, BodyError, Head, Listener, Protocol};
+use plimsoll_types::{DecisionId, Time};
+use std::cell::RefCell;
+use std::fmt::Arguments;
+use std::io::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Carries the decision's id on every answer, refusals included.
 const DECISION_ID: HeaderName = HeaderName::from_static("plimsoll-decision-id");
@@ -31,7 +35,8 @@ impl Answering for Service {
         request: Request<Incoming>,
     ) -> Response<Full<Bytes>> {
         if self.app.serves(listener, Listener::Data)
-            && let Some(target) = infer_target(&request)
+            && request.method() == Method::POST
+            && let Some(target) = target(request.uri().path())
         {
             let target = target.map(str::to_owned);
             return self.infer(target, request).await;
@@ -60,7 +65,7 @@ impl Service {
             Ok(pass) => {
                 let body =
                     read_body(body, pass.max_body_bytes(), self.app.limits.body_timeout).await;
-                pass.decide(&parts.headers, body).await
+                pass.decide(&parts.headers, body.as_deref().map_err(|&error| error)).await
             }
             Err(answer) => answer,
         };
@@ -69,12 +74,35 @@ impl Service {
         }
         respond(answer)
     }
+
+    /// The same for a request that was read to its end.
+    pub(crate) async fn infer_whole(
+        &self,
+        target: Target<&str>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Answer {
+        let Target { deployment, version } = target;
+        let head = Head { deployment, version, headers, protocol: Protocol::Oip };
+        let started = self.app.traces.begin(headers);
+        let answer = match self.app.gateway.admit(head).await {
+            Ok(pass) => {
+                let fits = body.len() <= pass.max_body_bytes();
+                pass.decide(headers, if fits { Ok(body) } else { Err(BodyError::TooLarge) }).await
+            }
+            Err(answer) => answer,
+        };
+        if let Some(started) = started {
+            self.app.traces.end(started, deployment, &answer);
+        }
+        answer
+    }
 }
 
 /// The deployment and version that a path names.
-struct Target<T> {
-    deployment: T,
-    version: Option<T>,
+pub(crate) struct Target<T> {
+    pub(crate) deployment: T,
+    pub(crate) version: Option<T>,
 }
 
 impl<'a> Target<&'a str> {
@@ -83,12 +111,9 @@ impl<'a> Target<&'a str> {
     }
 }
 
-/// Recognises an inference request. Everything else goes through the route table.
-fn infer_target(request: &Request<Incoming>) -> Option<Target<&str>> {
-    if request.method() != Method::POST {
-        return None;
-    }
-    let rest = request.uri().path().strip_prefix("/v2/models/")?.strip_suffix("/infer")?;
+/// Recognises the path of an inference request. Everything else goes through the route table.
+pub(crate) fn target(path: &str) -> Option<Target<&str>> {
+    let rest = path.strip_prefix("/v2/models/")?.strip_suffix("/infer")?;
     let (deployment, version) = match rest.split_once('/') {
         None => (rest, None),
         Some((deployment, rest)) => (deployment, Some(rest.strip_prefix("versions/")?)),
@@ -110,6 +135,57 @@ fn respond(answer: Answer) -> Response<Full<Bytes>> {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// Writes an answer as a response of HTTP/1.1, with what [`respond`] says. `close`: the last
+/// one of its connection.
+pub(crate) fn write_answer(out: &mut Vec<u8>, answer: &Answer, now: Time, close: bool) {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\ncontent-type: application/json\r\n");
+    put(
+        out,
+        format_args!("{DECISION_ID}: {}\r\ncontent-length: {}\r\n", answer.id, answer.body.len()),
+    );
+    if let Some(seconds) = answer.retry_after {
+        put(out, format_args!("{RETRY_AFTER}: {seconds}\r\n"));
+    }
+    if answer.replayed {
+        put(out, format_args!("{REPLAYED}: true\r\n"));
+    }
+    if close {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"date: ");
+    DATE.with_borrow_mut(|date| {
+        if date.second != now.as_secs() {
+            let time = UNIX_EPOCH + Duration::from_secs(now.as_secs());
+            *date = Date { second: now.as_secs(), text: httpdate::fmt_http_date(time) };
+        }
+        out.extend_from_slice(date.text.as_bytes());
+    });
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(&answer.body);
+}
+
+/// The date of RFC 9110 §5.6.7, made once a second.
+#[derive(Default)]
+struct Date {
+    second: u64,
+    text: String,
+}
+
+thread_local! {
+    static DATE: RefCell<Date> = RefCell::default();
+}
+
+/// Appends formatted text. Writing into a vector cannot fail.
+fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok());
 }
 
 fn id_header(id: DecisionId) -> HeaderValue {

@@ -1,6 +1,6 @@
 //! Start, run, drain.
 
-use crate::accept::{Acceptor, Life};
+use crate::accept::{self, Acceptor, Life};
 use crate::app::App;
 use crate::background;
 use crate::background_explain;
@@ -9,6 +9,7 @@ use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
 use crate::heads::StoredHeads;
+use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::sinks;
@@ -21,9 +22,11 @@ use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
@@ -69,6 +72,14 @@ pub fn run(
     runtime.block_on(serve(config, clock, started))
 }
 
+/// Threads that answer plain inference requests.
+fn lanes(workers: usize) -> usize {
+    match workers {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        workers => workers,
+    }
+}
+
 fn check(config: &ServerConfig) -> Result<(), ServerError> {
     let listen = &config.listen;
     let others =
@@ -102,13 +113,19 @@ async fn serve(
         tasks: tasks.clone(),
         life: life.clone(),
         tls: tls.clone(),
+        builder: accept::builder(config.limits.header_timeout),
+        runtime: Handle::current(),
     };
     for (listener, socket) in sockets.listeners {
-        tasks.spawn(Acceptor { listener, ..acceptor.clone() }.run(socket));
+        let acceptor = Acceptor { listener, ..acceptor.clone() };
+        let is_plain = listener == Listener::Data && tls.is_none();
+        let lanes = is_plain.then(|| Lanes::start(lanes(config.workers), &acceptor)).transpose()?;
+        tasks.spawn(acceptor.run(socket, lanes));
     }
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::run_sinks(Arc::clone(&app), life));
+    tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -156,6 +173,7 @@ fn open(
         queue_records: config.ledger.queue_records,
         queue_bytes: config.ledger.queue_bytes,
         reserve_bytes: config.ledger.reserve_bytes,
+        root: config.root.clone(),
         ..LedgerConfig::new(config.data.clone(), config.keys.clone(), tenant)
     };
     let (ledger, recovery) =
@@ -163,6 +181,7 @@ fn open(
     let control_config = ControlConfig {
         dev: config.dev,
         public_ledger: config.log.public,
+        erasure: config.erasure,
         ..ControlConfig::new(config.data.clone())
     };
     let (control, opened) =

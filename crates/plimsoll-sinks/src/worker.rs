@@ -24,6 +24,9 @@ const MAX_REPLY: usize = 64 << 10;
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// And after so many events.
 const COMMIT_EVENTS: u64 = 256;
+/// How long a worker that found nothing of its own leaves the ledger alone: a sink with a
+/// narrow filter would otherwise look after every commit, thousands of times a second.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long an attempt goes on when the worker is told to stop. One that is cut may have
 /// arrived; it is made again with the same id.
 const GRACE: Duration = Duration::from_secs(2);
@@ -270,9 +273,14 @@ impl Worker {
             }
             self.moved(pull.next, 0).await;
             if pull.is_end {
+                let pause = if pull.events.is_empty() { PAUSE } else { Duration::ZERO };
+                let more = async {
+                    tokio::time::sleep(pause).await;
+                    durable.changed().await
+                };
                 tokio::select! {
                     () = stopped(&mut stop) => break,
-                    changed = durable.changed() => if changed.is_err() { break },
+                    more = more => if more.is_err() { break },
                 }
             }
         }

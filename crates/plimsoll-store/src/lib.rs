@@ -18,6 +18,7 @@ mod row;
 mod schema;
 mod sink;
 mod store;
+mod subject;
 mod write;
 
 pub use error::StoreError;
@@ -30,6 +31,7 @@ pub use row::{
 };
 pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
+pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;
 
 #[cfg(test)]

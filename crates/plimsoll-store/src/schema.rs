@@ -11,6 +11,7 @@ use std::time::Duration;
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_control_state.sql"),
     include_str!("../migrations/0002_tree_head.sql"),
+    include_str!("../migrations/0003_subjects.sql"),
     include_str!("../migrations/0006_explain.sql"),
     include_str!("../migrations/0004_sinks_reviews.sql"),
 ];

@@ -95,6 +95,22 @@ impl Store {
         Ok((answer, generation))
     }
 
+    /// Notes how far a change is that [`Self::write`] made before: one transaction, durable on
+    /// return, that counts as no change of its own.
+    ///
+    /// # Errors
+    /// What `change` says, or [`StoreError`]; in both cases nothing was changed.
+    pub fn amend<T>(
+        &self,
+        change: impl FnOnce(&Write<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = change(&Write::new(&tx))?;
+        tx.commit()?;
+        Ok(answer)
+    }
+
     /// Remembers that every intent before ledger index `index` has its end.
     ///
     /// # Errors

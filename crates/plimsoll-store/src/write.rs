@@ -38,6 +38,11 @@ impl<'a> Write<'a> {
         if changed == 1 { Ok(()) } else { Err(StoreError::Gone(what)) }
     }
 
+    /// An update of any number of rows. Gives the number.
+    pub(crate) fn change(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.0.0.prepare_cached(sql)?.execute(params)?)
+    }
+
     /// Adds a principal.
     ///
     /// # Errors

@@ -53,15 +53,15 @@ pub trait Heads {
     type Error;
 
     /// Under a lock of this origin: gives `next` the latest head and, if it returns another one,
-    /// keeps it durably before returning.
+    /// keeps it durably before returning what came with it.
     ///
     /// # Errors
     /// If a head cannot be read or is not durable; `next`'s answer is then lost.
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         origin: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, Self::Error>;
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, Self::Error>;
 }
 
 /// A witness that knows some logs.
@@ -203,16 +203,16 @@ impl Witness {
     ) -> Result<Signature, WitnessError<H::Error>> {
         let request = AddCheckpoint::parse(body)?;
         let (checkpoint, note) = self.trusted(&request)?;
-        let signature = self.cosigner.cosign(note.text(), now);
-        let next = |latest: Option<&Head>| -> Result<Head, Refusal> {
+        let next = |latest: Option<&Head>| -> Result<(Head, Signature), Refusal> {
             extends(&request, &checkpoint, latest)?;
-            let mut note = note.clone();
+            let signature = self.cosigner.cosign(note.text(), now);
+            let mut note = note;
             note.add(signature.clone())
                 .map_err(|_| Refusal::Malformed("the checkpoint has too many signatures"))?;
-            Ok(Head { size: checkpoint.size, root: checkpoint.root, note: note.to_string() })
+            let Checkpoint { size, root, .. } = checkpoint;
+            Ok((Head { size, root, note: note.to_string() }, signature))
         };
-        heads.advance(&checkpoint.origin, next).map_err(WitnessError::Heads)??;
-        Ok(signature)
+        Ok(heads.advance(&checkpoint.origin, next).map_err(WitnessError::Heads)??)
     }
 
     /// The checkpoint, if a key known for its origin signed it, and its note with nothing but the

@@ -132,6 +132,9 @@ Examples:
     /// Check a proof offline, with nothing but the log's public key
     #[command(subcommand)]
     Verify(Verify),
+    /// Subjects: what is held about a person, its erasure, legal holds
+    #[command(subcommand)]
+    Subject(crate::commands::subject::Subject),
     /// Reviews: what people say about decisions
     #[command(subcommand)]
     Review(crate::commands::review::Verb),
@@ -263,7 +266,7 @@ Examples:
 pub(crate) struct ModelAdd {
     /// The registered model
     pub(crate) name: Name,
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// Another file of the version; roles: background, contract, metadata, other
     #[arg(long = "file", value_name = "ROLE=PATH")]
@@ -279,7 +282,7 @@ pub(crate) struct ModelAdd {
 /// Options of `model predict`.
 #[derive(Args, Debug)]
 pub(crate) struct Predict {
-    /// The model file: XGBoost JSON or UBJSON
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
     pub(crate) artifact: PathBuf,
     /// The rows: CSV or Parquet
     pub(crate) data: PathBuf,
@@ -425,6 +428,9 @@ pub(crate) struct DeploymentCreate {
     /// Requests in flight at once [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
     /// Which answers a person looks at: off, held, or sampled:SHARE [default: off]
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,
@@ -462,6 +468,9 @@ pub(crate) struct DeploymentUpdate {
     /// Requests in flight at once
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<u32>,
+    /// How long records are kept: `365d`, six months at least, or `forever`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<String>,
     /// Which answers a person looks at: off, held, or sampled:SHARE
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,

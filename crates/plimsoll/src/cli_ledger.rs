@@ -84,6 +84,34 @@ Examples:
         #[arg(long, value_name = "DIR")]
         keys: PathBuf,
     },
+    /// Begin a new epoch of keys on the running server and destroy the one before
+    ///
+    /// Keys that were erased before are gone from the keys folder then, in whatever form.
+    #[command(after_help = "Examples:\n  plimsoll ledger rotate-keys")]
+    RotateKeys,
+    /// Wrap the keys of a stopped server under another root
+    ///
+    /// The root in force is the setting `ledger.root`; set it to the new one afterwards. After a
+    /// crash run it again. A `root.key` that is no longer needed is destroyed.
+    #[command(after_help = "\
+Examples:
+  PLIMSOLL_ROOT_KEY=$(openssl rand -base64 32) plimsoll ledger rewrap-root --keys KEYS --to env:PLIMSOLL_ROOT_KEY
+  plimsoll ledger rewrap-root --keys KEYS --to vault:https://vault.example:8200/transit/plimsoll --secret-file token
+  plimsoll ledger rewrap-root --keys KEYS --to file")]
+    RewrapRoot {
+        /// The keys folder
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        /// The new root, written as the setting `ledger.root`
+        #[arg(long, value_name = "ROOT")]
+        to: plimsoll_root::RootAddress,
+        /// File that holds the new root's token, secret access key or PIN
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        /// The new root's access key id (kms)
+        #[arg(long, value_name = "ID")]
+        user: Option<String>,
+    },
 }
 
 /// What can be verified offline.

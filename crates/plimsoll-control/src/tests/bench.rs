@@ -187,10 +187,12 @@ pub(super) fn deployment(
         tier: None,
         mode: None,
         explain: None,
+        explain_profile: None,
         fallback: None,
         error_detail: None,
         deadline_ms: None,
         max_in_flight: None,
+        retention_days: None,
         review: None,
     }
 }

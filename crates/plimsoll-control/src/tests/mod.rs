@@ -5,6 +5,7 @@ mod decisions;
 mod forensics;
 mod reviews;
 mod sinks;
+mod subjects;
 
 use crate::act::Event;
 use crate::bootstrap::SERVER;

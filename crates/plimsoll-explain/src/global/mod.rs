@@ -143,10 +143,10 @@ impl Reporter {
     /// Makes the report. `names` are those of the features, `title` that of the model.
     ///
     /// # Errors
-    /// [`ExplainError`] if no row was taken in, or a sampled row cannot be explained.
+    /// [`ExplainError::NoRows`] if no row was taken in; other errors as rows are explained.
     pub fn finish(mut self, names: &[String], title: &str) -> Result<Report, ExplainError> {
         if self.rows == 0 {
-            return Err(ExplainError::BackgroundRows { found: 0, max: usize::MAX });
+            return Err(ExplainError::NoRows);
         }
         let name = |feature: usize| {
             names.get(feature).cloned().unwrap_or_else(|| format!("feature {feature}"))

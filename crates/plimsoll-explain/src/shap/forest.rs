@@ -118,7 +118,7 @@ impl Tree {
 
 /// The trees of `model`. With `covers`, every split has the shares of its children.
 pub(super) fn trees(model: &Model, codes: &Codes, covers: bool) -> Result<Vec<Tree>, ExplainError> {
-    if model.linear().is_some() {
+    if !model.has_trees() {
         return Err(ExplainError::NotTrees);
     }
     let divisor = model.tree_divisor();

@@ -535,10 +535,9 @@ fn inputs(
     background.rows().map(read).collect::<Result<_, ExplainError>>().map(Some)
 }
 
-/// What every margin starts from, before any tree.
+/// What every margin is without any tree.
 fn expected_base(model: &Model) -> Box<[f64]> {
-    let divisor = model.tree_divisor();
-    model.base_margins().iter().map(|margin| margin / divisor).collect()
+    model.base_margins().into()
 }
 
 /// The digest of all that contributions depend on, and of the version of the way they are made.

@@ -4,6 +4,8 @@ Run with Python 3.11 and no arguments: it makes a virtual environment from requi
 temporary folder. Models and rows come from plimsoll-model's goldens and from the demo; one more
 data set is made and trained here. Nothing here computes a SHAP value.
 
+LightGBM's models are those of plimsoll-model's goldens, with its rows in f64.
+
   <set>.rows.gz     rows of a set that is not among plimsoll-model's goldens, as there
   <set>.ubj.gz      its model
   <set>.<reference>.gz   little-endian f32: the contributions of the first FULL rows, one per output
@@ -25,6 +27,8 @@ ROWS, FULL, FOLDS = 10_000, 50, 2
 # The rows that interventional values are averaged over.
 BACKGROUND = slice(5_000, 5_100)
 MASK = (1 << 64) - 1
+# SCALE of plimsoll-model's make_lightgbm.py.
+LIGHTGBM_SCALE = 1.000000001
 
 
 def save(path, data):
@@ -150,7 +154,26 @@ def make():
             save(HERE / f"{name}.{reference}.gz", folded(values))
             lines.append(f"{name} {golden or '-'} {reference} {values.shape[1]} {values.shape[2]}\n")
             print(lines[-1], end="", file=sys.stderr)
+    lines += lightgbm(common)
     (HERE / "goldens.txt").write_text("".join(lines))
+
+
+def lightgbm(common):
+    """pred_contrib of every kind of test that LightGBM has."""
+    import lightgbm
+
+    rows = common.astype("f8")
+    rows[:, :20] *= LIGHTGBM_SCALE
+    lines = []
+    for name in ["plain", "nan", "zero_as_missing", "categorical", "multiclass", "dart", "deep"]:
+        model = read(MODELS / "lightgbm" / "4.7" / f"{name}.txt.gz").decode()
+        booster = lightgbm.Booster(model_str=model)
+        values = booster.predict(rows, pred_contrib=True, num_threads=1)
+        values = values.reshape(ROWS, -1, rows.shape[1] + 1)[:, :, :-1]
+        save(HERE / f"lightgbm_{name}.lightgbm.gz", folded(values))
+        lines.append(f"lightgbm_{name} lightgbm/4.7/{name} lightgbm {values.shape[1]} {values.shape[2]}\n")
+        print(lines[-1], end="", file=sys.stderr)
+    return lines
 
 
 def main():

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::common::{Random, golden_model, golden_rows, random_model};
+use crate::common::{Random, golden, golden_model, golden_rows, random_model};
 use plimsoll_explain::shap::{
     Background, InteractionExplainer, Scratch, Simd, TreeExplainer, TreeOptions,
 };
 use plimsoll_explain::{ExplainError, FeatureGroups, Method};
-use plimsoll_model::{LeafValues, Model, Node, Tree};
+use plimsoll_model::{LeafValues, Limits, Model, Node, Tree};
 use proptest::prelude::*;
 
 /// No tables: everything in `f64`.
@@ -278,6 +278,35 @@ fn golden_models_are_explained_additively() {
             let scale = slow.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
             let worst = largest_difference(&fast[..slow.len()], &slow);
             assert!(worst < 1e-6 * scale, "{folder}: {worst} of {scale}");
+        }
+    }
+}
+
+/// Other formats: LightGBM's text, which compares in 64 bits, and scikit-learn's forests and
+/// boosting, with averages and pipelines.
+#[test]
+fn models_of_every_format_are_explained_additively() {
+    let rows = golden_rows();
+    let some = &rows[..500 * 25];
+    let drawn = &rows[5_000 * 25..5_040 * 25];
+    let lightgbm = ["plain", "nan", "zero_as_missing", "categorical", "multiclass", "rf", "deep"];
+    let sklearn = ["forest", "forest_multiclass", "extra_trees", "boosting_multiclass", "hist"];
+    let all = lightgbm.iter().map(|name| format!("lightgbm/4.7/{name}.txt.gz"));
+    let all = all.chain(sklearn.iter().map(|name| format!("sklearn/{name}.json.gz")));
+    for path in all {
+        let model = Model::load(&golden(&path), &Limits::default()).unwrap();
+        let model = Arc::new(model);
+        let drawn = Background::new(drawn.to_vec(), model.feature_count()).unwrap();
+        for background in [None, Some(&drawn)] {
+            let options = TreeOptions { background, ..TreeOptions::default() };
+            let (explainer, fast) = explain(&model, some, &options);
+            println!("{path} {:?}", explainer.size());
+            let bare = TreeOptions { tree_bytes_max: NO_TABLES, ..options };
+            let few = &some[..20 * 25];
+            let (_, slow) = explain(&model, few, &bare);
+            let scale = slow.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+            let worst = largest_difference(&fast[..slow.len()], &slow);
+            assert!(worst < 1e-6 * scale, "{path}: {worst} of {scale}");
         }
     }
 }

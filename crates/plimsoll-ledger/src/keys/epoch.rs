@@ -38,7 +38,7 @@ pub(super) fn fresh_path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("epoch-{number:04}.fresh"))
 }
 
-const fn wrapped(epoch: u32) -> Wrapped {
+pub(super) const fn wrapped(epoch: u32) -> Wrapped {
     Wrapped { magic: b"PLMKEK01", epoch }
 }
 
@@ -60,16 +60,6 @@ pub(super) fn read_key(
     root: &dyn Root,
 ) -> Result<LessSafeKey, LedgerError> {
     aead(wrapped(number).read(&key_path(folder, number), root)?.as_slice())
-}
-
-/// Wraps an epoch's key under another root.
-pub(super) fn rewrap_key(
-    folder: &Path,
-    number: u32,
-    roots: (&dyn Root, &dyn Root),
-    volume: &Volume,
-) -> Result<(), LedgerError> {
-    super::rewrap(wrapped(number), &key_path(folder, number), roots, volume)
 }
 
 /// What there is of an epoch.
@@ -165,7 +155,7 @@ pub(super) fn sweep(folder: &Path, current: u32, volume: &Volume) -> Result<(), 
 }
 
 /// Overwrites a file with zeros, syncs, cuts it to nothing, removes it.
-fn destroy(path: &Path, volume: &Volume) -> Result<(), LedgerError> {
+pub(super) fn destroy(path: &Path, volume: &Volume) -> Result<(), LedgerError> {
     let handle = Handle::write(path)?;
     volume.zero(&handle, 0, handle.len()?)?;
     volume.truncate(&handle)?;

@@ -56,9 +56,20 @@ impl Keys {
             Tombstone { id: *id, kind: key.kind, slot, erased: now.as_micros() }.encode();
         state.pending.push(tombstone);
         state.erased.insert(*id);
+        state.oldest_erasure.get_or_insert(now);
         state.forget(slot, &field(&key.pseudonym, 0));
         self.cache.remove(&field(&key.pseudonym, 0));
         Ok(true)
+    }
+
+    /// Whether there is a key with this id, durable or not.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn has(&self, id: KeyId) -> Result<bool, LedgerError> {
+        let Some(slot) = self.slot_of(id.as_bytes())? else { return Ok(false) };
+        let state = self.state();
+        Ok(self.slot(&state, slot)?.is_some_and(|key| key.id == *id.as_bytes()))
     }
 
     /// The slot of a key, durable or not.

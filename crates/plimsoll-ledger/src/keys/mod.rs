@@ -139,6 +139,8 @@ struct State {
     blanks: Vec<u32>,
     /// Keys erased by this process. Records sealed under them may still be under way.
     erased: HashSet<[u8; 16], Uniform>,
+    /// The first erasure in this epoch.
+    oldest_erasure: Option<Time>,
 }
 
 /// Where keys are by id: read from the journal as far as it is durable, when a body is opened.
@@ -160,8 +162,8 @@ impl std::fmt::Debug for Keys {
 struct Loaded {
     slots: HashMap<[u8; 16], u32, Uniform>,
     damaged: u64,
-    /// Slots that a tombstone speaks of.
-    erased: Vec<(u32, [u8; 16])>,
+    /// Slots that a tombstone speaks of, and when they were erased.
+    erased: Vec<(u32, [u8; 16], Time)>,
 }
 
 impl Loaded {
@@ -170,7 +172,10 @@ impl Loaded {
             Slot::Key(key) => {
                 self.slots.insert(field(&key.pseudonym, 0), number);
             }
-            Slot::Tombstone(tombstone) => self.erased.push((tombstone.slot, tombstone.id)),
+            Slot::Tombstone(tombstone) => {
+                let time = Time::from_micros(tombstone.erased);
+                self.erased.push((tombstone.slot, tombstone.id, time));
+            }
             Slot::Blank => {}
             Slot::Damaged => self.damaged += 1,
         }
@@ -179,7 +184,7 @@ impl Loaded {
     /// Forgets keys whose tombstone is durable and whose slot a crash left unblanked.
     fn bury(&mut self, journal: &Journal) -> Result<Vec<u32>, LedgerError> {
         let mut blanks = Vec::new();
-        for (number, id) in std::mem::take(&mut self.erased) {
+        for &(number, id, _) in &self.erased {
             if let Some(Slot::Key(key)) = journal::read(&journal.handle(), number)?
                 && key.id == id
             {
@@ -268,6 +273,7 @@ impl Keys {
             pending: Vec::new(),
             blanks: Vec::new(),
             erased: HashSet::default(),
+            oldest_erasure: loaded.erased.iter().map(|one| one.2).filter(|&at| at >= since).min(),
         };
         let keys = Self {
             folder: folder.to_path_buf(),
@@ -349,6 +355,13 @@ impl Keys {
     pub fn current_epoch(&self) -> (u32, Time) {
         let epoch = self.epoch();
         (epoch.number, epoch.since)
+    }
+
+    /// When the first key of this epoch was erased. Until the epoch is destroyed, copies of
+    /// its slot that the disk or a backup has may still be unwrapped.
+    #[must_use]
+    pub fn oldest_erasure(&self) -> Option<Time> {
+        self.state().oldest_erasure
     }
 
     /// What wraps the epoch's key, and what its provider says of it.
@@ -615,8 +628,9 @@ fn make_missing(
     Ok(root)
 }
 
-/// Wraps base secret and epoch key of a folder that no process uses under another root. A
-/// crash between leaves one of them under each; running it again goes on.
+/// Wraps base secret and epoch key of a folder that no process uses under another root;
+/// `None` stands for `root.key`, which is made if it is not there, and destroyed when another
+/// root took over. A crash between leaves one secret under each; running it again goes on.
 ///
 /// # Errors
 /// [`LedgerError::Locked`] if a server runs; [`LedgerError::Keys`] if neither root unwraps;
@@ -624,29 +638,28 @@ fn make_missing(
 pub fn rewrap_root(
     folder: &Path,
     from: Option<&Arc<dyn Root>>,
-    to: &Arc<dyn Root>,
+    to: Option<&Arc<dyn Root>>,
 ) -> Result<(), LedgerError> {
     let volume = Volume(Arc::new(crate::disk::RealDisk));
     let _held = lock(folder)?;
-    let from = root::open(folder, from, None)?;
-    let roots: (&dyn Root, &dyn Root) = (&*from, &**to);
-    rewrap(BASE, &base_path(folder), roots, &volume)?;
     let number = epoch::current(folder)?.ok_or_else(|| no_journal(folder))?;
-    epoch::rewrap_key(folder, number, roots, &volume)
-}
-
-/// Wraps one file under another root, if it is not already.
-fn rewrap(
-    file: Wrapped,
-    path: &Path,
-    (from, to): (&dyn Root, &dyn Root),
-    volume: &Volume,
-) -> Result<(), LedgerError> {
-    if file.read(path, to).is_ok() {
-        return Ok(());
+    let new = root::open(folder, to, Some(&volume))?;
+    let files =
+        [(BASE, base_path(folder)), (epoch::wrapped(number), epoch::key_path(folder, number))];
+    for (file, path) in files {
+        if file.read(&path, &*new).is_ok() {
+            continue;
+        }
+        let old = root::open(folder, from, None)?;
+        let secret = file.read(&path, &*old)?;
+        file.write(&path, &secret, &*new, &volume)?;
     }
-    let secret = file.read(path, from)?;
-    file.write(path, &secret, to, volume)
+    let unused = root::path(folder);
+    if to.is_some() && unused.exists() {
+        epoch::destroy(&unused, &volume)?;
+        volume.sync_folder(folder)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -109,6 +109,8 @@ impl Keys {
                 *slot = copy.wrapped(&epoch, found)?.encode();
             }
         }
+        // Keys that were erased while this ran, and are not blank yet, wait for the next epoch.
+        state.oldest_erasure = (!state.blanks.is_empty()).then_some(now);
         *journal = Journal::of(Arc::clone(&file))?;
         *epoch = Epoch { number: copy.number, key: copy.key, file, since: now };
         Ok(())

@@ -9,11 +9,11 @@
 //! it either, or somebody knows a tree of this log that the entries do not lead to, it signs
 //! nothing any more and says why.
 
-use super::folder::{CHECKPOINT, Public, public, read_note, read_tile};
+use super::folder::{CHECKPOINT, Public, public, read_note, read_path, read_tile};
 use super::guard::{self, Guard};
 use super::heads::{HeadError, TreeHead, TreeHeads};
 use super::proofs;
-use super::sinks::{Growth, KnownHead, PublishedLog, SinkError, Sinks};
+use super::sinks::{KnownHead, LogSource, PublishedLog, SinkError, Sinks};
 use super::status::{NotSigning, Publishing, SignedCheckpoint, Status};
 use super::tree::{Growing, PublicFile};
 use crate::LedgerError;
@@ -40,6 +40,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const GUARD_LAG: u64 = 5_000_000_000;
 /// Times that the tree grows before a ledger that is closed stops waiting for it.
 const LAST_ROUNDS: u32 = 4;
+
+/// Nanoseconds that a sink may go on reading files when the ledger closes: five seconds.
+const LAST_FILES: u64 = 5_000_000_000;
 
 /// Wakes the integrator.
 #[derive(Debug)]
@@ -85,9 +88,20 @@ impl Control {
 struct Fed {
     shared: Arc<Shared>,
     control: Arc<Control>,
+    /// When sinks get nothing more, once the ledger closes, by the monotonic clock.
+    until: OnceLock<u64>,
 }
 
-impl Growth for Fed {
+impl LogSource for Fed {
+    fn file(&self, path: &str) -> Result<Option<Vec<u8>>, SinkError> {
+        let now = self.shared.clock.monotonic();
+        let is_over = || now > *self.until.get_or_init(|| now.saturating_add(LAST_FILES));
+        if self.control.is_stopping() && is_over() {
+            return Err(SinkError::failed("the ledger is closed"));
+        }
+        read_path(&public(&self.shared.folder), path).map_err(SinkError::failed)
+    }
+
     fn consistency(&self, old: u64, new: u64) -> Result<Consistency, SinkError> {
         let latest =
             self.control.status.latest().ok_or_else(|| SinkError::failed("no checkpoint"))?;
@@ -249,7 +263,7 @@ impl Integrator {
         let sinks = self.control.sinks.get()?;
         let (shared, control) = (Arc::clone(&self.shared), Arc::clone(&self.control));
         let clock = Arc::clone(&shared.clock);
-        let log: Arc<dyn PublishedLog> = Arc::new(Fed { shared, control });
+        let log: Arc<dyn PublishedLog> = Arc::new(Fed { shared, control, until: OnceLock::new() });
         // Without threads there is lag, which is shown.
         sinks.start(&self.control.status, &clock, &log).ok()
     }

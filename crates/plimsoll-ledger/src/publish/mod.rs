@@ -26,7 +26,7 @@ pub(crate) use key::{make_signer, read_signer};
 pub use proofs::Grown;
 pub use renew::give_up_log;
 pub(crate) use sinks::Sinks;
-pub use sinks::{CheckpointSink, Growth, KnownHead, MAX_SINKS, SinkError, SinkState};
+pub use sinks::{CheckpointSink, KnownHead, LogSource, MAX_SINKS, SinkError, SinkState};
 pub use status::{NotSigning, Publishing, SignedCheckpoint};
 pub use verify::{Progress, Resume, Verification};
 pub use write_once::WriteOnceFolder;

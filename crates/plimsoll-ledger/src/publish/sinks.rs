@@ -54,8 +54,14 @@ impl SinkError {
     }
 }
 
-/// Proofs that a log grew, for a sink that asks for them.
-pub trait Growth {
+/// The published log, for sinks that want more of it than a checkpoint.
+pub trait LogSource {
+    /// The published file of a path below the log's prefix (`tile/0/000`); `None` if there is none.
+    ///
+    /// # Errors
+    /// [`SinkError::Failed`] if it cannot be read.
+    fn file(&self, path: &str) -> Result<Option<Vec<u8>>, SinkError>;
+
     /// That the log of `new` entries begins with the log of `old` ones.
     ///
     /// # Errors
@@ -64,7 +70,7 @@ pub trait Growth {
 }
 
 /// The log that sinks are fed from.
-pub(crate) trait PublishedLog: Growth + Send + Sync {
+pub(crate) trait PublishedLog: LogSource + Send + Sync {
     /// Puts signatures under a checkpoint.
     fn cosign(&self, checkpoint: &SignedCheckpoint, signatures: &[Signature]);
 }
@@ -92,7 +98,7 @@ pub trait CheckpointSink: Send + fmt::Debug {
     fn put(
         &mut self,
         checkpoint: &SignedCheckpoint,
-        growth: &dyn Growth,
+        source: &dyn LogSource,
     ) -> Result<Vec<Signature>, SinkError>;
 }
 

@@ -1,7 +1,7 @@
 //! Checkpoints as files that are written once, in a folder that should be on another disk or
 //! mount: one that the server can add to and not change, if the operator can arrange it.
 
-use super::sinks::{CheckpointSink, Growth, KnownHead, SinkError};
+use super::sinks::{CheckpointSink, KnownHead, LogSource, SinkError};
 use super::status::SignedCheckpoint;
 use plimsoll_tlog::note::{MAX_NOTE_BYTES, Signature};
 use plimsoll_tlog::{Checkpoint, Note, Vkey};
@@ -111,7 +111,7 @@ impl CheckpointSink for WriteOnceFolder {
     fn put(
         &mut self,
         checkpoint: &SignedCheckpoint,
-        _: &dyn Growth,
+        _: &dyn LogSource,
     ) -> Result<Vec<Signature>, SinkError> {
         let away = || SinkError::failed(format!("{} could not be used at the start", self.name));
         let folder = self.folder.as_ref().ok_or_else(away)?;

@@ -236,3 +236,19 @@ fn golden_message() {
     message.encrypt(b"golden", 64, &mut out).expect("encrypt");
     crate::tests::golden("sealed", &out);
 }
+
+#[test]
+fn no_salt_is_used_twice() {
+    let salts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..250_000).map(|_| fresh_salt(7).expect("salt")).collect()))
+            .collect();
+        let made = threads.into_iter().map(|t| t.join().expect("thread"));
+        made.collect::<Vec<Vec<[u8; SALT]>>>().concat()
+    });
+    let distinct: std::collections::HashSet<_> = salts.iter().collect();
+    assert_eq!(distinct.len(), 1_000_000);
+    // Two copies of one machine hold the same stock; the time keeps them apart.
+    SALTS.set(vec![[1; SALT]; 2]);
+    assert_ne!(fresh_salt(1).expect("salt"), fresh_salt(2).expect("salt"));
+}

@@ -330,16 +330,19 @@ fn another_root_takes_over_and_the_old_one_opens_nothing() {
     let (id, _) = decide(&ledger, "ann", b"ann").expect("record");
     let keys = folder.path().join("keys");
     let other: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[9; 32]).expect("root"));
-    assert!(matches!(rewrap_root(&keys, None, &other), Err(LedgerError::Locked(_))));
+    assert!(matches!(rewrap_root(&keys, None, Some(&other)), Err(LedgerError::Locked(_))));
     ledger.close().expect("close");
     drop(ledger);
-    rewrap_root(&keys, None, &other).expect("rewrap");
-    rewrap_root(&keys, None, &other).expect("again, as after a crash");
+    rewrap_root(&keys, None, Some(&other)).expect("rewrap");
+    rewrap_root(&keys, None, Some(&other)).expect("again, as after a crash");
+    assert!(!keys.join("root.key").exists(), "the old root is destroyed");
     assert!(matches!(open(folder.path(), &volume), Err(LedgerError::Keys { .. })));
     let wrong: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[8; 32]).expect("root"));
     let third: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[7; 32]).expect("root"));
-    assert!(matches!(rewrap_root(&keys, Some(&wrong), &third), Err(LedgerError::Keys { .. })));
-    std::fs::remove_file(keys.join("root.key")).expect("remove");
+    assert!(matches!(
+        rewrap_root(&keys, Some(&wrong), Some(&third)),
+        Err(LedgerError::Keys { .. })
+    ));
     let mut config = config(folder.path());
     config.root = Some(other);
     let (ledger, _) = Ledger::open_on(config, Arc::new(SystemClock::new()), volume).expect("open");
@@ -347,4 +350,11 @@ fn another_root_takes_over_and_the_old_one_opens_nothing() {
     assert_eq!(ledger.keys().root().expect("root"), ("env".into(), RootState::Usable));
     ledger.rotate_keys().expect("rotate");
     assert!(!keys.join("root.key").exists(), "no root key is made beside another root");
+    ledger.close().expect("close");
+    drop(ledger);
+    // And back to a file.
+    let other: Arc<dyn Root> = Arc::new(LocalRoot::new("env", &[9; 32]).expect("root"));
+    rewrap_root(&keys, Some(&other), None).expect("rewrap");
+    let (ledger, _) = open(folder.path(), &FaultDisk::default().volume()).expect("open");
+    assert_eq!(body_of(&ledger, &id).expect("open"), b"ann");
 }

@@ -4,7 +4,7 @@
 use super::disk::{FaultDisk, Random};
 use super::{config, decide, tenant};
 use crate::{
-    CheckpointSink, Growth, HeadError, Holder, KnownHead, Ledger, LedgerError, LedgerReader,
+    CheckpointSink, HeadError, Holder, KnownHead, Ledger, LedgerError, LedgerReader, LogSource,
     NotSigning, PublishConfig, Publishing, SignedCheckpoint, SinkError, TreeHead, TreeHeads,
     Verification, WriteOnceFolder,
 };
@@ -663,9 +663,9 @@ impl CheckpointSink for InProcess {
     fn put(
         &mut self,
         checkpoint: &SignedCheckpoint,
-        growth: &dyn Growth,
+        source: &dyn LogSource,
     ) -> Result<Vec<Signature>, SinkError> {
-        let proof = growth.consistency(self.old, checkpoint.size)?.hashes;
+        let proof = source.consistency(self.old, checkpoint.size)?.hashes;
         let signature = self.ask(self.old, proof, &checkpoint.note)?;
         self.old = checkpoint.size;
         Ok(vec![signature])

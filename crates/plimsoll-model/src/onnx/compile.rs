@@ -72,6 +72,12 @@ fn check_domains(file: &document::Model<'_>) -> Result<(), LoadError> {
             hint: "convert the model without custom operators",
         });
     }
+    // Without a version nobody knows what an operator means.
+    let nodes = file.graph.iter().flat_map(|graph| &graph.nodes);
+    let mut used = nodes.into_iter().map(|node| node.domain);
+    if !used.all(|domain| file.opsets.iter().any(|(known, _)| *known == domain)) {
+        return Err(LoadError::Missing { path: "opset_import".into() });
+    }
     for (domain, version) in &file.opsets {
         let max = if *domain == "ai.onnx.ml" { ML_OPSET_MAX } else { OPSET_MAX };
         if is_known(domain) && !(1..=max).contains(version) {

@@ -51,12 +51,14 @@ pub(super) fn logistic(score: f32) -> f32 {
 
 /// `√2 erf⁻¹(2p - 1)`, with ONNX Runtime's approximation of the inverse.
 pub(super) fn probit(p: f32) -> f32 {
+    #[expect(clippy::approx_constant, reason = "ONNX Runtime's own digits")]
+    let pi = 3.14159_f32;
     let x = 2.0 * p - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };
     let log = ((1.0 - x) * (1.0 + x)).ln();
-    let v = 2.0 / (3.14159_f32 * 0.147) + 0.5 * log;
+    let v = 2.0 / (pi * 0.147) + 0.5 * log;
     let v2 = 1.0 / 0.147_f32 * log;
-    1.414_213_56 * (sign * (-v + (v * v - v2).sqrt()).sqrt())
+    std::f32::consts::SQRT_2 * (sign * (-v + (v * v - v2).sqrt()).sqrt())
 }
 
 /// With `keeps_zero`, what is 0 counts as such and not as `e^0`.

@@ -4,6 +4,7 @@
 
 mod common;
 mod hostile;
+mod hostile_formats;
 mod lightgbm;
 mod onnx;
 mod sklearn;

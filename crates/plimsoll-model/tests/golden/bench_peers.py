@@ -4,11 +4,10 @@ Run with the packages of requirements-peers.txt. Same golden rows, 100 trees of 
 thread, CPU time of the process. A single row is what a Python caller pays, with the smallest
 overhead each library offers; rows are passed as one-row float32 arrays made beforehand.
 
-XGBoost and ONNX Runtime evaluate the golden model; LightGBM one of equal size, trained here.
+XGBoost, LightGBM and ONNX Runtime evaluate the golden models of their formats.
 """
 
 import gzip
-import json
 import os
 import pathlib
 import time
@@ -56,36 +55,26 @@ def main():
     inplace = lambda x: booster.inplace_predict(x, validate_features=False)
     report(f"xgboost {xgboost.__version__} inplace_predict", inplace, inplace, rows)
 
-    label = booster.predict(xgboost.DMatrix(rows)) > 0.5
-    params = {"objective": "binary", "num_leaves": 64, "max_depth": 6, "num_threads": 1, "verbosity": -1,
-              "min_data_in_leaf": 5}
-    peer = lightgbm.train(params, lightgbm.Dataset(rows, label), 100)
+    peer = lightgbm.Booster(model_str=gzip.open(HERE / "lightgbm/4.7/bench.txt.gz").read().decode())
     predict = lambda x: peer.predict(x, num_threads=1)
     report(f"lightgbm {lightgbm.__version__} predict", predict, predict, rows)
 
-    # The converter reads base_score as XGBoost wrote it before 3.1, without brackets.
-    document = json.loads(text)
-    parameters = document["learner"]["learner_model_param"]
-    parameters["base_score"] = parameters["base_score"].strip("[]")
-    old = xgboost.Booster()
-    old.load_model(bytearray(json.dumps(document).encode()))
-    old.save_config_ = old.save_config
-    old.save_config = lambda: old.save_config_().replace('"[', '"').replace(']"', '"')
-    save_raw = old.save_raw
-    old.save_raw = lambda *a, **k: bytearray(save_raw(*a, **k).replace(b'"[', b'"').replace(b']"', b'"'))
-    try:
-        onnx = convert_xgboost(old, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))])
-    except Exception as error:
-        print(f"onnxruntime: the converter failed ({error}); a LightGBM model instead")
-        from onnxmltools import convert_lightgbm
+    def session(onnx):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(onnx, options)
 
-        onnx = convert_lightgbm(peer, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))], zipmap=False)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx.SerializeToString(), options)
-    outputs = [session.get_outputs()[-1].name]
-    run = lambda x: session.run(outputs, {"x": x})
-    report(f"onnxruntime {onnxruntime.__version__}", run, run, rows)
+    types = [("x", FloatTensorType([None, rows.shape[1]]))]
+    graphs = {"the XGBoost model": convert_xgboost(booster, initial_types=types).SerializeToString()}
+    for name in ["forest", "mlp"]:
+        graphs[f"onnx/{name}"] = gzip.open(HERE / f"onnx/{name}.onnx.gz").read()
+    full = np.nan_to_num(rows, nan=np.float32(0.5))
+    for name, graph in graphs.items():
+        made = session(graph)
+        feed = made.get_inputs()[0].name
+        outputs = [made.get_outputs()[-1].name]
+        run = lambda x: made.run(outputs, {feed: x})
+        report(f"onnxruntime {onnxruntime.__version__}, {name}", run, run, full)
 
 
 if __name__ == "__main__":

@@ -104,22 +104,22 @@ impl FileHeads {
 impl Heads for FileHeads {
     type Error = HeadsError;
 
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         origin: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, HeadsError> {
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, HeadsError> {
         let name = origin_hash(origin);
         let log = self.logs.get(&name).ok_or(HeadsError::Origin)?;
         let mut state = lock(&log.state);
         let State::Known(latest) = &*state else { return Err(HeadsError::Unknown) };
-        let head = match next(latest.as_ref()) {
-            Ok(head) => head,
+        let (head, answer) = match next(latest.as_ref()) {
+            Ok(next) => next,
             Err(refused) => return Ok(Err(refused)),
         };
         // Asked again, it signs again: nothing new to keep, so repeating costs no sync.
         if latest.as_ref().is_some_and(|kept| (kept.size, kept.root) == (head.size, head.root)) {
-            return Ok(Ok(()));
+            return Ok(Ok(answer));
         }
         let new = self.write(&name, &head)?;
         *state = State::Unknown;
@@ -127,7 +127,7 @@ impl Heads for FileHeads {
         self.folder.sync_all()?;
         *lock(&log.shown) = Some(head.note.clone());
         *state = State::Known(Some(head));
-        Ok(Ok(()))
+        Ok(Ok(answer))
     }
 }
 

@@ -11,7 +11,7 @@ mod service;
 
 pub use key::{load_key, vkey};
 
-use crate::accept::{Acceptor, Life};
+use crate::accept::{self, Acceptor, Life};
 use crate::error::ServerError;
 use crate::start::{Signals, bind, local};
 use heads::FileHeads;
@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -141,8 +142,10 @@ async fn serve(
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         tasks: tasks.clone(),
         life,
+        builder: accept::builder(HEADER_TIMEOUT),
+        runtime: Handle::current(),
     };
-    tasks.spawn(acceptor.run(socket));
+    tasks.spawn(acceptor.run(socket, None));
     started(address);
     signals.wait().await;
     stage.send_replace(Life::Draining);

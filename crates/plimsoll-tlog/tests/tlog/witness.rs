@@ -24,18 +24,18 @@ struct Full;
 
 impl Heads for Memory {
     type Error = Full;
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         origin: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, Full> {
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, Full> {
         let mut heads = self.heads.lock().expect("not poisoned");
         Ok(match next(heads.get(origin)) {
             Err(refused) => Err(refused),
             Ok(_) if self.is_full => return Err(Full),
-            Ok(head) => {
+            Ok((head, answer)) => {
                 heads.insert(origin.to_owned(), head);
-                Ok(())
+                Ok(answer)
             }
         })
     }

@@ -58,6 +58,7 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         error_detail: args.error_detail,
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        retention_days: args.retention.as_deref().map(days).transpose()?.flatten(),
         review: args.review.map(|setting| setting.0),
     };
     let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
@@ -73,6 +74,17 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         failure.within(&format!("deployment {} was made, but no version answers in it", made.name))
     })?;
     show(context, &released)
+}
+
+/// A retention as the API has it: whole days, or none with `forever`.
+fn days(text: &str) -> Result<Option<u32>, Failure> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    days.map(Some).ok_or_else(|| {
+        Failure::user("a retention is a number of days such as `365d`, or `forever`")
+    })
 }
 
 fn release(
@@ -94,6 +106,7 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         error_detail: args.error_detail.as_deref().map(error_detail),
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
+        retention_days: args.retention.as_deref().map(days).transpose()?,
         review: args.review.map(|setting| setting.0),
     };
     let documents = args.contract.is_some() || args.explain_profile.is_some();
@@ -188,6 +201,7 @@ fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
             .add("max in flight", one.max_in_flight)
+            .maybe("retention", one.retention_days.map(|days| format!("{days}d")))
             .add("created", context.time(one.created_at))
             .add("updated", context.time(one.updated_at))
             .maybe("archived", one.archived_at.map(|time| context.time(time)))

@@ -44,6 +44,12 @@ Examples:
     /// What a model goes by, over all rows of a table
     #[command(subcommand)]
     Report(ReportVerb),
+    /// The smallest changes that would flip decisions, as JSON lines
+    #[command(after_help = "\
+Examples:
+  plimsoll explain counterfactual model.json requests.jsonl --contract contract.yaml \\
+      --profile explain-profile.yaml --adverse > changes.jsonl")]
+    Counterfactual(super::explain_counterfactual::Counter),
 }
 
 /// Verbs of reports.
@@ -120,6 +126,7 @@ enum Form {
 pub(super) fn run(context: &Context, verb: Explain) -> Result<(), Failure> {
     match verb {
         Explain::Batch(args) => batch(context, &args),
+        Explain::Counterfactual(args) => super::explain_counterfactual::run(context, &args),
         Explain::Report(ReportVerb::Model(args)) => report(context, &args),
     }
 }
@@ -260,9 +267,7 @@ fn explain_all(
     for batch in reader {
         source.fill(&mut inputs, &batch.map_err(data::failure)?)?;
         for rows in inputs.chunks(at_once * width) {
-            let values = engine
-                .explain(rows, width, names.len(), &mut scratches)
-                .map_err(|error| failure(&error.after(done)))?;
+            let values = engine.explain(rows, width, names.len(), &mut scratches, done)?;
             writer.write(&table(&values, names)).map_err(data::failure)?;
             let count = rows.len() / width.max(1);
             done = done.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
@@ -328,13 +333,15 @@ impl Engine {
     }
 
     /// Explains rows on all threads; the result is row-major in the order of the columns.
+    /// `done` rows were explained before.
     fn explain(
         &self,
         rows: &[f64],
         width: usize,
         columns: usize,
         scratches: &mut [Scratch],
-    ) -> Result<Vec<f64>, ExplainError> {
+        done: u64,
+    ) -> Result<Vec<f64>, Failure> {
         let count = rows.len() / width.max(1);
         let share = count.div_ceil(scratches.len().max(1)).max(1);
         let mut results = vec![0.0; count * columns];
@@ -348,16 +355,12 @@ impl Engine {
                 .collect();
             let mut first = Ok(());
             for (worker, number) in workers.into_iter().zip(0_u64..) {
-                // A worker that panicked has said so already; its rows are not additive zeros.
-                let lost = ExplainError::NotAdditive {
-                    row: 0,
-                    output: 0,
-                    residual: f64::NAN,
-                    tolerated: 0.0,
+                let before = done + number * u64::try_from(share).unwrap_or(u64::MAX);
+                let result = match worker.join() {
+                    Ok(result) => result.map_err(|error| failure(&error.after(before))),
+                    Err(_) => Err(Failure::ours("a thread that explains rows has died")),
                 };
-                let result = worker.join().unwrap_or(Err(lost));
-                let before = number * u64::try_from(share).unwrap_or(u64::MAX);
-                first = first.and(result.map_err(|error| error.after(before)));
+                first = first.and(result);
             }
             first
         })?;

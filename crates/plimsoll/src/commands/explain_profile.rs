@@ -123,7 +123,7 @@ fn store(context: &Context, client: &Client, path: &Path) -> Result<ProfileSumma
 }
 
 /// Reads a profile: JSON if the file is called so, else YAML.
-fn read(path: &Path) -> Result<ExplainProfile, Failure> {
+pub(super) fn read(path: &Path) -> Result<ExplainProfile, Failure> {
     let bytes = fs_err::read(path)?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let profile = if is_json {

@@ -1,7 +1,7 @@
 //! `plimsoll ledger`: the ledger's files, checkpoints, key and growth.
 
-use super::Context;
 use super::verify::{policy_of, read_file, vkey};
+use super::{Context, ledger_keys, root};
 use crate::cli_ledger::Ledger;
 use crate::failure::Failure;
 use crate::printer::{Facts, counted};
@@ -73,6 +73,10 @@ pub(super) fn run(context: &Context, verb: &Ledger) -> Result<(), Failure> {
             context.printer.json(&Growth::from(&grown))
         }
         Ledger::NewLog { data, keys } => new_log(context, data, keys),
+        Ledger::RotateKeys => ledger_keys::rotate(context),
+        Ledger::RewrapRoot { keys, to, secret_file, user } => {
+            ledger_keys::rewrap(context, keys, to, secret_file.as_deref(), user.as_deref())
+        }
     }
 }
 
@@ -307,6 +311,22 @@ pub(super) fn open(data: &Path, keys: Option<&Path>) -> Result<LedgerReader, Fai
         return Err(Failure::user(format!("`{}` is not a data folder", data.display())));
     }
     LedgerReader::open(data, keys).map_err(failure)
+}
+
+/// The same, with keys that the root of the settings wraps.
+pub(super) fn open_sealed(
+    context: &Context,
+    data: &Path,
+    keys: Option<&Path>,
+) -> Result<LedgerReader, Failure> {
+    let root = match keys {
+        Some(_) => root::open(context, &context.settings()?)?,
+        None => None,
+    };
+    if !data.is_dir() {
+        return open(data, None);
+    }
+    LedgerReader::open_under(data, keys, root.as_ref()).map_err(failure)
 }
 
 /// Damage is a failed verification; what cannot be read at all is the user's to mend.

@@ -16,10 +16,12 @@ mod deployment;
 mod document;
 mod event;
 mod explain;
+mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 mod key;
 mod ledger;
+mod ledger_keys;
 mod model;
 mod offline;
 mod offline_replay;
@@ -27,10 +29,12 @@ mod predict;
 mod principal;
 mod restore;
 pub(crate) mod review;
+mod root;
 mod rows;
 mod serve;
 pub(crate) mod sink;
 mod status;
+pub(crate) mod subject;
 mod verify;
 mod when;
 pub(crate) mod witness;
@@ -141,6 +145,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Access(verb) => access::run(context, verb),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
+        Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),

@@ -44,7 +44,10 @@ fn add(context: &Context, args: ModelAdd) -> Result<(), Failure> {
     register(context, &client, CreateModel { name: name.clone(), owner, description })?;
     let mut files = Vec::with_capacity(sources.len());
     for (role, path) in sources {
-        files.push(upload(context, &client, role, path)?);
+        files.push(match role {
+            FileRole::Background => background(context, &client, &artifact, path)?,
+            _ => upload(context, &client, role, path)?,
+        });
     }
     let made: ModelVersion = client.post(&versions_path(&name), &CreateVersion { files })?;
     context.printer.show(&made, |made| text(context, made))?;
@@ -85,6 +88,30 @@ fn upload(
     context.printer.detail(&format!("uploading {} ({length} bytes)", path.display()));
     let stored: Artifact = client.upload(ARTIFACTS, &mut file, length)?;
     Ok(ManifestFile { path: name.to_owned(), digest: stored.digest, size: stored.size, role })
+}
+
+/// Uploads background rows: a file as the server reads it, or made here of a table.
+fn background(
+    context: &Context,
+    client: &Client,
+    model: &Path,
+    path: &Path,
+) -> Result<ManifestFile, Failure> {
+    let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    if is_json {
+        return upload(context, client, FileRole::Background, path);
+    }
+    let file = super::rows::background(&super::contract::load(model)?, path)?;
+    let bytes = file.write().map_err(|error| Failure::user(error.to_string()))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let stored: Artifact = client.upload(ARTIFACTS, &mut bytes.as_slice(), length)?;
+    let name = "background.json".to_owned();
+    Ok(ManifestFile {
+        path: name,
+        digest: stored.digest,
+        size: stored.size,
+        role: FileRole::Background,
+    })
 }
 
 /// Reads `ROLE=PATH`.

@@ -22,7 +22,7 @@ pub(super) fn decision(
     data: &Path,
     keys: Option<&Path>,
 ) -> Result<Decision, Failure> {
-    let reader = ledger::open(data, keys)?;
+    let reader = ledger::open_sealed(context, data, keys)?;
     let entries = reader.get(id.as_bytes()).map_err(ledger::failure)?;
     let kind = |entry: &Entry| entry.leaf.draft.kind;
     // The completion if there is one, else the intent that nothing followed.

@@ -2,6 +2,7 @@
 
 use super::data;
 use crate::failure::Failure;
+use plimsoll_explain::BackgroundFile;
 use plimsoll_model::{Categories, Model, UnknownCategory};
 use plimsoll_table::{Column, ColumnData, Limits, Table, TableReader};
 use std::path::Path;
@@ -25,6 +26,26 @@ pub(super) fn open(
         .hint("leave in the table only the features, in the order of training"));
     }
     Ok(reader)
+}
+
+/// The rows of a table as background rows of `model`.
+pub(super) fn background(model: &Model, path: &Path) -> Result<BackgroundFile, Failure> {
+    let names = model.feature_names();
+    let names: Option<Vec<&str>> = names.map(|names| names.iter().map(AsRef::as_ref).collect());
+    let features = model.feature_count();
+    let (mut rows, mut inputs) = (Vec::new(), Vec::new());
+    for batch in open(features, names.as_deref(), path)? {
+        let batch = batch.map_err(data::failure)?;
+        fill(&mut inputs, &batch, |feature| {
+            (super::contract::categories(model, feature), model.unknown_category(feature))
+        })?;
+        let number = |value: &f64| (!value.is_nan()).then_some(*value);
+        rows.extend(inputs.chunks(features.max(1)).map(|row| row.iter().map(number).collect()));
+    }
+    let names = names.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let file = BackgroundFile::new(names, rows);
+    file.rows_of(model).map_err(|error| Failure::user(error.to_string()))?;
+    Ok(file)
 }
 
 /// Puts a batch into `inputs`, row-major; null is NaN, as models read it. `categories` are

@@ -31,7 +31,8 @@ pub(super) fn settings(context: &Context, args: &Serve) -> Result<Settings, Fail
 /// Runs the server until it is told to stop.
 pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let settings = settings(context, args)?;
-    let config = settings.server(args.dev)?;
+    let mut config = settings.server(args.dev)?;
+    config.root = super::root::open(context, &settings)?;
     let color = context.printer.is_colored();
     logging::start(settings.log_level.value, settings.log_format.value, color)?;
     warn_if_open(context, &config);

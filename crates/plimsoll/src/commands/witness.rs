@@ -124,28 +124,31 @@ fn failure(error: WitnessError) -> Failure {
 #[cfg(test)]
 mod tests {
     use crate::cli::Cli;
-    use clap::{Command, CommandFactory};
+    use clap::{Arg, Command, CommandFactory};
 
-    fn own(command: &Command) -> Vec<&str> {
-        command.get_arguments().map(|argument| argument.get_id().as_str()).collect()
-    }
-
-    fn taken(command: &Command, global: &[&str], path: &str, found: &mut Vec<String>) {
+    /// Every option of the verbs below with the name of a global one and another type.
+    fn clashes(command: &Command, globals: &Command, path: &str, found: &mut Vec<String>) {
         for verb in command.get_subcommands() {
             let path = format!("{path} {}", verb.get_name());
-            let twice = own(verb).into_iter().filter(|id| global.contains(id));
-            found.extend(twice.map(|id| format!("{path}: {id}")));
-            taken(verb, global, &path, found);
+            for own in verb.get_arguments() {
+                let mut global =
+                    globals.get_arguments().filter(|other| other.get_id() == own.get_id());
+                let types = |other: &Arg| other.get_value_parser().type_id();
+                if global.any(|other| types(other) != types(own)) {
+                    found.push(format!("{path}: {}", own.get_id()));
+                }
+            }
+            clashes(verb, globals, &path, found);
         }
     }
 
-    /// clap lets a command take the name of an option that every command has, and then ends with
-    /// a panic when somebody gives it.
+    /// clap lets a command take the name of an option that every command has; if the type is
+    /// another, giving it ends in a panic.
     #[test]
-    fn no_command_takes_the_name_of_a_global_option() {
+    fn no_command_gives_a_global_option_another_type() {
         let root = Cli::command();
         let mut found = Vec::new();
-        taken(&root, &own(&root), "plimsoll", &mut found);
+        clashes(&root, &root, "plimsoll", &mut found);
         assert_eq!(found, [""; 0]);
     }
 }

@@ -77,6 +77,11 @@ impl Environment {
         Ok(found)
     }
 
+    /// A variable of ours that is no setting: a root names the one that holds its key.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.ours.get(name).map(String::as_str)
+    }
+
     /// Variables that look like a setting spelled wrong, each with what was probably meant.
     /// Others are left alone: orchestrators add variables of their own (`PLIMSOLL_PORT`).
     pub(crate) fn misspelled(&self) -> Vec<(String, String)> {
@@ -235,12 +240,12 @@ fn find(path: &str) -> Result<&'static Key, Failure> {
 
 /// Secrets do not belong into files that are shared, or lines that others can list.
 fn no_secret(key: &Key) -> Result<(), Failure> {
-    if key.path != "client.key" {
+    if !key.is_secret() {
         return Ok(());
     }
-    Err(Failure::user(format!("setting `{}` is a secret and may not stand here", key.path)).hint(
-        format!("put it in a file of its own named by `client.key_file`, or in `{}`", key.env()),
-    ))
+    let (path, env) = (key.path, key.env());
+    Err(Failure::user(format!("setting `{path}` is a secret and may not stand here"))
+        .hint(format!("put it in a file of its own named by `{path}_file`, or in `{env}`")))
 }
 
 /// The text of `known` that is nearest to `text`, if any is near.

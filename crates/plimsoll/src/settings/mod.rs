@@ -10,9 +10,10 @@ pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
+use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    LedgerLimits, Listeners, LogConfig, OutboundSettings, ServerConfig, ServerLimits, SinkRetries,
-    TlsFiles,
+    ErasureWindows, LedgerLimits, Listeners, LogConfig, OutboundSettings, ServerConfig,
+    ServerLimits, SinkRetries, TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -31,6 +32,11 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// Whether it may stand in the environment only.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self.path, "client.key" | "ledger.root_secret")
+    }
+
     /// The variable of the environment: `PLIMSOLL_LISTEN_DATA`; `client.` is left out.
     pub(crate) fn env(&self) -> String {
         let path = self.path.strip_prefix("client.").unwrap_or(self.path);
@@ -91,8 +97,16 @@ settings! {
     ledger_origin: Option<String> = "ledger.origin", "", "the published log's name, best the URL it is read at without the scheme; empty makes one of the tenant's id. Another name is another log";
     ledger_public: bool = "ledger.public", "false", "whether anyone may read checkpoints and tiles without a key; bodies stay sealed";
     ledger_folder: Option<PathBuf> = "ledger.checkpoint_folder", "", "folder, best on another machine, that each minute's checkpoint is written to, once";
+    ledger_copy: Option<PathBuf> = "ledger.copy", "", "folder, best a mounted bucket, that the published log is copied to: tiles, bundles, checkpoint";
     ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
     ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
+    rotate_within: Duration = "ledger.rotate_within", "30d", "within this time after an erasure the keys' epoch is destroyed";
+    key_backups: Duration = "ledger.key_backups", "30d", "how long backups of the keys folder are kept; an erasure is final only then";
+    root: RootAddress = "ledger.root", "file", "what wraps the keys: file, env:PLIMSOLL_NAME, vault:https://HOST/MOUNT/KEY, kms:https://HOST/REGION/KEY, pkcs11:LIBRARY?token=LABEL&key=LABEL";
+    root_user: Option<String> = "ledger.root_user", "", "its access key's id (kms)";
+    root_secret: Option<Secret> = "ledger.root_secret", "", "its token (vault), secret access key (kms) or PIN (pkcs11); only in the environment";
+    root_secret_file: Option<PathBuf> = "ledger.root_secret_file", "", "file that holds it";
+    root_ca_file: Option<PathBuf> = "ledger.root_ca_file", "", "certificates of authorities in PEM to trust instead of the public ones when it is reached";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
@@ -203,8 +217,14 @@ impl Settings {
                 origin: self.ledger_origin.value.clone(),
                 public: self.ledger_public.value,
                 folder: self.ledger_folder.value.clone(),
+                copy: self.ledger_copy.value.clone(),
                 post: self.ledger_post.value.clone(),
                 policy: self.ledger_policy.value.clone(),
+            },
+            root: None,
+            erasure: ErasureWindows {
+                rotate_within: self.rotate_within.value,
+                key_backups: self.key_backups.value,
             },
         })
     }
@@ -225,7 +245,7 @@ impl Settings {
              # `plimsoll config show` tells each value and where it came from.\n",
         );
         let mut group = "";
-        for key in KEYS.iter().filter(|key| key.path != "client.key") {
+        for key in KEYS.iter().filter(|key| !key.is_secret()) {
             let (its_group, name) = key.path.split_once('.').unwrap_or(("", key.path));
             if its_group != group {
                 text.push_str(&format!("\n[{its_group}]"));

@@ -89,6 +89,15 @@ impl Value for Secret {
     }
 }
 
+impl Value for plimsoll_root::RootAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: plimsoll_root::AddressError| error.to_string())
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "an address such as `127.0.0.1:8080` or `[::1]:8080`".into())

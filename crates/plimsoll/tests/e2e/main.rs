@@ -8,7 +8,10 @@ mod access;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod erasure;
 mod explain;
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]

@@ -306,13 +306,16 @@ struct Memory(Mutex<Option<Head>>);
 
 impl Heads for Memory {
     type Error = Infallible;
-    fn advance<R>(
+    fn advance<T, R>(
         &self,
         _: &str,
-        next: impl FnOnce(Option<&Head>) -> Result<Head, R>,
-    ) -> Result<Result<(), R>, Infallible> {
+        next: impl FnOnce(Option<&Head>) -> Result<(Head, T), R>,
+    ) -> Result<Result<T, R>, Infallible> {
         let mut head = self.0.lock().expect("lock");
-        Ok(next(head.as_ref()).map(|next| *head = Some(next)))
+        Ok(next(head.as_ref()).map(|(next, answer)| {
+            *head = Some(next);
+            answer
+        }))
     }
 }
 
@@ -380,13 +383,16 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     let policy = folder.path().join("witnesses.policy");
     let once = folder.path().join("once");
     std::fs::create_dir(&once).expect("make");
+    let copy = folder.path().join("copy");
+    std::fs::create_dir(&copy).expect("make");
     let lines = format!("log {}\nwitness w {vkey} {url}\nquorum w\n", key.trim());
     std::fs::write(&policy, lines).expect("write");
     let settings = [
         format!("ledger.policy={}", text(&policy)),
         format!("ledger.checkpoint_folder={}", text(&once)),
+        format!("ledger.copy={}", text(&copy)),
     ];
-    let args = ["--dev", "--set", &settings[0], "--set", &settings[1]];
+    let args = ["--dev", "--set", &settings[0], "--set", &settings[1], "--set", &settings[2]];
     let server = Server::start_in(folder, &args);
     let id = decide(&server);
     let receipt = server.folder.path().join("receipt.json");
@@ -396,7 +402,7 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     assert_eq!(report.json()["witnesses"][0]["name"], "w");
     let status = server.cli(&["status", "--json"]).json();
     let sinks = status["ledger"]["log"]["sinks"].as_array().expect("sinks").clone();
-    assert_eq!(sinks.len(), 2);
+    assert_eq!(sinks.len(), 3);
     assert!(status["ledger"]["log"]["witnessed"].as_u64() > Some(0), "{status}");
     let page = get(server.metrics(), "/metrics", None).body;
     assert!(
@@ -409,4 +415,10 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     assert_eq!(verified.code, 0, "{}", verified.stderr);
     assert!(!verified.stderr.contains("not checked"), "{}", verified.stderr);
     assert!(std::fs::read_dir(&once).expect("list").next().is_some(), "a checkpoint was kept");
+    // The copy is the log: its last checkpoint leads to its tiles, alone.
+    let note = std::fs::read(copy.join("checkpoint")).expect("copied");
+    let log: Vkey = key.trim().parse().expect("key");
+    let head = Policy::of_log(log).accept(&note).expect("signed").checkpoint;
+    let read = |tile: plimsoll_tlog::tile::TileId| std::fs::read(copy.join(tile.path()));
+    plimsoll_tlog::Tiles::open(head.size, &head.root, read).expect("its edge is there");
 }

@@ -129,6 +129,7 @@ fn description(
         error_detail: None,
         deadline_ms: None,
         max_in_flight: None,
+        retention_days: None,
         review: None,
     })
 }

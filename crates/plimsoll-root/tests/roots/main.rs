@@ -1,0 +1,4 @@
+//! Roots against what they speak to.
+
+#[cfg(test)]
+mod each;
