@@ -137,6 +137,8 @@ tools-test:
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/moto/bin/moto_server || \
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
+	test -x .venv/smtp/bin/aiosmtpd || \
+		(python3 -m venv .venv/smtp && .venv/smtp/bin/pip install --quiet 'aiosmtpd==1.4.6')
 
 tools-bench:
 	$(call need,nginx,nginx-light)

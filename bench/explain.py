@@ -7,7 +7,7 @@ One thread each, CPU time, the same rows and models wherever the library takes t
   large   500 trees of depth 8, about 73 leaves each, trained here on the same rows
 
 path: absent features are averaged by the training shares of each node. background: over 100 rows.
-Every library's values are compared with Plimsoll's before its time counts. LightGBM trains a
+Every library's values are compared with Plimsoll's; where XGBoost's or `shap`'s differ, the run fails. LightGBM trains a
 model of the same size of its own, and what only guesses (LIME, KernelExplainer) is compared with
 nothing. A library that does not install is left out of the table, and said so.
 
@@ -41,6 +41,8 @@ PEERS = {
     "xgboost": "main", "shap": "main", "lightgbm": "main", "lime": "main", "kernel": "main",
     "fasttreeshap": "fasttreeshap", "woodelf": "woodelf",
 }
+# Others have been seen to err where a value is missing or equals a threshold; the table shows it.
+REFERENCES = {"xgboost", "shap"}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
@@ -69,7 +71,8 @@ def main():
         (results / "explain.md").write_text(text)
         (results / "explain.json").write_text(json.dumps(lines, indent=1))
         print(text)
-        disagree = [line for line in lines if line.get("difference", 0) > 1e-4 * line.get("scale", 1)]
+        disagree = [line for line in lines if line["name"].split()[0] in REFERENCES
+                    and line.get("difference", 0) > 1e-4 * line["scale"]]
         sys.exit(f"values disagree: {disagree}" if disagree else 0)
 
 
@@ -149,9 +152,9 @@ class Peer:
         self.rows = np.fromfile(folder / "rows.f32", "<f4").reshape(ROWS, -1)
         self.background = np.fromfile(folder / "background.f32", "<f4").reshape(100, -1)
 
-    def cost(self, name, model, mode, explain, most=ROWS, single=True, compare=True):
+    def cost(self, name, model, mode, explain, least=20, most=ROWS, single=True, compare=True):
         """explain(rows) -> contributions. Rows are added until one call takes long enough."""
-        count, values = min(20, most), None
+        count, values = min(least, most), None
         while True:
             start = time.process_time()
             values = explain(self.rows[:count])
@@ -266,7 +269,9 @@ def peer_woodelf(peer):
         booster = peer.booster(model)
         for mode, arguments in [("path", []), ("background", [frame(peer.background)])]:
             explainer = WoodelfExplainer(booster, *arguments)
-            peer.cost("woodelf-explainer 0.4.8", model, mode, lambda rows: explainer.shap_values(frame(rows), verbose=False), single=False)
+            # It prepares in every call, so it is given all rows at once.
+            peer.cost("woodelf-explainer 0.4.8", model, mode,
+                      lambda rows: explainer.shap_values(frame(rows), verbose=False), least=ROWS, single=False)
 
 
 def table(lines):
@@ -287,8 +292,8 @@ def table(lines):
                 text.append(f"| {line['name']} | {line['per_second']:,.0f} | {single} | {difference} |")
     text += [f"\n{line['name']}: {line['note']}" for line in lines if "note" in line]
     prepared = [f"{words[line['model']]}, {modes[line['mode']]}: {line['prepare_ms']:.0f} ms, {line['table_bytes'] / 1e6:.1f} MB"
-                for line in lines if "prepare_ms" in line]
-    text.append("\nPreparing Plimsoll's tables took " + "; ".join(sorted(set(prepared))) + ".\n")
+                for line in lines if line["name"] == "Plimsoll, Avx2"]
+    text.append("\nPreparing Plimsoll's tables took " + "; ".join(prepared) + ".\n")
     return "\n".join(text)
 
 

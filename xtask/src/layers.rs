@@ -36,9 +36,11 @@ const TOOLS: u8 = 9;
 /// Edges within a layer. Each needs a sentence in `ARCHITECTURE.md`.
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
+    ("plimsoll-api", "plimsoll-explain"),
     ("plimsoll-explain", "plimsoll-contract"),
     ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-contract"),
+    ("plimsoll-serving", "plimsoll-explain"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
     ("plimsoll", "plimsoll-server"),

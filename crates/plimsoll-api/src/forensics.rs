@@ -2,8 +2,10 @@
 
 use crate::decision::Decision;
 use crate::event::ControlEvent;
-use crate::model::ManifestFile;
+use crate::explain::ExplanationSource;
+use crate::model::{ManifestFile, VersionFacts};
 use crate::time::Timestamp;
+use plimsoll_explain::account::Account;
 use plimsoll_types::record::{Kind, Route};
 use plimsoll_types::{DecisionId, Digest, Name, PrincipalId};
 use schemars::JsonSchema;
@@ -25,8 +27,12 @@ pub struct Trace {
     /// The policy set that let the caller ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<TracedPolicy>,
-    /// The control events that put version, deployment, contract and policy in force.
+    /// The control events that put version, deployment, contract and policy in force, the
+    /// release that approved the version among them.
     pub changes: Vec<ControlEvent>,
+    /// Why it came out so, as it is on record, for those who may read the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<TracedExplanation>,
     /// Other records about the decision: its intent, an explanation, reviews.
     pub records: Vec<TracedRecord>,
     /// Where the proof is.
@@ -43,11 +49,23 @@ pub struct TracedRoute {
     pub why: String,
 }
 
-/// A model version and its files.
+/// Why a decision came out as it did: its first row, in the words for an engineer. For other
+/// readers, rows and languages there is `GET /api/v1/decisions/{id}/explanation`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TracedExplanation {
+    /// Which record it is in.
+    pub source: ExplanationSource,
+    /// It, in words and figures.
+    pub account: Account,
+}
+
+/// A model version and where it comes from, as far as that is known.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TracedModel {
     /// The registered model.
     pub name: Name,
+    /// Who answers for it.
+    pub owner: String,
     /// The number of the version.
     pub version: u32,
     /// The digest of its manifest.
@@ -59,8 +77,10 @@ pub struct TracedModel {
     pub author_name: Option<String>,
     /// When.
     pub created_at: Timestamp,
-    /// Its files.
+    /// Its files: the model, and what was exported with it.
     pub files: Vec<ManifestFile>,
+    /// What loading the model file told.
+    pub facts: VersionFacts,
 }
 
 /// The input contract of a decision.

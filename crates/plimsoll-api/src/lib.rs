@@ -42,7 +42,8 @@ pub use explain::{
 };
 pub use forensics::{
     MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
-    TracedContract, TracedModel, TracedPolicy, TracedReceipt, TracedRecord, TracedRoute,
+    TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
+    TracedRoute,
 };
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,

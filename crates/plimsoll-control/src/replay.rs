@@ -9,7 +9,7 @@ use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_ledger::Entry;
 use plimsoll_model::Model;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_serving::{Difference, Rule, bind, compare, distance, recompute, same_bits};
+use plimsoll_serving::{Difference, Rule, compare, distance, fit, recompute, same_bits};
 use plimsoll_store::{DeploymentRow, FileRow, VersionRow};
 use plimsoll_types::record::{DecisionBody, Kind, LeafDraft, ResultClass, Route};
 use plimsoll_types::{DecisionId, Digest, Name, Time};
@@ -93,7 +93,7 @@ impl Control {
     ) -> Result<Vec<f64>, ControlError> {
         let digest = draft.contract.ok_or(ControlError::Internal("a decision has no contract"))?;
         let contract = self.compiled(digest)?;
-        let binding = bind(&contract, &candidate.model);
+        let binding = fit(&contract, &candidate.model);
         let binding = binding.map_err(|reason| {
             ControlError::conflict(format!("the version does not fit the contract: {reason}"))
         })?;
@@ -279,7 +279,7 @@ impl Run<'_> {
                 self.bindings.clear();
             }
             let contract = self.control.compiled(digest)?;
-            self.bindings.insert(digest, bind(&contract, &self.candidate.model).ok());
+            self.bindings.insert(digest, fit(&contract, &self.candidate.model).ok());
         }
         Ok(self.bindings.get(&digest).and_then(Option::as_ref))
     }

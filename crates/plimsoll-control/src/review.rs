@@ -9,8 +9,7 @@ use crate::page::limit;
 use crate::sink_feed::oip_response;
 use crate::words::stored;
 use plimsoll_api as api;
-use plimsoll_contract::Source;
-use plimsoll_ledger::{Entry, Holder, LedgerError, MAX_HOLDERS};
+use plimsoll_ledger::{Entry, Holder, LedgerError};
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{ReviewRow, ReviewTotals};
 use plimsoll_types::record::{
@@ -126,7 +125,7 @@ impl Control {
         } else if let Some(after) = self.standing(row.as_ref())? {
             body.outputs = after;
         }
-        let mut answer = oip_response(id, &body);
+        let mut answer = oip_response(id, &body, self.answered_in_double(&entry, &body));
         let word = if is_pending { "pending" } else { state };
         answer["parameters"]["review"] = json!(word);
         Ok((answer, is_pending))
@@ -219,9 +218,6 @@ impl Control {
             let detail = "there is nothing to look at: no model answered this decision";
             return Err(ControlError::conflict(detail));
         }
-        let gone = || {
-            ControlError::conflict("the decision's keys were erased, or its retention has ended")
-        };
         let deployment = draft.deployment;
         let deployment = deployment.ok_or(ControlError::Internal("a decision of no deployment"))?;
         Ok(Case { body: body.ok_or_else(gone)?, deployment, entry })
@@ -279,6 +275,9 @@ impl Control {
         };
         // The same people hold the key as to the decision, so that erasing one erases both.
         let sealed = self.ledger.seal(&holders, &body.encode()).map_err(ControlError::Ledger)?;
+        // Erased before that, the key would be a new one, which nobody asked to destroy; erased
+        // after it, it is destroyed.
+        self.kept_body(&case.entry)?.ok_or_else(gone)?;
         let now = self.clock.now();
         let mut draft = LeafDraft::new(
             Kind::Review,
@@ -298,29 +297,7 @@ impl Control {
     /// Who a decision is about, as the gateway read it from the request.
     fn subjects(&self, case: &Case) -> Result<Vec<String>, ControlError> {
         let Some(digest) = case.entry.leaf.draft.contract else { return Ok(Vec::new()) };
-        let contract = self.compiled(digest)?;
-        let mut subjects: Vec<String> = Vec::new();
-        let mut add = |text: &str| {
-            if subjects.len() < MAX_HOLDERS && !subjects.iter().any(|known| known == text) {
-                subjects.push(text.to_owned());
-            }
-        };
-        for source in &contract.mapping().subjects {
-            match source.source {
-                Source::Header => {
-                    let mapped = case.body.mapped.iter().filter(|(role, _)| &**role == "subject");
-                    mapped.for_each(|(_, text)| add(text));
-                }
-                Source::Field(_) => {
-                    for row in 0..case.body.rows.len() {
-                        if let Some(text) = contract.mapped_text(&case.body.rows, row, source) {
-                            add(&text);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(subjects)
+        Ok(self.compiled(digest)?.subjects(&case.body.rows, &case.body.mapped))
     }
 
     /// The outcome that a person put in the model's place, if one did.
@@ -364,7 +341,8 @@ impl Control {
         let row = self.store.read(|r| r.review(id))?.ok_or_else(missing)?;
         let entry = self.decision_entry(id)?.ok_or_else(missing)?;
         let resource = self.decision_resource(ctx, id, Some(&entry))?;
-        let said = if self.allows(ctx, Action::ReadDecisionBody, &resource) {
+        let is_kept = self.kept_body(&entry)?.is_some();
+        let said = if is_kept && self.allows(ctx, Action::ReadDecisionBody, &resource) {
             let said = self.said(&row)?.into_iter().map(|one| self.shown_saying(one));
             Some(said.collect::<Result<_, _>>()?)
         } else {
@@ -418,6 +396,10 @@ impl Control {
             reviewer_name,
         })
     }
+}
+
+fn gone() -> ControlError {
+    ControlError::conflict("the decision's keys were erased, or its retention has ended")
 }
 
 fn is_reviewed(state: &str) -> bool {

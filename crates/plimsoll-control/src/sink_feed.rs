@@ -218,7 +218,9 @@ impl<'a> Feed<'a> {
             extensions: extensions.clone(),
             data,
         };
-        let (asked, answered) = (oip_request(&body, contract.as_ref()), oip_response(id, &body));
+        let is_double = control.answered_in_double(entry, &body);
+        let asked = oip_request(&body, contract.as_ref());
+        let answered = oip_response(id, &body, is_double);
         out.push((entry.index, event("request", asked)));
         out.push((entry.index, event("response", answered)));
         Ok(())
@@ -250,6 +252,23 @@ impl Control {
     /// are gone.
     pub(crate) fn kept_body(&self, entry: &Entry) -> Result<Option<DecisionBody>, ControlError> {
         if self.is_past(entry)? { Ok(None) } else { self.decoded_body(entry) }
+    }
+
+    /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
+    /// is still released, else as its numbers need.
+    pub(crate) fn answered_in_double(&self, entry: &Entry, body: &DecisionBody) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "asks whether anything is lost")]
+        let is_single = |value: &f64| f64::from(*value as f32).to_bits() == value.to_bits();
+        let draft = &entry.leaf.draft;
+        let snapshot = self.snapshots.load();
+        let mut deployments = snapshot.parts().deployments.iter();
+        let served = deployments.find(|served| Some(served.id) == draft.deployment);
+        match served.and_then(|served| served.serving.as_ref().ok()) {
+            Some(serving) if Some(serving.primary.manifest) == draft.model => {
+                serving.primary.model.output().is_double
+            }
+            _ => !body.outputs.iter().all(|(_, _, values)| values.iter().all(is_single)),
+        }
     }
 
     /// Whether the retention of a decision has ended.
@@ -372,11 +391,13 @@ const fn datatype(kind: Option<FieldKind>) -> &'static str {
     }
 }
 
-pub(crate) fn oip_response(id: DecisionId, body: &DecisionBody) -> Value {
+/// The answer of a decision in the shape of the Open Inference Protocol v2.
+pub(crate) fn oip_response(id: DecisionId, body: &DecisionBody, is_double: bool) -> Value {
     let rows = body.rows.len();
+    let datatype = if is_double { "FP64" } else { "FP32" };
     let outputs = body.outputs.iter().map(|(name, width, values)| {
         let shape = if *width > 1 { json!([rows, width]) } else { json!([rows]) };
-        json!({"name": name, "shape": shape, "datatype": "FP32", "data": values})
+        json!({"name": name, "shape": shape, "datatype": datatype, "data": values})
     });
     let outputs: Vec<Value> = outputs.collect();
     json!({

@@ -42,6 +42,8 @@ impl Control {
         let version = self.version_of(&row, draft)?;
         let changes = self.changes_for(&row, version.as_ref(), draft)?;
         let route = why(draft, version.as_ref(), &changes);
+        let is_open = body.is_some();
+        let explanation = if is_open { self.traced_explanation(ctx, id, &entries)? } else { None };
         let others = entries.iter().filter(|other| other.index != entry.index);
         let mut records: Vec<_> = others.map(traced_record).collect();
         records.extend(self.traced_reviews(id)?);
@@ -55,6 +57,7 @@ impl Control {
                 is_in_force: digest == self.policy_digest,
             }),
             changes,
+            explanation,
             records,
             receipt: api::TracedReceipt {
                 index: entry.index,
@@ -82,13 +85,34 @@ impl Control {
         let shown = self.shown_version(&model.name, version.clone())?;
         Ok(api::TracedModel {
             name: model.name,
+            owner: model.owner,
             version: version.number,
             manifest: version.digest,
             author: version.author,
             author_name: self.display_name(version.author)?,
             created_at: version.created_at.into(),
             files: shown.files,
+            facts: shown.facts,
         })
+    }
+
+    /// The explanation that is on record; none is computed.
+    fn traced_explanation(
+        &self,
+        ctx: &RequestContext,
+        id: DecisionId,
+        entries: &[Entry],
+    ) -> Result<Option<api::TracedExplanation>, ControlError> {
+        let query = api::ExplanationQuery {
+            audience: Some(api::Audience::Engineer),
+            ..api::ExplanationQuery::default()
+        };
+        if !self.has_explanation(entries)? {
+            return Ok(None);
+        }
+        let explained = self.explain_decision(ctx, id, &query)?;
+        let (source, account) = (explained.source, explained.account);
+        Ok(Some(api::TracedExplanation { source, account }))
     }
 
     fn traced_contract(

@@ -126,7 +126,7 @@ fn what_cannot_be_explained_is_said() {
     let narrow = permutation(&mut model, &row[..3], &background, 1000, SEED);
     assert_eq!(narrow, Err(ExplainError::BackgroundColumns { found: 4, expected: 3 }));
     let wide = vec![0.0; 4097];
-    let wide = kernel(&mut model, &wide, &[wide.clone()], 1 << 30, SEED);
+    let wide = kernel(&mut model, &wide, std::slice::from_ref(&wide), 1 << 30, SEED);
     assert_eq!(wide, Err(ExplainError::TooManyFeatures { found: 4097, max: 4096 }));
     let lime = Lime::new(&background, &[false; 4]).unwrap();
     let missing = lime.explain_row(&mut model, &[1.0, f64::NAN, 0.0, 0.0], 1000, SEED);

@@ -409,8 +409,8 @@ impl Ledger {
     }
 
     /// Begins a new epoch: wraps the surviving keys anew and destroys the journal and the key
-    /// of the epoch before, while records go on. Blocks for as long as the copy takes, about
-    /// two seconds for a million keys.
+    /// of the epoch before, while records go on. Blocks for as long as the copy takes: each key
+    /// is unwrapped and wrapped once.
     ///
     /// # Errors
     /// [`LedgerError`]; the epoch before is in force then, or the ledger stopped.

@@ -546,7 +546,8 @@ pub(crate) fn latest(log: &SharedLog) -> Time {
     log.active.live.latest.max(before)
 }
 
-#[cfg(test)]
+// The model's locks work in its own threads only.
+#[cfg(all(test, not(feature = "model")))]
 mod tests {
     use super::*;
     use plimsoll_types::record::Kind;

@@ -226,7 +226,7 @@ impl Model {
         }
         let format = Format::sniff(bytes).ok_or(LoadError::UnknownFormat)?;
         match format {
-            Format::XgboostJson => xgboost::load(Json::new(bytes), format, limits, range),
+            Format::XgboostJson => xgboost::load(Json::new(bytes, format), format, limits, range),
             Format::XgboostUbjson => xgboost::load(Ubjson::new(bytes), format, limits, range),
             Format::LightgbmText => lightgbm::load(bytes, limits, range),
             Format::SklearnJson => sklearn::load(bytes, limits),
@@ -333,7 +333,7 @@ impl Model {
     pub fn has_trees(&self) -> bool {
         self.scorer.ensemble().is_some()
     }
-    /// Whether trees test their columns in `f32`: then every threshold is exactly an `f32`.
+    /// Whether trees round their columns to `f32` before they test them.
     #[must_use]
     pub fn tests_single(&self) -> bool {
         let rounding = self.scorer.ensemble().map(|ensemble| ensemble.forest.rounding);

@@ -7,7 +7,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayload};
 use plimsoll_ledger::{CheckpointSink, KnownHead, LogSource, SignedCheckpoint, SinkError};
 use plimsoll_tlog::note::Signature;
-use plimsoll_tlog::tile::{grown, grown_bundles};
+use plimsoll_tlog::tile::{BundleId, TILE_WIDTH, TileId, grown, grown_bundles};
 use plimsoll_tlog::{Checkpoint, Vkey};
 use std::path::Path;
 use std::sync::Arc;
@@ -87,17 +87,32 @@ impl Bucket {
         Ok(noted.unwrap_or(0).max(covered))
     }
 
-    /// Copies the files that a log of `to` entries has and one of `from` had not: the full ones,
-    /// or all.
-    fn copy(&self, source: &dyn LogSource, from: u64, to: u64, all: bool) -> Result<(), SinkError> {
-        let tiles = grown(from, to).filter(|tile| all || tile.is_full()).map(|tile| tile.path());
-        let bundles = grown_bundles(from, to).filter(|bundle| all || bundle.is_full());
-        for path in tiles.chain(bundles.map(|bundle| bundle.path())) {
-            let bytes = source.file(&path)?;
-            let bytes = bytes.ok_or_else(|| SinkError::failed(format!("there is no `{path}`")))?;
-            self.write(&path, bytes)?;
+    /// Copies the full tiles and bundles that a log of `to` entries has and one of `from` had not.
+    fn copy_full(&self, source: &dyn LogSource, from: u64, to: u64) -> Result<(), SinkError> {
+        let tiles = grown(from, to).filter(TileId::is_full).map(|tile| tile.path());
+        let bundles = grown_bundles(from, to).filter(BundleId::is_full).map(|id| id.path());
+        tiles.chain(bundles).try_for_each(|path| self.copy(source, &path))
+    }
+
+    /// Copies the partial tiles and the partial bundle at the right edge of a log. All of them: one
+    /// that an earlier step passed over did not change since.
+    fn copy_edge(&self, source: &dyn LogSource, size: u64) -> Result<(), SinkError> {
+        for level in 0..u8::MAX {
+            let hashes = size.checked_shr(8 * u32::from(level)).unwrap_or_default();
+            if hashes == 0 {
+                break;
+            }
+            let tile = TileId::in_tree(level, hashes / u64::from(TILE_WIDTH), size);
+            tile.map_or(Ok(()), |tile| self.copy(source, &tile.path()))?;
         }
-        Ok(())
+        let bundle = BundleId::in_tree(size / u64::from(TILE_WIDTH), size);
+        bundle.map_or(Ok(()), |bundle| self.copy(source, &bundle.path()))
+    }
+
+    fn copy(&self, source: &dyn LogSource, path: &str) -> Result<(), SinkError> {
+        let bytes = source.file(path)?;
+        let bytes = bytes.ok_or_else(|| SinkError::failed(format!("there is no `{path}`")))?;
+        self.write(path, bytes)
     }
 }
 
@@ -133,12 +148,13 @@ impl CheckpointSink for Bucket {
         };
         while checkpoint.size.saturating_sub(done) > STEP {
             let to = (done + STEP) / STEP * STEP;
-            self.copy(source, done, to, false)?;
+            self.copy_full(source, done, to)?;
             self.write(PROGRESS, to.to_string().into_bytes())?;
             done = to;
             self.done = Some(done);
         }
-        self.copy(source, done.min(checkpoint.size), checkpoint.size, true)?;
+        self.copy_full(source, done.min(checkpoint.size), checkpoint.size)?;
+        self.copy_edge(source, checkpoint.size)?;
         self.write(CHECKPOINT, checkpoint.note.clone().into_bytes())?;
         self.done = Some(checkpoint.size);
         Ok(Vec::new())

@@ -96,6 +96,23 @@ pub struct LogConfig {
     pub post: Option<String>,
     /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
     pub policy: Option<PathBuf>,
+    /// Mailboxes that are sent checkpoints, with commas between.
+    pub mail_to: Option<String>,
+    /// The least time between two of these.
+    pub mail_every: Duration,
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailConfig {
+    /// The relay: `smtps://HOST`, `smtp://HOST` (STARTTLS) or `smtp+plain://HOST`.
+    pub relay: String,
+    /// Who it is from: a mailbox.
+    pub from: String,
+    /// Who logs in at the relay, if it asks.
+    pub user: Option<String>,
+    /// The file with their password.
+    pub password_file: Option<PathBuf>,
 }
 
 /// What a server is started with.
@@ -131,4 +148,6 @@ pub struct ServerConfig {
     pub outbound: OutboundSettings,
     /// When events are sent again.
     pub sinks: SinkRetries,
+    /// How mail is sent, if it is.
+    pub mail: Option<MailConfig>,
 }

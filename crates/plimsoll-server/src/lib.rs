@@ -13,6 +13,7 @@ mod background;
 mod background_explain;
 mod body;
 mod bucket;
+mod checkpoint_mail;
 mod checkpoint_sinks;
 mod config;
 mod doors;
@@ -41,8 +42,8 @@ mod traces;
 pub mod witness;
 
 pub use config::{
-    LedgerLimits, Listeners, LogConfig, OutboundSettings, ServerConfig, ServerLimits, SinkRetries,
-    TlsFiles,
+    LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig, ServerLimits,
+    SinkRetries, TlsFiles,
 };
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;

@@ -27,19 +27,24 @@ pub(crate) fn outbound(
     if dev {
         config.allow.extend(Network::LOOPBACK);
     }
-    if let Some(path) = &settings.ca {
-        let unreadable = |reason: String| ServerError::Tls { path: path.clone(), reason };
-        let size = fs_err::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if size > MAX_CA_BYTES {
-            return Err(unreadable("it is larger than 1 MiB".to_owned()));
-        }
-        let pem = fs_err::read(path).map_err(|error| unreadable(error.to_string()))?;
+    if let Some(pem) = authorities(settings)? {
         config.roots = Roots::Both(pem.into());
     }
     Outbound::new(config, clock).map_err(|error| ServerError::Tls {
         path: settings.ca.clone().unwrap_or_default(),
         reason: error.to_string(),
     })
+}
+
+/// The authorities that are trusted beside the public ones, in PEM.
+pub(crate) fn authorities(settings: &OutboundSettings) -> Result<Option<Vec<u8>>, ServerError> {
+    let Some(path) = &settings.ca else { return Ok(None) };
+    let unreadable = |reason: String| ServerError::Tls { path: path.clone(), reason };
+    let size = fs_err::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if size > MAX_CA_BYTES {
+        return Err(unreadable("it is larger than 1 MiB".to_owned()));
+    }
+    fs_err::read(path).map(Some).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Control as a feed.

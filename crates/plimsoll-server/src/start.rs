@@ -191,7 +191,7 @@ fn open(
     let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
     let heads = Arc::new(StoredHeads(Arc::clone(&control)));
     let outbound = sinks::outbound(&config.outbound, config.dev, Arc::clone(&clock))?;
-    let shown_to = checkpoint_sinks::sinks(&config.log, &outbound)?;
+    let shown_to = checkpoint_sinks::sinks(config, &outbound)?;
     ledger.publish(&PublishConfig::new(origin), heads, shown_to).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)

@@ -17,6 +17,6 @@ pub use deployment::{
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use recompute::{
-    Comparison, Difference, MAX_DIFFERENCES, Rule, bind, compare, distance, recompute, same_bits,
+    Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };
 pub use snapshot::{ServingSnapshot, SnapshotParts};

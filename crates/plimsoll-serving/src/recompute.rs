@@ -4,24 +4,12 @@
 //! outputs must come out to the bit. The gateway's `predict` does the same with memory that
 //! it uses again.
 
-use plimsoll_contract::{Binding, CompiledContract};
+use plimsoll_contract::Binding;
 use plimsoll_model::Model;
 use plimsoll_types::Rows;
 
 /// Rows that differ which a comparison names.
 pub const MAX_DIFFERENCES: usize = 100;
-
-/// Binds a model to a contract by the names of its features, or in order if it names none.
-///
-/// # Errors
-/// In words, if the two do not fit.
-pub fn bind(contract: &CompiledContract, model: &Model) -> Result<Binding, Box<str>> {
-    let bound = match model.feature_names() {
-        Some(names) => contract.bind(names),
-        None => contract.bind_in_order(model.feature_count()),
-    };
-    bound.map_err(|error| error.to_string().into())
-}
 
 /// The outputs of every row, row-major; `None` if the model cannot take the rows.
 #[must_use]
@@ -33,7 +21,7 @@ pub fn recompute(model: &Model, binding: &Binding, rows: &Rows) -> Option<Vec<f6
         features.clear();
         binding.model_row(rows, row, &mut features);
         model.predict(&features, &mut predicted).ok()?;
-        outputs.extend(predicted.iter().map(|&value| f64::from(value)));
+        outputs.extend_from_slice(&predicted);
     }
     Some(outputs)
 }

@@ -591,7 +591,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 -o receipt.json
-  plimsoll verify receipt receipt.json --key log.vkey")]
+  plimsoll decision receipt 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --json")]
     Receipt {
         /// The decision id
         id: DecisionId,

@@ -15,8 +15,8 @@ fn answer() -> f64 {
     let model = Model::load(MODEL, &Limits::default()).expect("a model");
     let mut out = [0.0];
     // Its features are income, region, age.
-    model.predict(&[f32::NAN, 2.0, 41.0], &mut out).expect("predicted");
-    f64::from(out[0])
+    model.predict(&[f64::NAN, 2.0, 41.0], &mut out).expect("predicted");
+    out[0]
 }
 
 /// A second version that answers otherwise.

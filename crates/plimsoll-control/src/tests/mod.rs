@@ -467,10 +467,9 @@ fn what_does_not_fit_is_not_released() {
         change(&mut wanted);
         control.create_deployment(&alice, &wanted)
     };
-    assert_eq!(
-        code(make(|d| d.explain = Some(api::Explain::Inline))),
-        (422, "explanations are not in this build; use `off`".into())
-    );
+    let unknown = code(make(|d| d.explain_profile = Some(Digest::ZERO)));
+    assert_eq!(unknown.0, 422);
+    assert!(unknown.1.contains("there is no explain profile with this digest"), "{}", unknown.1);
     assert_eq!(code(make(|d| d.contract = Digest::ZERO)).0, 422);
     assert_eq!(code(make(|d| d.model = name("other"))).0, 422);
     assert_eq!(code(make(|d| d.deadline_ms = Some(0))).0, 422);

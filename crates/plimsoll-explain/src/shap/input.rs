@@ -73,7 +73,11 @@ impl Codes {
     /// The threshold on codes that says the same as "below `cut`" says of values.
     pub(super) fn threshold(&self, column: usize, cut: f64) -> f32 {
         match self {
-            Self::Single => single(cut),
+            // The least code that is not below the cut, which may lie between two.
+            Self::Single => match single(cut) {
+                code if f64::from(code) < cut => code.next_up(),
+                code => code,
+            },
             Self::Ranks { cuts, .. } => {
                 let cuts = cuts.get(column).map(|cuts| &**cuts).unwrap_or_default();
                 count(cuts.partition_point(|known| *known < cut) + 1)
@@ -133,4 +137,38 @@ fn single(value: f64) -> f32 {
 #[expect(clippy::cast_precision_loss, reason = "cuts are bounded by what f32 holds exactly")]
 fn count(cuts: usize) -> f32 {
     cuts as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_real() -> impl Strategy<Value = f64> {
+        let special = [0.0, -0.0, 1e-45, f64::from(f32::MAX), f64::from(f32::MIN), 1e-35, 0.1];
+        let single = any::<f32>().prop_filter("a number", |x| !x.is_nan()).prop_map(f64::from);
+        prop_oneof![prop::sample::select(special.to_vec()), single, -2.0..2.0_f64]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_048, ..ProptestConfig::default() })]
+
+        /// A code is below a cut's threshold exactly if its value, as tested, is below the cut.
+        #[test]
+        fn codes_keep_the_order(values in prop::collection::vec(any_real(), 1..20), at in 0_usize..20) {
+            let mut cuts: Vec<f64> =
+                values.iter().flat_map(|value| [*value, value.next_up()]).collect();
+            cuts.sort_by(f64::total_cmp);
+            cuts.dedup_by(|a, b| a == b);
+            let cut = cuts[at % cuts.len()];
+            let ranks = Codes::Ranks { cuts: [cuts.clone().into()].into(), tiny_is_zero: false };
+            for value in cuts.iter().chain(&values) {
+                let rank = count(cuts.partition_point(|cut| cut <= value));
+                prop_assert_eq!(rank < ranks.threshold(0, cut), *value < cut);
+                let tested = f64::from(single(*value));
+                prop_assert_eq!(single(*value) < Codes::Single.threshold(0, cut), tested < cut);
+            }
+        }
+    }
 }

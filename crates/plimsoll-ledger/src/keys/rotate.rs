@@ -15,7 +15,7 @@ use aws_lc_rs::aead::LessSafeKey;
 use plimsoll_types::Time;
 use std::sync::{Arc, PoisonError};
 
-/// Slots that may be left to copy while the group commit waits: about 20 ms.
+/// Slots that may be left to copy while the group commit waits: half a window of the copy.
 const REST: u32 = 4096;
 /// Slots copied at once: 1 MiB.
 const CHUNK: u32 = 8192;

@@ -9,10 +9,10 @@ mod raw;
 
 use crate::error::LoadError;
 use crate::limits::Limits;
-use crate::model::Model;
+use crate::model::{Format, Model};
 use crate::source::json::Json;
 
 /// Loads a model file.
 pub(crate) fn load(bytes: &[u8], limits: &Limits) -> Result<Model, LoadError> {
-    compile::compile(document::read(Json::new(bytes), limits)?, limits)
+    compile::compile(document::read(Json::new(bytes, Format::SklearnJson), limits)?, limits)
 }

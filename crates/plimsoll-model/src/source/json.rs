@@ -1,4 +1,4 @@
-//! JSON (RFC 8259) as XGBoost writes it: with the words `NaN` and `Infinity` for numbers.
+//! JSON (RFC 8259), also as XGBoost writes it: with the words `NaN` and `Infinity` for numbers.
 //!
 //! Its own reader rather than serde_json, because numbers must be rounded once, to `f32`, and
 //! because a fault must name the place in the model. Texts with escapes go to serde_json.
@@ -14,6 +14,8 @@ const TOKEN_BYTES_MAX: usize = 40;
 
 /// Reads JSON from memory.
 pub(crate) struct Json<'a> {
+    /// For messages.
+    format: Format,
     bytes: &'a [u8],
     at: usize,
     path: Path,
@@ -21,8 +23,8 @@ pub(crate) struct Json<'a> {
 
 impl<'a> Json<'a> {
     /// Starts at the first byte.
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, path: Path::default() }
+    pub(crate) fn new(bytes: &'a [u8], format: Format) -> Self {
+        Self { format, bytes, at: 0, path: Path::default() }
     }
 
     /// The next byte that is not white space, without taking it.
@@ -187,6 +189,6 @@ impl<'a> Source<'a> for Json<'a> {
 
     fn fault(&self, problem: &'static str) -> LoadError {
         let at = self.at.min(self.bytes.len());
-        LoadError::Syntax { format: Format::XgboostJson, path: self.path.to_string(), at, problem }
+        LoadError::Syntax { format: self.format, path: self.path.to_string(), at, problem }
     }
 }

@@ -1,5 +1,6 @@
 //! Models of every format give what their framework gives, and hostile files are refused.
 
+#![expect(clippy::cast_possible_truncation, reason = "rounding as frameworks do is what is tested")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod common;

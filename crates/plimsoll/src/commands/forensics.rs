@@ -1,9 +1,9 @@
 //! `plimsoll decision trace` and `plimsoll decision replay`.
 
-use super::{Context, decision, offline_replay, when};
+use super::{Context, decision, decision_explain, offline_replay, when};
 use crate::cli::one_of;
 use crate::failure::Failure;
-use crate::printer::{Facts, Table, counted};
+use crate::printer::{Facts, Table, counted, printable};
 use clap::Args;
 use plimsoll_api::{
     MovedRow, Replay, ReplayResult, ReplayWindow, ReplayedWindow, Timestamp, Trace,
@@ -102,6 +102,7 @@ pub(super) fn trace(context: &Context, args: &TraceArgs) -> Result<(), Failure> 
     context.printer.show(&found, |found| {
         let mut parts = vec![decision::told(context, &found.decision), model(context, found)];
         parts.push(changes(context, found));
+        parts.extend(found.explanation.as_ref().map(decision_explain::traced));
         parts.push(records(context, found));
         parts.push(
             Facts::default()
@@ -122,6 +123,11 @@ fn model(context: &Context, trace: &Trace) -> String {
         let author = model.author_name.clone().unwrap_or_else(|| model.author.to_string());
         facts = facts
             .add("model", format!("{} version {}", model.name, model.version))
+            .add("owner", printable(&model.owner))
+            .add(
+                "trained as",
+                format!("{} {}", model.facts.format, printable(&model.facts.objective)),
+            )
             .add("made", format!("by {author} at {}", context.time(model.created_at)))
             .add("manifest", model.manifest);
         for file in &model.files {

@@ -7,7 +7,7 @@ use plimsoll_api::{Replay, ReplayDifference, ReplayResult};
 use plimsoll_contract::{CompiledContract, Contract};
 use plimsoll_ledger::Entry;
 use plimsoll_model::{Limits, Model};
-use plimsoll_serving::{Difference, bind, compare, recompute};
+use plimsoll_serving::{Difference, compare, fit, recompute};
 use plimsoll_store::{Read, Store, StoreError};
 use plimsoll_types::record::{DecisionBody, Kind, LeafDraft, ResultClass, Route};
 use plimsoll_types::{Clock, DecisionId, Digest};
@@ -35,7 +35,7 @@ pub(super) fn replay(
         differing: 0,
         differences: Vec::new(),
     };
-    let answered = draft.result == Some(ResultClass::Answered);
+    let answered = matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held));
     if !answered || draft.route == Some(Route::Fallback) {
         return Ok(replay);
     }
@@ -46,8 +46,8 @@ pub(super) fn replay(
     replay.artifact = Some(artifact);
     let model = model(data, artifact)?;
     let misfit =
-        |reason: Box<str>| Failure::unverified(format!("the version does not fit: {reason}"));
-    let binding = bind(&contract, &model).map_err(misfit)?;
+        |error| Failure::unverified("the version does not fit the contract").because(error);
+    let binding = fit(&contract, &model).map_err(misfit)?;
     let computed = recompute(&model, &binding, &body.rows)
         .ok_or_else(|| Failure::unverified("the model does not take the recorded rows"))?;
     let Some((_, width, recorded)) = body.outputs.first() else { return Ok(replay) };

@@ -65,7 +65,7 @@ fn models_of_every_format_are_served() {
     let expected = expected();
     for (name, model, contract, format, datatype, most) in MODELS {
         deploy(&server, name, &file(model), &file(contract));
-        let version = server.cli(&["model", "show", &format!("{name}/1"), "--json"]).json();
+        let version = server.cli(&["model", "show", name, "--version", "1", "--json"]).json();
         assert_eq!(version["facts"]["format"], format, "{version}");
         let metadata = get(server.address(), &format!("/v2/models/{name}"), None).json();
         assert_eq!(metadata["platform"], format, "{metadata}");

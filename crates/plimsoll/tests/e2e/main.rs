@@ -9,6 +9,7 @@ mod access;
 mod crash;
 #[cfg(test)]
 mod erasure;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod formats;
@@ -21,9 +22,12 @@ mod hostile;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod operate;
 #[cfg(test)]
 mod oversight;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod sinks;

@@ -32,6 +32,11 @@ fn candidate(folder: &Path) -> String {
 #[test]
 fn a_decision_is_traced_and_computed_again_with_and_without_the_server() {
     let server = Server::dev().with_credit("strict");
+    let silent = server.infer(&requests()[0], &[]);
+    let silent = silent.header("plimsoll-decision-id").expect("an id").to_owned();
+    let silent = server.cli(&["decision", "trace", &silent, "--json"]).json();
+    assert!(silent["explanation"].is_null(), "what is not on record is not computed: {silent}");
+    server.cli(&["deployment", "update", "credit-default", "--explain", "inline"]).ok();
     let asked = server.infer(&requests()[0], &[]);
     let id = asked.header("plimsoll-decision-id").expect("an id").to_owned();
     let trace = server.cli(&["decision", "trace", &id, "--json"]).json();
@@ -41,15 +46,28 @@ fn a_decision_is_traced_and_computed_again_with_and_without_the_server() {
         .iter()
         .map(|event| event["action"].as_str().expect("an action"))
         .collect();
-    let expected =
-        ["Start", "CreateModel", "CreateVersion", "CreateContract", "CreateDeployment", "Release"];
+    let expected = [
+        "Start",
+        "CreateModel",
+        "CreateVersion",
+        "CreateContract",
+        "CreateDeployment",
+        "Release",
+        "UpdateDeployment",
+    ];
     assert_eq!(actions, expected);
     assert_eq!(trace["model"]["version"], 1);
     assert_eq!(trace["records"][0]["kind"], "intent");
+    assert_eq!(trace["model"]["facts"]["format"], "XGBoost JSON");
+    assert_eq!(trace["explanation"]["source"], "inline");
+    let reasons = trace["explanation"]["account"]["reasons"].as_array().expect("reasons");
+    assert!(!reasons.is_empty() || trace["explanation"]["account"]["figures"].is_object());
     let why = trace["route"]["why"].as_str().expect("why");
     assert!(why.contains("version 1 is the primary, released by dev"), "{why}");
     let shown = server.cli(&["decision", "trace", &id]).ok();
-    assert!(shown.contains("CreateContract") && shown.contains("in force"), "{shown}");
+    for word in ["CreateContract", "in force", "recorded with the decision", "/receipt", "strict"] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
 
     let replay = server.cli(&["decision", "replay", &id, "--json"]).json();
     assert_eq!(replay["result"], "bit_equal");

@@ -181,6 +181,80 @@ fn a_receiver_that_was_down_gets_every_decision_once_in_order_when_it_is_up() {
     assert_eq!(metric(&server, "plimsoll_sink_delivered_total{sink=\"cases\"}"), COUNT as u64);
 }
 
+/// Many decisions at once, over four connections.
+fn decide_many(server: &Server, count: usize) -> BTreeSet<String> {
+    std::thread::scope(|scope| {
+        let some = |_| scope.spawn(move || decide(server, count / 4));
+        let askers: Vec<_> = (0..4).map(some).collect();
+        askers.into_iter().flat_map(|asker| asker.join().expect("asked")).collect()
+    })
+}
+
+/// Resident memory of the server, in KiB.
+fn resident(server: &Server) -> u64 {
+    let path = format!("/proc/{}/status", server.child.id());
+    let status = std::fs::read_to_string(path).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+}
+
+/// Waits until the sink `cases` has been sent everything.
+fn caught_up(server: &Server) {
+    for _ in 0..1_200 {
+        let sink = server.cli(&["sink", "show", "cases", "--json"]).json();
+        if sink["progress"]["lag_entries"] == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the sink is still behind");
+}
+
+/// Events by id; one that came twice was the same both times.
+fn by_id(got: &[Got]) -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    for event in got.iter().flat_map(|one| json(one).as_array().expect("a batch").clone()) {
+        let id = event["id"].as_str().expect("text").to_owned();
+        if let Some(before) = all.insert(id, event.clone()) {
+            assert_eq!(before, event, "sent twice, and not the same");
+        }
+    }
+    all
+}
+
+/// A receiver is down while the ledger grows by tens of megabytes; then the server is killed, and
+/// killed again while it catches up.
+#[test]
+fn a_stopped_sink_costs_no_memory_and_no_event() {
+    const WARM: usize = 4_000;
+    const MANY: usize = 24_000;
+    let folder = Arc::new(tempfile::tempdir().expect("temp"));
+    let server = Server::start_in(folder, &quick()).with_credit("bounded");
+    let receiver = Receiver::start(false);
+    let add = ["sink", "add", "cases", &receiver.url(), "--kind", "decision", "--include", "body"];
+    server.cli(&[&add[..], &["--format", "batch"]].concat()).ok();
+    let mut ids = decide_many(&server, WARM);
+    let before = resident(&server);
+    ids.extend(decide_many(&server, MANY));
+    let grown = resident(&server).saturating_sub(before);
+    assert_eq!(metric(&server, "plimsoll_sink_up{sink=\"cases\"}"), 0);
+    assert!(metric(&server, "plimsoll_sink_lag_entries{sink=\"cases\"}") >= MANY as u64);
+    assert_eq!(ids.len(), WARM + MANY);
+    // What a crash may take of mode `bounded` is another test's.
+    while metric(&server, "plimsoll_ledger_queue_bytes") > 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    receiver.up.store(true, Ordering::SeqCst);
+    receiver.wait(|got| got.len() >= 20);
+    let server = Server::start_in(server.kill(), &quick());
+    caught_up(&server);
+    let got = by_id(&receiver.wait(|_| true));
+    let all: BTreeSet<String> = ids.iter().map(|id| format!("{id}.decision")).collect();
+    assert_eq!(got.keys().cloned().collect::<BTreeSet<_>>(), all);
+    let sent: u64 = got.values().map(|event| event.to_string().len() as u64).sum();
+    assert!(grown < sent / 1_024 / 4, "{grown} KiB more in memory for {sent} bytes of events");
+}
+
 /// Kill -9 in the middle: nothing is lost, and what comes twice has the same id.
 #[test]
 fn a_killed_server_loses_no_event() {
