@@ -119,7 +119,9 @@ impl Control {
         self.catch_up()?;
         let row = self.store.read(|r| r.review(id))?;
         let state = row.as_ref().map_or("none", |row| row.state.as_str());
-        let is_pending = result == Some(ResultClass::Held) && !is_reviewed(state);
+        // A contest asks for another look; what a person said before stands until then.
+        let was_reviewed = row.as_ref().is_some_and(|row| row.reviewed_at.is_some());
+        let is_pending = result == Some(ResultClass::Held) && !was_reviewed;
         if is_pending {
             body.outputs.clear();
         } else if let Some(after) = self.standing(row.as_ref())? {
@@ -400,10 +402,6 @@ impl Control {
 
 fn gone() -> ControlError {
     ControlError::conflict("the decision's keys were erased, or its retention has ended")
-}
-
-fn is_reviewed(state: &str) -> bool {
-    matches!(state, "accepted" | "overridden")
 }
 
 fn check_reason(reason: &str, is_needed: bool) -> Result<(), ControlError> {

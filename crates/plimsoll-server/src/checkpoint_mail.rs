@@ -216,13 +216,27 @@ fn told(error: &lettre::transport::smtp::Error) -> String {
     if error.is_timeout() {
         return "the relay did not answer in time".to_owned();
     }
-    if error.is_tls() {
-        return "TLS with the relay failed".to_owned();
+    if error.is_tls() || is_of_tls(error) {
+        return "TLS with the relay failed: it speaks none, or its certificate is not trusted"
+            .to_owned();
     }
     if error.is_client() {
         return "the relay does not offer what is needed: STARTTLS, or a way to log in".to_owned();
     }
     "the relay cannot be reached, or broke off".to_owned()
+}
+
+/// Whether a broken connection broke in TLS, whose handshake is made with the first bytes.
+fn is_of_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if within.is_some_and(|within| within.is::<rustls::Error>()) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ struct Records {
     /// Events handed out and not yet covered by the cursor, at most.
     held: AtomicUsize,
     fails: AtomicBool,
+    /// Whether the sinks cannot be read the first time.
+    is_shut: AtomicBool,
 }
 
 impl Records {
@@ -61,6 +63,7 @@ impl Records {
             advanced: Mutex::default(),
             held: AtomicUsize::new(0),
             fails: AtomicBool::new(false),
+            is_shut: AtomicBool::new(false),
         })
     }
     fn cursor(&self) -> u64 {
@@ -70,6 +73,9 @@ impl Records {
 
 impl Feed for Records {
     fn targets(&self) -> Result<Vec<Target>, FeedError> {
+        if self.is_shut.swap(false, Ordering::Relaxed) {
+            return Err(FeedError("the disk hiccups".into()));
+        }
         let mut target = self.target.lock().expect("lock").clone();
         if let Some(target) = &mut target {
             target.next = target.next.max(self.cursor());
@@ -198,6 +204,7 @@ fn events_come_in_order_once_each_whatever_the_receiver_does_first() {
     let (address, got) = receiver(script);
     let feed = Records::new(300, address, SinkFormat::Structured);
     feed.fails.store(true, Ordering::Relaxed);
+    feed.is_shut.store(true, Ordering::Relaxed);
     let sinks =
         run_until(&feed, |sinks| sinks.progress().first().is_some_and(|one| one.next == 300));
     let got = got.lock().expect("lock");

@@ -132,11 +132,20 @@ impl Sinks {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut running: HashMap<SinkId, Running> = HashMap::new();
         let mut workers: JoinSet<SinkId> = JoinSet::new();
+        let mut misses = 0_u32;
         loop {
-            self.reconcile(&mut running, &mut workers).await;
+            let is_known = self.reconcile(&mut running, &mut workers).await;
+            misses = if is_known { 0 } else { misses.saturating_add(1) };
+            let again = async {
+                match misses {
+                    0 => std::future::pending().await,
+                    misses => tokio::time::sleep(self.0.backoff.jittered(misses, None)).await,
+                }
+            };
             tokio::select! {
                 () = stopped(&mut stop) => break,
                 () = self.0.changed.notified() => {}
+                () = again => {}
                 Some(ended) = workers.join_next() => match ended {
                     Ok(id) => drop(running.remove(&id)),
                     Err(error) => {
@@ -150,19 +159,20 @@ impl Sinks {
         end(&mut running, &mut workers).await;
     }
 
+    /// Starts and ends workers as the sinks are now; false if these could not be read.
     async fn reconcile(
         &self,
         running: &mut HashMap<SinkId, Running>,
         workers: &mut JoinSet<SinkId>,
-    ) {
+    ) -> bool {
         let feed = Arc::clone(&self.0.feed);
         let targets = match blocking(move || feed.targets()).await {
             Some(Ok(targets)) => targets,
             Some(Err(error)) => {
                 tracing::error!(%error, "the sinks could not be read");
-                return;
+                return false;
             }
-            None => return,
+            None => return false,
         };
         self.0.board.keep_only(|id| targets.iter().any(|target| target.id == *id));
         for (id, one) in &*running {
@@ -180,6 +190,7 @@ impl Sinks {
             running.insert(target.id, Running { revision: target.revision, stop });
             workers.spawn(Worker::new(Arc::clone(&self.0), target).run(stopping));
         }
+        true
     }
 }
 

@@ -86,7 +86,9 @@ fn a_held_answer_is_given_when_a_person_has_looked_at_it() {
     assert_eq!(code(bench.control.review_decision(&rita, second, &accept())).0, 409);
     bench.control.contest_decision(&shop, second, &contest()).expect("contested");
     assert_eq!(waiting(&bench, &rita).len(), 1);
-    assert_eq!(answer(&bench, &shop, second).1, "waiting");
+    let (is_pending, word, outputs) = answer(&bench, &shop, second);
+    assert_eq!((is_pending, word.as_str()), (false, "waiting"), "what stood stands meanwhile");
+    assert!(outputs.contains("0.75"), "{outputs}");
     bench.control.review_decision(&rita, second, &put(0.125)).expect("overridden again");
     let said = bench.control.read_review(&rita, second).expect("read").said.expect("said");
     let verdicts: Vec<Verdict> = said.iter().map(|one| one.verdict).collect();
@@ -175,7 +177,8 @@ fn reviews_are_records_that_the_subjects_key_opens() {
     let decision = ledger.get(id.as_bytes()).expect("read").remove(0);
     // The first key id of a sealed body follows its four-byte head: the same subject's.
     assert_eq!(entry.sealed[4..20], decision.sealed[4..20]);
-    let (data, keys) = (bench.folder.path().join("data"), bench.folder.path().join("keys"));
+    let folder = std::sync::Arc::clone(&bench.folder);
+    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
     drop(bench);
     let reader = LedgerReader::open(&data, Some(&keys)).expect("opened");
     reader.verify().expect("every record is whole");
@@ -237,7 +240,9 @@ fn share_and_effect_of_reviews_are_measured() {
     assert!((one.median_seconds.expect("a median") - 100.0).abs() < 1.0, "{one:?}");
     assert!((one.max_seconds.expect("a longest") - 200.0).abs() < 1.0, "{one:?}");
     assert!(one.oldest_waiting_seconds.expect("an age") >= 250.0);
-    let earlier = api::ReviewWindow { until: Some(begin.into()), ..window };
+    // Answers are counted by the hour.
+    let earlier = begin.minus(Duration::from_secs(3_600));
+    let earlier = api::ReviewWindow { until: Some(earlier.into()), ..window };
     let summary = bench.control.summarize_reviews(&erin, &earlier).expect("summary");
     assert_eq!((summary.deployments[0].asked, summary.deployments[0].reviewed_share), (0, None));
 }

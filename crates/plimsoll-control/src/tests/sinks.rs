@@ -101,6 +101,7 @@ fn a_sink_is_added_shown_changed_and_removed_and_its_secrets_are_not_in_any_file
     assert!(files > 3);
 
     // It outlives a crash, with its secret; a removed one does not.
+    let erin = bench.person("erin", &[Role::Auditor]);
     let bench = bench.crash();
     let targets = bench.control.sink_targets().expect("targets");
     assert_eq!(targets[0].secret.0, secret);
@@ -109,7 +110,7 @@ fn a_sink_is_added_shown_changed_and_removed_and_its_secrets_are_not_in_any_file
     assert_eq!(code(bench.control.remove_sink(&admin, &name("one"))).0, 404);
     let told: Vec<String> = bench
         .control
-        .list_events(&bench.person("erin", &[Role::Auditor]), &api::EventFilter::default())
+        .list_events(&erin, &api::EventFilter::default())
         .expect("events")
         .items
         .iter()
@@ -162,6 +163,7 @@ fn what_is_sent_is_what_the_owner_may_read() {
     assert_eq!(sent[0].extensions["partitionkey"], "credit-default");
     assert!(sent[0].extensions["sequence"] < sent[1].extensions["sequence"]);
     assert_eq!(sent[1].data["summary"]["result"], "refused");
+    assert_eq!(sent[1].id, format!("{second}.decision"));
     assert_eq!(sent[0].data["body"], Value::Null);
     assert!(!format!("{sent:?}").contains("customer-7"));
     // The same again is the same again.

@@ -310,7 +310,7 @@ fn sinks_are_paused_moved_tested_and_removed_from_the_command_line() {
         ("https://10.0.0.1/", "private"),
         ("http://example.org/", "https"),
         ("https://user:password@example.org/", "password"),
-        ("file:///etc/passwd", "https"),
+        ("file:///etc/passwd", "malformed"),
     ] {
         let refused = server.cli(&["sink", "add", "bad", address]);
         if address.starts_with("http://example") {
