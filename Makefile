@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
+	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -92,6 +93,10 @@ bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
 
+bench-counterfactual: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/counterfactual.py
+
 lint: tools-c
 	cargo xtask ci
 
@@ -104,6 +109,7 @@ ci:
 codegen: tools-c
 	cargo xtask codegen
 	cargo xtask layers --bless
+	python3 clients/python/plimsoll/generate.py
 
 demo-data: $(DEMO_PYTHON)
 	$(DEMO_PYTHON) demo/train.py
@@ -139,6 +145,9 @@ tools-test:
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
 	test -x .venv/smtp/bin/aiosmtpd || \
 		(python3 -m venv .venv/smtp && .venv/smtp/bin/pip install --quiet 'aiosmtpd==1.4.6')
+	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
+		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
+			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)
 
 tools-bench:
 	$(call need,nginx,nginx-light)

@@ -5,9 +5,10 @@ Under test, one after the other in every round, so that the machine's moods hit 
 
   a  nginx answering by itself            b  nginx as a reverse proxy in front of it
   c  Plimsoll, mode durable               d  Plimsoll, mode bounded
+  e  Plimsoll, mode durable, with exact SHAP values and reason codes in every record
   f  FastAPI + onnxruntime, hand-written
 
-a to d get the same requests of demo/credit/requests.jsonl, one tensor per field, 2 KB; f gets the
+a to e get the same requests of demo/credit/requests.jsonl, one tensor per field, 2 KB; f gets the
 same values as a flat JSON object. a to c are asked a second time with the 25 features as one matrix
 tensor, categories as codes, half a KB. Closed loop: wrk, one thread, 16, 64 and 256 connections. Open
 loop: plimsoll-bench at constant rates of arrival, latency counted from when a request was due. In
@@ -45,7 +46,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
-ONLY = os.environ.get("BENCH_ONLY", "abcdf")
+ONLY = os.environ.get("BENCH_ONLY", "abcdef")
 CONNECTIONS = [int(n) for n in os.environ.get("BENCH_CONNECTIONS", "16,64,256").split(",")]
 RATES = [int(n) for n in os.environ.get("BENCH_RATES", "5000,10000,20000").split(",")]
 OPEN_CONNECTIONS = 64
@@ -160,10 +161,12 @@ class FastApi(Server):
 class Plimsoll(Server):
     """Everything on: an API key, policy, contract, model, and a sealed record per decision."""
 
-    def __init__(self, folder, letter, mode):
+    def __init__(self, folder, letter, mode, explained=False):
         super().__init__(folder)
         self.letter, self.mode = letter, mode
-        self.label = f"Plimsoll, mode {mode}"
+        self.label = f"Plimsoll, mode {mode}" + (", explained" if explained else "")
+        self.explain = ["--explain", "inline", "--explain-profile",
+                        CREDIT / "explain-profile.yaml"] if explained else []
         self.port = free_port(3)
 
     def start(self):
@@ -174,7 +177,7 @@ class Plimsoll(Server):
         self.call(author, "model", "add", "credit", CREDIT / "model.json")
         self.call(author, "deployment", "create", "credit", "--model", "credit",
                   "--contract", CREDIT / "contract.yaml", "--environment", "production",
-                  "--mode", self.mode)
+                  "--mode", self.mode, *self.explain)
         contract = matrix_contract(self.folder)
         self.call(author, "deployment", "create", "credit-matrix", "--model", "credit",
                   "--contract", contract, "--environment", "production", "--mode", self.mode)
@@ -528,9 +531,11 @@ def ratios(figures, shape):
     lines = []
     for connections in CONNECTIONS:
         cpu = {letter: median(figures, (letter, shape, connections), "cpu_us")[0]
-               for letter in "bcdf" if (letter, shape, connections) in figures}
+               for letter in "bcdef" if (letter, shape, connections) in figures}
         parts = [f"{above}/{below} = {cpu[above] / cpu[below]:.2f}"
                  for above, below in ("cb", "db", "fb", "fc") if above in cpu and below in cpu]
+        if "e" in cpu and "c" in cpu:
+            parts.append(f"e - c = {cpu['e'] - cpu['c']:.1f} µs")
         if parts:
             lines.append(f"CPU at {connections} connections: " + ", ".join(parts) + "  ")
     return lines
@@ -554,7 +559,8 @@ def main():
         folder = Path(name)
         answer = NginxAnswer(folder)
         every = [answer, NginxProxy(folder, answer), Plimsoll(folder, "c", "durable"),
-                 Plimsoll(folder, "d", "bounded"), FastApi(folder)]
+                 Plimsoll(folder, "d", "bounded"), Plimsoll(folder, "e", "durable", explained=True),
+                 FastApi(folder)]
         servers = [server for server in every if server.letter in ONLY]
         started = []
         try:
@@ -563,10 +569,11 @@ def main():
                     started.append(server)
                     server.start()
             figures = measure(servers)
+            # The bodies that it measures are in the folder.
+            text = report(servers, figures)
         finally:
             for server in reversed(started):
                 server.stop()
-    text = report(servers, figures)
     print(text)
     results = HERE / "results"
     results.mkdir(exist_ok=True)

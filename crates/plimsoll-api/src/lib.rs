@@ -18,6 +18,7 @@ mod openapi;
 mod page;
 mod problem;
 mod receipt;
+mod report;
 mod review;
 mod sink;
 mod status;
@@ -56,6 +57,7 @@ pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
+pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,

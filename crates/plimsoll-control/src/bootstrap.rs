@@ -6,6 +6,7 @@ use crate::compile::Compiler;
 use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
+use crate::report::LastReport;
 use arc_swap::ArcSwap;
 use plimsoll_ledger::{Label, Ledger};
 use plimsoll_policy::{PolicySet, Role};
@@ -89,6 +90,7 @@ pub struct Control {
     pub(crate) reviews_seen: AtomicBool,
     /// Whether the ledger may hold reviews that the queue does not know.
     pub(crate) review_due: AtomicBool,
+    pub(crate) last_report: Mutex<LastReport>,
     pub(crate) started: Time,
 }
 
@@ -133,6 +135,7 @@ impl Control {
             reviewing: Mutex::default(),
             reviews_seen: AtomicBool::new(false),
             review_due: AtomicBool::new(true),
+            last_report: Mutex::default(),
         };
         control.repeat_erasures()?;
         let mut opened = control.recover()?;

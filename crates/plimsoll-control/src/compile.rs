@@ -49,6 +49,20 @@ pub(crate) struct Files<'a> {
     pub(crate) files: &'a [FileRow],
 }
 
+impl Files<'_> {
+    /// The background of the version, if it has one.
+    pub(crate) fn background(&self) -> Result<Option<BackgroundFile>, Box<str>> {
+        let file = self.files.iter().find(|file| file.role == "background");
+        file.map(|file| {
+            let bytes = self.artifacts.read(file.digest, MAX_BACKGROUND_BYTES);
+            let bytes = bytes.map_err(|error| format!("its background file: {error}"))?;
+            BackgroundFile::read(&bytes)
+                .map_err(|error| format!("its answers cannot be explained: {error}").into())
+        })
+        .transpose()
+    }
+}
+
 /// Everything a snapshot is compiled from, read in one transaction.
 struct State {
     meta: Meta,
@@ -330,14 +344,7 @@ impl Compiler {
         let words = |error: plimsoll_explain::ExplainError| -> Box<str> {
             format!("its answers cannot be explained: {error}").into()
         };
-        let background = files.files.iter().find(|file| file.role == "background");
-        let background = background
-            .map(|file| {
-                let bytes = files.artifacts.read(file.digest, MAX_BACKGROUND_BYTES);
-                let bytes = bytes.map_err(|error| format!("its background file: {error}"))?;
-                BackgroundFile::read(&bytes).map_err(words)
-            })
-            .transpose()?;
+        let background = files.background()?;
         let features = contract.contract().features.len();
         let explainer = Explainer::new(model, binding.places(), features, background.as_ref());
         let explainer = Arc::new(explainer.map_err(words)?);

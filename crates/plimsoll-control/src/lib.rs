@@ -33,6 +33,7 @@ mod profile;
 mod receipt;
 mod recover;
 mod replay;
+mod report;
 mod retention;
 mod review;
 mod review_queue;

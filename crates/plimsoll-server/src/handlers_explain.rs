@@ -9,7 +9,7 @@ use plimsoll_policy::Action;
 use plimsoll_types::{DecisionId, Digest};
 
 pub(crate) fn routes() -> Vec<Route> {
-    use Action::{CreateProfile, ReadDecisionBody, ReadProfile};
+    use Action::{CreateProfile, ReadDecisionBody, ReadProfile, ReadVersion};
     vec![
         control("POST", "/api/v1/explain-profiles", CreateProfile, |app, ctx, input| {
             let format = if input.media.contains("yaml") {
@@ -39,5 +39,17 @@ pub(crate) fn routes() -> Vec<Route> {
         .named("explain_decision", "Why a decision came out as it did, for one reader")
         .asks(schema_of::<api::ExplanationQuery>)
         .gives(200, schema_of::<api::DecisionExplanation>),
+        control(
+            "GET",
+            "/api/v1/models/{model}/versions/{number}/report",
+            ReadVersion,
+            |app, ctx, input| {
+                let (model, number) = (input.parsed("model")?, input.parsed("number")?);
+                ok(&*app.control.report_version(ctx, &model, number, &input.query()?)?)
+            },
+        )
+        .named("report_version", "What a model version goes by over its background rows")
+        .asks(schema_of::<api::ReportQuery>)
+        .gives(200, schema_of::<api::ModelReport>),
     ]
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::printer::counted;
 use clap::{Args, Subcommand, ValueEnum};
 use fs_err as fs;
+use plimsoll_api as api;
 use plimsoll_contract::{CompiledContract, Contract, Kind};
 use plimsoll_explain::ExplainError;
 use plimsoll_explain::global::{Report, Reporter};
@@ -16,7 +17,6 @@ use plimsoll_model::{Categories, Model};
 use plimsoll_table::{
     Column, ColumnData, ColumnKind, ColumnSchema, Table, TableReader, TableWriter,
 };
-use serde_json::{Value, json};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -477,53 +477,25 @@ fn report(context: &Context, args: &ReportModel) -> Result<(), Failure> {
         .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
     let report = reporter.finish(&source.names, &title).map_err(|error| failure(&error))?;
     let form = if context.printer.is_json() { Form::Json } else { args.format };
+    let rows = counted(report.rows, "row");
     let text = match form {
         Form::Html => report.html(),
         Form::Svg => report.svg(),
-        Form::Json => format!("{:#}\n", as_json(&report)),
+        Form::Json => as_json(report)?,
     };
     match &args.output {
         None => context.printer.data(&text),
         Some(path) => {
             fs::write(path, text)?;
-            let rows = counted(report.rows, "row");
             context.printer.note(&format!("{rows} explained; wrote {}", path.display()));
             Ok(())
         }
     }
 }
 
-/// The report as JSON; a missing value is null.
-fn as_json(report: &Report) -> Value {
-    let features = report.features.iter().map(|feature| {
-        json!({
-            "name": feature.name,
-            "mean_abs": feature.mean_abs,
-            "permutation": feature.permutation,
-            "values": feature.points.iter().map(|point| point.0).collect::<Vec<_>>(),
-            "contributions": feature.points.iter().map(|point| point.1).collect::<Vec<_>>(),
-            "partial_dependence": {
-                "values": feature.dependence.iter().map(|point| point.0).collect::<Vec<_>>(),
-                "margins": feature.dependence.iter().map(|point| point.1).collect::<Vec<_>>(),
-                "single_rows": feature.single_rows,
-            },
-        })
-    });
-    let importance = report
-        .importance
-        .iter()
-        .map(|(name, value)| json!({ "name": name, "mean_abs": value }))
-        .collect::<Vec<_>>();
-    json!({
-        "title": report.title,
-        "method": report.method,
-        "explainer_pack": report.pack,
-        "output": report.output,
-        "outputs": report.outputs,
-        "rows": report.rows,
-        "sampled": report.sampled,
-        "base_value": report.base,
-        "importance": importance,
-        "features": features.collect::<Vec<_>>(),
-    })
+/// The report as JSON.
+fn as_json(report: Report) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(&api::ModelReport::from(report));
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::ours("a report is no JSON").because(error))
 }

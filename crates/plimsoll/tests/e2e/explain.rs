@@ -1,6 +1,6 @@
 //! "Why was I declined?", answered from the record: with the answer, after it, and later.
 
-use crate::harness::{Http, Server, demo, requests};
+use crate::harness::{Http, Server, demo, get, requests};
 use plimsoll_ledger::LedgerReader;
 use plimsoll_types::record::{DeferredExplanation, Kind};
 use serde_json::Value;
@@ -175,4 +175,53 @@ fn a_profile_that_does_not_fit_is_refused_with_the_place() {
     assert!(checked.stdout.contains("features.shoe_size"), "{}", checked.stdout);
     let drafted = server.cli(&["explain-profile", "draft", contract]).ok();
     assert!(drafted.contains("net income of the applicant"), "{drafted}");
+}
+
+/// Background rows for the demo's cancer model: its requests, as the file that a version keeps.
+fn cancer_background() -> Value {
+    let lines = std::fs::read_to_string(demo("cancer/requests.jsonl")).expect("committed");
+    let rows: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    // The context comes first.
+    let tensors = |row: &Value| row["inputs"].as_array().expect("a list")[4..].to_vec();
+    let names: Vec<Value> = tensors(&rows[0]).iter().map(|t| t["name"].clone()).collect();
+    let values = |row: &Value| tensors(row).iter().map(|t| t["data"][0].clone()).collect::<Value>();
+    serde_json::json!({
+        "format": "plimsoll-background 1", "features": names,
+        "rows": rows.iter().map(values).collect::<Value>(),
+    })
+}
+
+#[test]
+fn a_version_says_what_it_goes_by() {
+    let server = Server::dev();
+    let key = server.admin_key.as_deref();
+    let ask = |path: &str| get(server.control(), &format!("/api/v1/models/cancer/{path}"), key);
+    let model = demo("cancer/model.json").to_string_lossy().into_owned();
+    server.cli(&["model", "add", "cancer", &model]).ok();
+    let without = ask("versions/1/report");
+    assert_eq!(without.status, 409, "{}", without.body);
+    let rows = server.folder.path().join("background.json");
+    std::fs::write(&rows, cancer_background().to_string()).expect("write");
+    let rows = format!("background={}", rows.display());
+    server.cli(&["model", "add", "cancer", &model, "--file", &rows]).ok();
+    let report = ask("versions/2/report");
+    assert_eq!(report.status, 200, "{}", report.body);
+    let report = report.json();
+    assert_eq!((&report["rows"], &report["title"]), (&64.into(), &"cancer/2".into()));
+    let of = |list: &str| report[list].as_array().expect("a list").clone();
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert_eq!(of("importance").len(), 30);
+    let sizes: Vec<f64> = of("importance").iter().map(|one| number(&one["mean_abs"])).collect();
+    assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[0] > 0.1, "{sizes:?}");
+    assert!(!of("features").is_empty());
+    for feature in of("features") {
+        let contributions = feature["contributions"].as_array().expect("a list");
+        let mean = contributions.iter().map(|value| number(value).abs()).sum::<f64>() / 64.0;
+        let told = number(&feature["mean_abs"]);
+        assert!((mean - told).abs() < 1e-9 * (1.0 + told), "{mean} for {told}");
+    }
+    assert_eq!(ask("versions/2/report").json(), report, "the second time");
+    assert_eq!(ask("versions/2/report?output=1").status, 422);
+    assert_eq!(ask("versions/9/report").status, 404);
 }

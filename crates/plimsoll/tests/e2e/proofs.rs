@@ -12,6 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn decide(server: &Server) -> String {
     let answer = server.infer(&requests()[0], &[]);
@@ -370,6 +371,22 @@ fn cosign(witness: &Witness, heads: &Memory, stream: &mut TcpStream) {
     stream.write_all(format!("{head}{text}").as_bytes()).expect("writes");
 }
 
+/// Every metric that the shipped alerting rules name is on `page`.
+fn alert_on_metrics_that_exist(page: &str) {
+    let rules = include_str!("../../../../packaging/prometheus/plimsoll.rules.yml");
+    let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = expressions.flat_map(|line| {
+        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("plimsoll_"))
+    });
+    let served: Vec<&str> = page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let named: Vec<&str> = words.collect();
+    assert!(named.len() > 8, "{named:?}");
+    for name in named {
+        assert!(served.contains(&name), "no metric {name}: {page}");
+    }
+}
+
 #[test]
 fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     let server = Server::dev().with_credit("durable");
@@ -404,11 +421,18 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     let sinks = status["ledger"]["log"]["sinks"].as_array().expect("sinks").clone();
     assert_eq!(sinks.len(), 3);
     assert!(status["ledger"]["log"]["witnessed"].as_u64() > Some(0), "{status}");
+    server.cli(&["sink", "add", "cases", "http://127.0.0.1:9/"]).ok();
+    let sent = || get(server.metrics(), "/metrics", None).body.contains("plimsoll_sink_up{");
+    assert!((0..500).any(|_| sent() || {
+        std::thread::sleep(Duration::from_millis(10));
+        false
+    }));
     let page = get(server.metrics(), "/metrics", None).body;
     assert!(
         page.contains("plimsoll_ledger_sink_lag_entries") && page.contains("witness `w`"),
         "{page}"
     );
+    alert_on_metrics_that_exist(&page);
     let data = server.data_folder();
     let (_kept, _) = server.stop();
     let verified = offline(&["ledger", "verify", "--data", text(&data), "--policy", text(&policy)]);

@@ -1,0 +1,9 @@
+"""Plimsoll from Python: decisions, explanations, and everything that runs them."""
+
+from . import types
+from .client import Answer, AsyncClient, Client
+from .errors import PlimsollError, Problem, Refused, Unavailable, Unreachable
+
+__all__ = ["Answer", "AsyncClient", "Client", "PlimsollError", "Problem", "Refused", "Unavailable",
+           "Unreachable", "types"]
+__version__ = "0.1.0"
