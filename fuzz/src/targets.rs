@@ -4,7 +4,9 @@
 use crate::outbound;
 use crate::signature::Signature;
 use crate::tlog;
-use plimsoll_contract::{CompiledContract, Contract, Pattern, Scratch, parse_timestamp};
+use plimsoll_contract::{
+    CompiledContract, Contract, Pattern, Scratch, Table, Violations, parse_timestamp,
+};
 use plimsoll_ledger::{Holder, Ledger, LedgerConfig, LedgerReader};
 use plimsoll_model::{Limits, Model, PredictError};
 use plimsoll_policy::PolicySet;
@@ -43,8 +45,11 @@ const fn target(
 
 /// Every parser of input that an outsider can shape.
 pub(crate) const TARGETS: &[Target] = &[
+    target("contract_binary", contract_binary, OIP),
     target("contract_document", contract_document, DOCUMENT),
+    target("contract_grpc", contract_grpc, GRPC),
     target("contract_pattern", contract_pattern, PATTERN),
+    target("contract_table", contract_table, TABLE),
     Target { seeds: demo_requests, ..target("contract_validate", contract_validate, OIP) },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
     target("model_lightgbm", model_load, LIGHTGBM),
@@ -130,6 +135,8 @@ const OIP: &[&str] = &[
     "\"parameters\":{}",
     "\"id\":\"a\"",
     "\"outputs\":[]",
+    "\"binary_data_size\":4",
+    "\"binary_data\":true",
     "null",
     "true",
     "1e400",
@@ -139,6 +146,37 @@ const OIP: &[&str] = &[
     "]}",
     "]]",
     "}}",
+];
+const TABLE: &[&str] = &[
+    "{\"instances\":[",
+    "{\"inputs\":{",
+    "{\"dataframe_split\":{",
+    "\"columns\":[",
+    "\"data\":[[",
+    "\"index\":[0]",
+    "{\"dataframe_records\":[{",
+    "\"signature_name\":\"serving_default\"",
+    "\"parameters\":{\"explain\":true}",
+    "\"params\":{}",
+    "[[1,2],[3,4]]",
+    "null",
+    "true",
+    "1e400",
+    "]}",
+    "]]",
+    "}}",
+];
+const GRPC: &[&str] = &[
+    "\u{a}\u{3}age",
+    "\u{12}\u{5}INT64",
+    "\u{12}\u{5}BYTES",
+    "\u{12}\u{4}FP32",
+    "\u{1a}\u{1}\u{1}",
+    "\u{1a}\u{2}\u{2}\u{2}",
+    "2\u{0}",
+    ":\u{4}\u{0}\u{0}\u{0}\u{0}",
+    "*\u{0}",
+    "\"\u{b}\u{a}\u{7}explain",
 ];
 const LIGHTGBM: &[&str] = &[
     "tree\n",
@@ -325,11 +363,40 @@ pub(crate) static CONTRACTS: LazyLock<Vec<CompiledContract>> = LazyLock::new(|| 
 
 fn contract_validate(input: &[u8]) -> Signature {
     assert_eq!(CONTRACTS.len(), 2, "both contracts compile");
+    each_contract(|contract, scratch| contract.validate_oip(input, scratch).map(drop))
+}
+
+/// The first two bytes say how much of the rest is JSON.
+fn contract_binary(input: &[u8]) -> Signature {
+    let Some((length, rest)) = input.split_first_chunk::<2>() else { return Signature::START };
+    let length = usize::from(u16::from_le_bytes(*length)) % (rest.len() + 1);
+    let (json, binary) = rest.split_at(length);
+    each_contract(|contract, scratch| contract.validate_binary(json, binary, scratch).map(drop))
+}
+
+fn contract_grpc(input: &[u8]) -> Signature {
+    drop(plimsoll_contract::model_of(input));
+    each_contract(|contract, scratch| contract.validate_grpc(input, scratch).map(drop))
+}
+
+/// As each of the two protocols reads it.
+fn contract_table(input: &[u8]) -> Signature {
+    let read = |table| {
+        each_contract(|contract, scratch| contract.validate_table(table, input, scratch).map(drop))
+    };
+    let (predict, invocations) = (read(Table::Predict), read(Table::Invocations));
+    if predict == invocations { predict } else { invocations.word("invocations") }
+}
+
+/// What every contract says, each into memory of its own.
+fn each_contract(
+    read: impl Fn(&CompiledContract, &mut Scratch) -> Result<(), Violations>,
+) -> Signature {
     let mut signature = Signature::START;
     for contract in CONTRACTS.iter() {
         let mut scratch = Scratch::default();
-        signature = match contract.validate_oip(input, &mut scratch) {
-            Ok(_) => {
+        signature = match read(contract, &mut scratch) {
+            Ok(()) => {
                 let rows = &scratch.rows;
                 let fields = contract.contract().fields().count();
                 assert_eq!(rows.cells.len(), rows.len() * fields, "a row is not whole");

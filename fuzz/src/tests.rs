@@ -32,8 +32,11 @@ macro_rules! targets {
 }
 
 targets!(
+    contract_binary,
     contract_document,
+    contract_grpc,
     contract_pattern,
+    contract_table,
     contract_validate,
     ledger_segment,
     model_lightgbm,

@@ -2,9 +2,11 @@
 
 use crate::check::{MAX_INTEGER_NUMBER, bounds};
 use crate::contract::{Contract, ContractError, Field, Kind, MapSource, OnViolation};
+use crate::grpc;
 use crate::index::NameIndex;
 use crate::oip::{self, Envelope};
 use crate::pattern::Pattern;
+use crate::tabular::{self, Table};
 use crate::writer::{Scratch, Violations};
 use plimsoll_types::{Cell, RefusalCode, Rows};
 use std::borrow::Cow;
@@ -130,7 +132,46 @@ impl CompiledContract {
         body: &'a [u8],
         scratch: &mut Scratch,
     ) -> Result<Envelope<'a>, Violations> {
-        oip::read(self, body, scratch)
+        oip::read(self, body, &[], scratch)
+    }
+
+    /// Validates a request of the Open Inference Protocol v2 (REST) whose tensors, or some of
+    /// them, follow the JSON as raw bytes (the binary tensor extension).
+    ///
+    /// # Errors
+    /// As [`validate_oip`](Self::validate_oip).
+    pub fn validate_binary<'a>(
+        &self,
+        json: &'a [u8],
+        binary: &'a [u8],
+        scratch: &mut Scratch,
+    ) -> Result<Envelope<'a>, Violations> {
+        oip::read(self, json, binary, scratch)
+    }
+
+    /// Validates a `ModelInferRequest` of the Open Inference Protocol v2 over gRPC.
+    ///
+    /// # Errors
+    /// As [`validate_oip`](Self::validate_oip).
+    pub fn validate_grpc<'a>(
+        &self,
+        message: &'a [u8],
+        scratch: &mut Scratch,
+    ) -> Result<Envelope<'a>, Violations> {
+        grpc::read(self, message, scratch)
+    }
+
+    /// Validates a request that carries a table.
+    ///
+    /// # Errors
+    /// As [`validate_oip`](Self::validate_oip).
+    pub fn validate_table<'a>(
+        &self,
+        table: Table,
+        body: &'a [u8],
+        scratch: &mut Scratch,
+    ) -> Result<Envelope<'a>, Violations> {
+        tabular::read(self, table, body, scratch)
     }
 
     /// The document this was compiled from.

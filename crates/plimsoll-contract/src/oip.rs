@@ -5,29 +5,29 @@
 //! `{"name", "shape", "datatype", "parameters"?, "data"}`, its data flat or nested. Every
 //! field of the contract is a tensor of its own. Members may come in any order; in the usual
 //! order the data is read once, else it is skipped over first and read when its type is known.
+//!
+//! With the binary tensor extension, a tensor has `parameters.binary_data_size` instead of data,
+//! and its values follow the JSON, in the order of the tensors (see `raw.rs`).
 
-use crate::check::MAX_TENSOR_DIMS;
 use crate::compile::{CompiledContract, SINGLE_MAX};
-use crate::contract::Kind;
 use crate::json::{MAX_DEPTH, Number, Raw, Reader};
+use crate::raw;
+use crate::tensor::{self, Datatype, Plan, Shape, Target, shape_fault};
 use crate::writer::{Fault, FieldWriter, Scratch, Value, Violations, refuse};
 use plimsoll_types::{Phase, Refusal, RefusalCode as Code};
 
 /// Bytes of a caller's id, of an output's name, and of a model's name: two UUIDs and more.
-const MAX_ID: usize = 128;
+pub(crate) const MAX_ID: usize = 128;
 
 /// Outputs a caller may ask for; a model has a few.
-const MAX_OUTPUTS: usize = 64;
+pub(crate) const MAX_OUTPUTS: usize = 64;
 
 /// Members of one `parameters`; clients send a handful.
-const MAX_PARAMETERS: usize = 16;
-
-/// The row, and the dimensions of a tensor.
-const MAX_DIMS: usize = MAX_TENSOR_DIMS + 1;
+pub(crate) const MAX_PARAMETERS: usize = 16;
 
 /// Levels left for a value in the request, in a tensor, and in a tensor's shape or data.
-const DEPTH_IN_REQUEST: u32 = MAX_DEPTH - 1;
-const DEPTH_IN_TENSOR: u32 = MAX_DEPTH - 3;
+pub(crate) const DEPTH_IN_REQUEST: u32 = MAX_DEPTH - 1;
+pub(crate) const DEPTH_IN_TENSOR: u32 = MAX_DEPTH - 3;
 
 /// What a valid request says besides its rows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -44,15 +44,21 @@ pub struct Envelope<'a> {
     pub outputs: Vec<&'a str>,
     /// How many rows there are, at least 1.
     pub rows: u32,
+    /// Whether the caller wants the outputs as raw bytes.
+    pub binary: bool,
+    /// Whether the values came by columns (`inputs` of TensorFlow Serving), which the answer
+    /// then does too.
+    pub columns: bool,
 }
 
-/// Reads one request.
+/// Reads one request: its JSON, and the raw tensors that follow it.
 pub(crate) fn read<'a>(
     contract: &CompiledContract,
-    body: &'a [u8],
+    json: &'a [u8],
+    binary: &'a [u8],
     scratch: &mut Scratch,
 ) -> Result<Envelope<'a>, Violations> {
-    let reader = Reader::new(body).map_err(|code| Refusal::new(Phase::Validate, code))?;
+    let reader = Reader::new(json).map_err(|code| Refusal::new(Phase::Validate, code))?;
     let mut buffer = std::mem::take(&mut scratch.buffer);
     let mut request = Request {
         contract,
@@ -61,6 +67,9 @@ pub(crate) fn read<'a>(
         envelope: Envelope::default(),
         buffer: &mut buffer,
         expected: 0,
+        binary,
+        all_binary: None,
+        one_binary: None,
     };
     let read = request.read().map_err(|fault| request.locate(fault));
     let Request { writer, mut envelope, .. } = request;
@@ -79,6 +88,11 @@ struct Request<'a, 'c, 's> {
     buffer: &'s mut String,
     /// The field that comes next if the caller keeps the contract's order.
     expected: usize,
+    /// Raw tensors that were not read yet.
+    binary: &'a [u8],
+    /// Whether all outputs are wanted as raw bytes, and whether one that is named is.
+    all_binary: Option<bool>,
+    one_binary: Option<bool>,
 }
 
 /// A tensor being read.
@@ -90,14 +104,8 @@ struct Tensor {
     datatype: Option<Datatype>,
     data: Data,
     has_parameters: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
-    Field(usize),
-    Matrix,
-    /// Already refused; what is left is to get past it.
-    Refused,
+    /// Bytes of its data after the JSON.
+    size: Option<u64>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -109,59 +117,27 @@ enum Data {
     Read,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Shape {
-    sizes: [u64; MAX_DIMS],
-    rank: usize,
+/// What `parameters` of a request, a tensor or an output say that we heed.
+#[derive(Default)]
+struct Wishes {
+    explain: Option<bool>,
+    binary: Option<bool>,
+    size: Option<u64>,
 }
 
-/// The datatypes that JSON can carry. One byte, because it is passed around for every field.
+/// Whose `parameters` they are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Datatype {
-    Bool,
-    Bytes,
-    Fp32,
-    Fp64,
-    Int8,
-    Int16,
-    Int32,
-    Int64,
-    Uint8,
-    Uint16,
-    Uint32,
-    Uint64,
-}
-
-/// What to do with each element of a tensor's data.
-#[derive(Clone, Copy)]
-struct Plan {
-    target: Target,
-    datatype: Datatype,
-    /// Elements in one row.
-    per_row: usize,
-}
-
-impl Shape {
-    fn sizes(&self) -> &[u64] {
-        self.sizes.get(..self.rank).unwrap_or_default()
-    }
+enum Of {
+    Request,
+    Input,
+    Output,
 }
 
 impl<'a> Request<'a, '_, '_> {
     /// Says where in the text the fault is.
     #[cold]
     fn locate(&self, fault: Fault) -> Fault {
-        let Fault::Text(code) = fault else { return fault };
-        let what = match code {
-            Code::MalformedJson => "not JSON",
-            Code::NestingTooDeep => "nested too deep",
-            Code::BareNan => "NaN and Infinity are not JSON; send null",
-            Code::IntegerUnsafe => "an integer beyond 2^53",
-            Code::InvalidUtf8 => "half of a surrogate pair",
-            Code::OutOfRange => "a number beyond a double",
-            other => other.as_str(),
-        };
-        refuse(code, format!("{what}, at byte {}", self.reader.position())).into()
+        fault.at(self.reader.position())
     }
 
     fn read(&mut self) -> Result<(), Fault> {
@@ -180,8 +156,12 @@ impl<'a> Request<'a, '_, '_> {
             }
         }
         self.reader.end()?;
+        self.envelope.binary = self.one_binary.or(self.all_binary).unwrap_or_default();
         if self.writer.rows() == 0 && seen & INPUTS == 0 {
             return Err(envelope("inputs", "must be present"));
+        }
+        if !self.binary.is_empty() {
+            return Err(envelope("binary_data_size", "bytes are left that no tensor names"));
         }
         Ok(())
     }
@@ -210,7 +190,12 @@ impl<'a> Request<'a, '_, '_> {
         *seen |= bit;
         match bit {
             INPUTS => self.inputs(),
-            PARAMETERS => self.parameters(true),
+            PARAMETERS => {
+                let wishes = self.parameters(Of::Request)?;
+                self.envelope.explain = wishes.explain;
+                self.all_binary = wishes.binary;
+                Ok(())
+            }
             OUTPUTS => self.outputs(),
             ID => self.short_text(name).map(|id| self.envelope.id = (!id.is_empty()).then_some(id)),
             MODEL_NAME => self.short_text(name).map(|text| self.envelope.model_name = Some(text)),
@@ -246,16 +231,17 @@ impl<'a> Request<'a, '_, '_> {
         Ok(text)
     }
 
-    /// Parameters are scalars. One of them is ours; the rest belong to other servers.
-    fn parameters(&mut self, of_request: bool) -> Result<(), Fault> {
+    /// Parameters are scalars. Few of them are ours; the rest belong to other servers.
+    fn parameters(&mut self, of: Of) -> Result<Wishes, Fault> {
         const RULE: &str = "must be an object of at most 16 texts, numbers and booleans";
         const MEMBER: &str = "parameters";
+        let mut wishes = Wishes::default();
         if self.reader.peek() != b'{' {
-            return self.misplaced(MEMBER, RULE, DEPTH_IN_TENSOR);
+            return self.misplaced(MEMBER, RULE, DEPTH_IN_TENSOR).map(|()| wishes);
         }
         self.reader.expect(b'{')?;
         if self.reader.eat(b'}') {
-            return Ok(());
+            return Ok(wishes);
         }
         let mut keys = [""; MAX_PARAMETERS];
         for place in 0..MAX_PARAMETERS {
@@ -270,31 +256,51 @@ impl<'a> Request<'a, '_, '_> {
             if let Some(slot) = keys.get_mut(place) {
                 *slot = key;
             }
-            match self.reader.peek() {
-                b't' | b'f' => {
-                    let yes = self.reader.eat_literal(b"true");
-                    if !yes && !self.reader.eat_literal(b"false") {
-                        return Err(Code::MalformedJson.into());
-                    }
-                    if of_request && key == "explain" {
-                        self.envelope.explain = Some(yes);
-                    }
+            match (of, key) {
+                (Of::Request, "explain") => {
+                    wishes.explain = Some(self.boolean("`explain` must be true or false")?);
                 }
-                _ if of_request && key == "explain" => {
-                    return self.misplaced(
-                        MEMBER,
-                        "`explain` must be true or false",
-                        DEPTH_IN_TENSOR,
-                    );
+                (Of::Request, "binary_data_output") => {
+                    let rule = "`binary_data_output` must be true or false";
+                    wishes.binary = Some(self.boolean(rule)?);
                 }
-                b'[' | b'{' | b'n' => return self.misplaced(MEMBER, RULE, DEPTH_IN_TENSOR),
-                _ => self.reader.skip(0)?,
+                (Of::Output, "binary_data") => {
+                    wishes.binary = Some(self.boolean("`binary_data` must be true or false")?);
+                }
+                (Of::Input, "binary_data_size") => wishes.size = Some(self.binary_size()?),
+                _ => match self.reader.peek() {
+                    b't' | b'f' => self.boolean(RULE).map(drop)?,
+                    b'[' | b'{' | b'n' => self.misplaced(MEMBER, RULE, DEPTH_IN_TENSOR)?,
+                    _ => self.reader.skip(0)?,
+                },
             }
             if !self.reader.another(b'}')? {
-                return Ok(());
+                return Ok(wishes);
             }
         }
         Err(envelope(MEMBER, RULE))
+    }
+
+    fn boolean(&mut self, rule: &str) -> Result<bool, Fault> {
+        match self.reader.peek() {
+            b't' if self.reader.eat_literal(b"true") => Ok(true),
+            b'f' if self.reader.eat_literal(b"false") => Ok(false),
+            b't' | b'f' => Err(Code::MalformedJson.into()),
+            _ => self.misplaced("parameters", rule, DEPTH_IN_TENSOR).map(|()| false),
+        }
+    }
+
+    fn binary_size(&mut self) -> Result<u64, Fault> {
+        let fault = || envelope("binary_data_size", "must be a whole number, not negative");
+        if !matches!(self.reader.peek(), b'-' | b'0'..=b'9') {
+            return self
+                .misplaced("binary_data_size", "must be a number", DEPTH_IN_TENSOR)
+                .map(|()| 0);
+        }
+        match self.reader.number()? {
+            Number::Integer(size) => u64::try_from(size).map_err(|_| fault()),
+            Number::Decimal(_) => Err(fault()),
+        }
     }
 
     fn outputs(&mut self) -> Result<(), Fault> {
@@ -335,7 +341,7 @@ impl<'a> Request<'a, '_, '_> {
                 "name" => name = Some(self.short_text("outputs")?),
                 "parameters" => {
                     has_parameters = true;
-                    self.parameters(false)?;
+                    self.one_binary = self.parameters(Of::Output)?.binary.or(self.one_binary);
                 }
                 _ => self.misplaced("outputs", rule, DEPTH_IN_TENSOR)?,
             }
@@ -381,8 +387,11 @@ impl<'a> Request<'a, '_, '_> {
             }
         }
         match tensor.data {
+            Data::Read | Data::At(_) if tensor.size.is_some() => {
+                Err(envelope("inputs", "a tensor has either `data` or `binary_data_size`"))
+            }
             Data::Read => Ok(()),
-            Data::Absent => Err(incomplete(place)),
+            Data::Absent => self.raw_data(place, &tensor),
             Data::At(start) => {
                 let end = self.reader.position();
                 self.reader.go_to(start);
@@ -392,6 +401,28 @@ impl<'a> Request<'a, '_, '_> {
                 self.reader.go_to(end);
                 Ok(())
             }
+        }
+    }
+
+    /// Reads a tensor's data from behind the JSON.
+    fn raw_data(&mut self, place: usize, tensor: &Tensor) -> Result<(), Fault> {
+        let (Some(target), Some(datatype), Some(size)) =
+            (tensor.target, tensor.datatype, tensor.size)
+        else {
+            return Err(incomplete(place));
+        };
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some((data, rest)) = self.binary.split_at_checked(size) else {
+            return Err(envelope("binary_data_size", "must be within the bytes after the JSON"));
+        };
+        if tensor.shape.rank == 0 {
+            return Err(incomplete(place));
+        }
+        self.binary = rest;
+        let elements = tensor.shape.elements()?;
+        match tensor::plan(self.contract, &mut self.writer, target, &tensor.shape, datatype)? {
+            None => Ok(()),
+            Some(plan) => raw::read(self.contract, &mut self.writer, &plan, elements, data),
         }
     }
 
@@ -420,7 +451,7 @@ impl<'a> Request<'a, '_, '_> {
         } else if self.key()? == "parameters" {
             once(!tensor.has_parameters, "parameters")?;
             tensor.has_parameters = true;
-            self.parameters(false)?;
+            tensor.size = self.parameters(Of::Input)?.size;
         } else {
             let rule = format!("input {place} has a member that the protocol does not name");
             return self.misplaced("inputs", &rule, DEPTH_IN_TENSOR);
@@ -432,24 +463,16 @@ impl<'a> Request<'a, '_, '_> {
     #[inline]
     fn name(&mut self, place: usize) -> Result<Target, Fault> {
         self.reader.peek();
-        let field = match self.contract.rules.get(self.expected) {
-            Some(rule) if self.reader.eat_literal(&rule.quoted) => Some(self.expected),
-            _ => match self.other_name()? {
-                Some(Target::Field(field)) => Some(field),
-                Some(target) => return self.claim_matrix(target),
-                None => None,
-            },
+        let found = match self.contract.rules.get(self.expected) {
+            Some(rule) if self.reader.eat_literal(&rule.quoted) => {
+                Some(Target::Field(self.expected))
+            }
+            _ => self.other_name()?,
         };
-        let Some(field) = field else {
-            let rule = format!("input {place} is not a field of the contract");
-            self.writer.gather(refuse(Code::UnknownField, rule))?;
-            return Ok(Target::Refused);
-        };
-        self.expected = field + 1;
-        if self.writer.claim(field) {
-            return Ok(Target::Field(field));
+        if let Some(Target::Field(field)) = found {
+            self.expected = field + 1;
         }
-        self.refuse_repeated(field)
+        tensor::claim(self.contract, &mut self.writer, found, place)
     }
 
     fn other_name(&mut self) -> Result<Option<Target>, Fault> {
@@ -457,29 +480,7 @@ impl<'a> Request<'a, '_, '_> {
             self.misplaced("name", "must be a text", DEPTH_IN_TENSOR)?;
         }
         let name = self.reader.string()?.decode(self.buffer);
-        if let Some(field) = self.contract.index.find(name) {
-            return Ok(Some(Target::Field(field)));
-        }
-        let matrix = self.contract.contract().matrix.as_deref();
-        Ok((matrix == Some(name)).then_some(Target::Matrix))
-    }
-
-    fn claim_matrix(&mut self, target: Target) -> Result<Target, Fault> {
-        for field in 0..self.contract.features {
-            if !self.writer.claim(field) {
-                return self.refuse_repeated(field);
-            }
-        }
-        Ok(target)
-    }
-
-    #[cold]
-    fn refuse_repeated(&mut self, field: usize) -> Result<Target, Fault> {
-        let contract = self.contract;
-        let name = contract.index.get(field).unwrap_or_default();
-        let refusal = refuse(Code::DuplicateField, "must be there once").with_field(name);
-        self.writer.gather(refusal)?;
-        Ok(Target::Refused)
+        Ok(tensor::find(self.contract, name))
     }
 
     fn shape(&mut self, shape: &mut Shape) -> Result<(), Fault> {
@@ -505,11 +506,7 @@ impl<'a> Request<'a, '_, '_> {
             };
             shape.rank += 1;
             if !self.reader.another(b']')? {
-                let elements =
-                    shape.sizes().iter().try_fold(1_u64, |all, &size| all.checked_mul(size));
-                return elements
-                    .map(drop)
-                    .ok_or_else(|| shape_fault("the product of the sizes is too large"));
+                return shape.elements().map(drop);
             }
         }
         Err(shape_fault(RULE))
@@ -533,21 +530,8 @@ impl<'a> Request<'a, '_, '_> {
             self.misplaced("datatype", RULE, DEPTH_IN_TENSOR)?;
         }
         let Raw { text, .. } = self.reader.string()?;
-        Ok(match text {
-            "BOOL" => Datatype::Bool,
-            "BYTES" => Datatype::Bytes,
-            "FP32" => Datatype::Fp32,
-            "FP64" => Datatype::Fp64,
-            "INT8" => Datatype::Int8,
-            "INT16" => Datatype::Int16,
-            "INT32" => Datatype::Int32,
-            "INT64" => Datatype::Int64,
-            "UINT8" => Datatype::Uint8,
-            "UINT16" => Datatype::Uint16,
-            "UINT32" => Datatype::Uint32,
-            "UINT64" => Datatype::Uint64,
-            _ => return Err(refuse(Code::DatatypeMismatch, RULE).with_field("datatype").into()),
-        })
+        Datatype::named(text)
+            .ok_or_else(|| refuse(Code::DatatypeMismatch, RULE).with_field("datatype").into())
     }
 
     /// Reads a tensor's data if all that gives it meaning is known; false if not.
@@ -561,7 +545,11 @@ impl<'a> Request<'a, '_, '_> {
             return Ok(false);
         }
         tensor.data = Data::Read;
-        match self.plan(target, shape, datatype)? {
+        if datatype.is_raw_only() {
+            let rule = "FP16 and BF16 have no form in JSON; send them as raw bytes";
+            return Err(refuse(Code::DatatypeMismatch, rule).with_field("datatype").into());
+        }
+        match tensor::plan(self.contract, &mut self.writer, target, shape, datatype)? {
             None => self.reader.skip(DEPTH_IN_TENSOR)?,
             Some(plan) => {
                 self.data(&plan, shape).map_err(|fault| self.locate_in(target, fault))?;
@@ -580,52 +568,6 @@ impl<'a> Request<'a, '_, '_> {
             }
             (fault, _) => fault,
         }
-    }
-
-    /// What to do with the data; nothing if the tensor is refused.
-    #[inline]
-    fn plan(
-        &mut self,
-        target: Target,
-        shape: &Shape,
-        datatype: Datatype,
-    ) -> Result<Option<Plan>, Fault> {
-        let (Some((&rows, sizes)), true) = (shape.sizes().split_first(), target != Target::Refused)
-        else {
-            return Ok(None);
-        };
-        let per_row = match target {
-            Target::Field(field) => {
-                let Some(rule) = self.contract.rules.get(field) else { return Ok(None) };
-                if !accepts(rule.kind, datatype) {
-                    self.writer.violate(field, 0, Code::DatatypeMismatch)?;
-                    return Ok(None);
-                }
-                let fits = match rule.kind {
-                    Kind::Tensor => sizes == &*rule.shape,
-                    _ => matches!(sizes, [] | [1]),
-                };
-                if !fits {
-                    self.writer.violate(field, 0, Code::ShapeMismatch)?;
-                    return Ok(None);
-                }
-                rule.elements
-            }
-            Target::Matrix => {
-                let features = self.contract.features;
-                let fits = matches!(sizes, [width] if usize::try_from(*width) == Ok(features));
-                if !fits || !accepts(Kind::Number, datatype) {
-                    let rule = format!(
-                        "the matrix must be [rows, {features}] of FP32, FP64 or an integer datatype"
-                    );
-                    return Err(shape_fault(&rule));
-                }
-                features
-            }
-            Target::Refused => return Ok(None),
-        };
-        self.writer.set_rows(rows)?;
-        Ok(Some(Plan { target, datatype, per_row }))
     }
 
     /// The data: nested as the shape says if its first element is a list, else flat.
@@ -674,35 +616,17 @@ impl<'a> Request<'a, '_, '_> {
         if !matches!(self.reader.peek(), b',' | b']' | b'}') {
             self.reader.skip(DEPTH_IN_TENSOR)?;
         }
-        let Target::Field(field) = plan.target else {
-            return Err(shape_fault("the data must have as many values as the shape says"));
-        };
-        self.writer.violate(field, 0, Code::ShapeMismatch)?;
-        Err(Fault::Enough)
+        Err(tensor::refuse_uneven(&mut self.writer, plan))
     }
 
     #[inline]
     fn element(&mut self, plan: &Plan, index: usize) -> Result<(), Fault> {
-        let (row, place) = if plan.per_row == 1 {
-            (index, 0)
-        } else {
-            (index / plan.per_row, index % plan.per_row)
-        };
         let next = self.reader.peek();
         if next == b'[' || (next == b']' && index == 0) {
             return self.uneven(plan);
         }
         let value = read_value(&mut self.reader, self.buffer, plan.datatype)?;
-        match plan.target {
-            Target::Field(field) => match self.contract.rules.get(field) {
-                Some(rule) if rule.kind == Kind::Tensor => {
-                    self.writer.put_element(field, row, place, value)
-                }
-                _ => self.writer.put(field, row, value),
-            },
-            Target::Matrix => self.writer.put_untyped(place, row, value),
-            Target::Refused => Ok(()),
-        }
+        tensor::put(self.contract, &mut self.writer, plan, index, value)
     }
 }
 
@@ -759,53 +683,18 @@ fn read_value<'a: 'b, 'b>(
     })
 }
 
-impl Datatype {
-    /// The least and the greatest integer that JSON can carry of it; `None` for other types.
-    #[inline]
-    fn range(self) -> Option<(i64, i64)> {
-        Some(match self {
-            Self::Bool | Self::Bytes | Self::Fp32 | Self::Fp64 => return None,
-            Self::Int8 => (i8::MIN.into(), i8::MAX.into()),
-            Self::Int16 => (i16::MIN.into(), i16::MAX.into()),
-            Self::Int32 => (i32::MIN.into(), i32::MAX.into()),
-            Self::Int64 => (i64::MIN, i64::MAX),
-            Self::Uint8 => (0, u8::MAX.into()),
-            Self::Uint16 => (0, u16::MAX.into()),
-            Self::Uint32 => (0, u32::MAX.into()),
-            Self::Uint64 => (0, i64::MAX),
-        })
-    }
-}
-
-/// Whether values of `kind` may be sent as `datatype`.
-#[inline]
-fn accepts(kind: Kind, datatype: Datatype) -> bool {
-    match kind {
-        Kind::Number | Kind::Tensor => !matches!(datatype, Datatype::Bool | Datatype::Bytes),
-        Kind::Integer => datatype.range().is_some(),
-        Kind::Boolean => datatype == Datatype::Bool,
-        Kind::Category | Kind::String => datatype == Datatype::Bytes,
-        Kind::Timestamp => matches!(datatype, Datatype::Bytes | Datatype::Int64),
-    }
-}
-
 fn once(first: bool, member: &'static str) -> Result<(), Fault> {
     if first { Ok(()) } else { Err(duplicate(member)) }
 }
 
 #[cold]
-fn envelope(member: &'static str, rule: &str) -> Fault {
+pub(crate) fn envelope(member: &'static str, rule: &str) -> Fault {
     refuse(Code::MalformedEnvelope, rule).with_field(member).into()
 }
 
 #[cold]
-fn duplicate(member: &'static str) -> Fault {
+pub(crate) fn duplicate(member: &'static str) -> Fault {
     refuse(Code::DuplicateKey, "must be there once").with_field(member).into()
-}
-
-#[cold]
-fn shape_fault(rule: &str) -> Fault {
-    refuse(Code::ShapeMismatch, rule).with_field("shape").into()
 }
 
 #[cold]

@@ -86,6 +86,24 @@ pub(crate) enum Fault {
     Enough,
 }
 
+impl Fault {
+    /// The same with the place in the text where it is.
+    #[cold]
+    pub(crate) fn at(self, position: usize) -> Self {
+        let Self::Text(code) = self else { return self };
+        let what = match code {
+            Code::MalformedJson => "not JSON",
+            Code::NestingTooDeep => "nested too deep",
+            Code::BareNan => "NaN and Infinity are not JSON; send null",
+            Code::IntegerUnsafe => "an integer beyond 2^53",
+            Code::InvalidUtf8 => "half of a surrogate pair",
+            Code::OutOfRange => "a number beyond a double",
+            other => other.as_str(),
+        };
+        refuse(code, format!("{what}, at byte {position}")).into()
+    }
+}
+
 impl From<Code> for Fault {
     fn from(code: Code) -> Self {
         Self::Text(code)
@@ -119,6 +137,8 @@ pub(crate) struct FieldWriter<'c, 's> {
     scratch: &'s mut Scratch,
     /// How many rows there are; 0 until the first field says so.
     rows: u32,
+    /// Whether rows come one after the other, so that their number is known only at the end.
+    by_row: bool,
     violations: Vec<Refusal>,
 }
 
@@ -133,7 +153,7 @@ impl<'c, 's> FieldWriter<'c, 's> {
         scratch.flags_dropped = 0;
         scratch.seen.clear();
         scratch.seen.resize(contract.required.len(), 0);
-        Self { contract, scratch, rows: 0, violations: Vec::new() }
+        Self { contract, scratch, rows: 0, by_row: false, violations: Vec::new() }
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -167,6 +187,34 @@ impl<'c, 's> FieldWriter<'c, 's> {
         }
         self.rows = count;
         self.scratch.rows.cells.resize(self.contract.width() * count as usize, Cell::Null);
+        Ok(())
+    }
+
+    /// Adds a row of nulls, the next one, and says which it is.
+    pub(crate) fn add_row(&mut self) -> Result<usize, Fault> {
+        let most = self.contract.max_rows;
+        if self.rows == most {
+            return Err(refuse(Code::TooManyRows, format!("must be at most {most} rows")).into());
+        }
+        let row = self.rows as usize;
+        self.by_row = true;
+        self.rows += 1;
+        self.scratch.rows.cells.resize(self.contract.width() * (row + 1), Cell::Null);
+        Ok(row)
+    }
+
+    /// Forgets which fields were there: each row says so anew.
+    pub(crate) fn begin_fields(&mut self) {
+        self.scratch.seen.fill(0);
+    }
+
+    /// Looks for what is missing in the last row.
+    pub(crate) fn end_fields(&mut self) -> Result<(), Fault> {
+        self.missing_fields()?;
+        // Said once; the end of the request need not say it again.
+        for (seen, required) in self.scratch.seen.iter_mut().zip(&self.contract.required) {
+            *seen |= required;
+        }
         Ok(())
     }
 
@@ -263,7 +311,7 @@ impl<'c, 's> FieldWriter<'c, 's> {
     ) -> Result<(), Fault> {
         let text = said.map_or_else(|| rule.text(code), Into::into);
         let mut refusal = refuse(code, text).with_field(&*rule.name);
-        if self.rows > 1 {
+        if self.rows > 1 || self.by_row {
             refusal.row = u32::try_from(row).ok();
         }
         self.gather(refusal)
@@ -284,10 +332,18 @@ impl<'c, 's> FieldWriter<'c, 's> {
         } else if let Err(Fault::Text(code)) = end {
             self.violations.push(Refusal::new(Phase::Validate, code));
         }
+        if self.rows == 1 {
+            self.violations.iter_mut().for_each(|refusal| refusal.row = None);
+        }
         Violations::from_list(self.violations).map_or(Ok(()), Err)
     }
 
     fn missing(&mut self) -> Result<(), Fault> {
+        self.missing_fields()?;
+        self.missing_keys()
+    }
+
+    fn missing_fields(&mut self) -> Result<(), Fault> {
         let contract = self.contract;
         for (word, required) in contract.required.iter().enumerate() {
             let seen = self.scratch.seen.get(word).copied().unwrap_or(0);
@@ -296,10 +352,17 @@ impl<'c, 's> FieldWriter<'c, 's> {
                 let field = word * 64 + missing.trailing_zeros() as usize;
                 let Some(rule) = contract.rules.get(field) else { break };
                 let text = rule.text(Code::MissingField);
-                self.gather(refuse(Code::MissingField, text).with_field(&*rule.name))?;
+                let mut refusal = refuse(Code::MissingField, text).with_field(&*rule.name);
+                refusal.row = self.rows.checked_sub(1).filter(|_| self.by_row);
+                self.gather(refusal)?;
                 missing &= missing - 1;
             }
         }
+        Ok(())
+    }
+
+    fn missing_keys(&mut self) -> Result<(), Fault> {
+        let contract = self.contract;
         // A key whose own rules are broken is missing too; that need not be said twice.
         let keys: &[usize] = if self.violations.is_empty() { &contract.required_keys } else { &[] };
         for &field in keys {

@@ -1,16 +1,25 @@
 //! Answers: what leaves, in the shapes of the caller's protocol.
 
+use crate::{answer_raw, answer_table};
 use plimsoll_contract::Field;
 use plimsoll_types::record::{Explanation, Output, ReasonRef};
 use plimsoll_types::{DecisionId, Refusal, RefusalCode};
 use std::fmt::Arguments;
 use std::io::Write as _;
 
-/// The protocol whose shapes an answer has.
+/// The protocol of a request, whose shapes its answer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Open Inference Protocol v2, REST.
+    /// Open Inference Protocol v2, REST, with or without binary tensors.
     Oip,
+    /// Open Inference Protocol v2, gRPC: bodies are its messages; that of a refusal is its words.
+    Grpc,
+    /// `:predict` of KServe v1 and TensorFlow Serving.
+    Predict,
+    /// `:explain` of KServe v1.
+    Explain,
+    /// `/invocations` of MLflow.
+    Invocations,
 }
 
 /// An answer, ready to be written to a socket.
@@ -20,8 +29,10 @@ pub struct Answer {
     pub status: u16,
     /// The decision it belongs to, for the header `plimsoll-decision-id`.
     pub id: DecisionId,
-    /// The body, JSON.
+    /// The body: JSON, unless the protocol says otherwise.
     pub body: Vec<u8>,
+    /// Bytes of JSON in the body, if raw tensors follow it.
+    pub json_len: Option<usize>,
     /// Seconds after which to try again, for the header `retry-after`.
     pub retry_after: Option<u32>,
     /// Whether a recorded answer was given again.
@@ -44,6 +55,7 @@ pub(crate) struct Answered<'a> {
     /// Whether the model answers in 64 bits.
     pub(crate) is_double: bool,
     pub(crate) is_fallback: bool,
+    pub(crate) form: Form,
     /// Why, if the caller asked.
     pub(crate) explanation: Option<&'a Explanation>,
     /// What contributions belong to.
@@ -55,19 +67,41 @@ pub(crate) struct Answered<'a> {
 /// When to ask again for an answer that waits for a person, in seconds.
 const HELD_RETRY: u32 = 30;
 
+/// How the caller wants the answer written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Form {
+    /// Outputs as raw bytes.
+    pub(crate) binary: bool,
+    /// Outputs by column.
+    pub(crate) columns: bool,
+}
+
 impl Answer {
     /// The refusal of a request in the shape of `protocol`.
     #[must_use]
     pub fn refusal(protocol: Protocol, id: DecisionId, refusal: &Refusal) -> Self {
-        let Protocol::Oip = protocol;
-        let body = serde_json::json!({
-            "error": said(refusal), "code": refusal.code, "phase": refusal.phase,
+        let status = status(refusal.code);
+        let said = said(refusal);
+        let mut body = match protocol {
+            Protocol::Invocations => serde_json::json!({
+                "error_code": answer_table::error_code(status), "message": said,
+            }),
+            _ => serde_json::json!({"error": said}),
+        };
+        let ours = serde_json::json!({
+            "code": refusal.code, "phase": refusal.phase,
             "field": refusal.field, "row": refusal.row, "decision_id": id,
         });
+        if let (Some(body), serde_json::Value::Object(ours)) = (body.as_object_mut(), ours) {
+            body.extend(ours);
+        }
+        let is_grpc = protocol == Protocol::Grpc;
+        let text = if is_grpc { said } else { body.to_string() };
         Self {
-            status: status(refusal.code),
+            status,
             id,
-            body: body.to_string().into_bytes(),
+            body: text.into_bytes(),
+            json_len: None,
             retry_after: retry_after(refusal.code),
             replayed: false,
             code: Some(refusal.code),
@@ -75,15 +109,31 @@ impl Answer {
         }
     }
 
-    /// The answer of a model, Open Inference Protocol v2.
-    pub(crate) fn oip(answered: &Answered<'_>) -> Self {
+    /// The answer of a model in the shape of `protocol`.
+    pub(crate) fn of(protocol: Protocol, answered: &Answered<'_>) -> Self {
         let mut body = Vec::with_capacity(256 + 24 * answered.rows);
-        write_oip(answered, &mut body);
+        let mut json_len = None;
+        match protocol {
+            Protocol::Oip => {
+                write_oip(answered, &mut body);
+                if answered.form.binary {
+                    json_len = Some(body.len());
+                    answer_raw::write_outputs(answered, &mut body);
+                }
+            }
+            Protocol::Grpc => answer_raw::write_grpc(answered, &mut body),
+            Protocol::Predict | Protocol::Explain => {
+                let member = if answered.form.columns { "outputs" } else { "predictions" };
+                answer_table::write(answered, member, &mut body);
+            }
+            Protocol::Invocations => answer_table::write(answered, "predictions", &mut body),
+        }
         Self {
             // RFC 9110 §15.3.3: accepted, not completed. Nobody can take it for an answer.
             status: if answered.is_held { 202 } else { 200 },
             id: answered.id,
             body,
+            json_len,
             retry_after: answered.is_held.then_some(HELD_RETRY),
             replayed: false,
             code: None,
@@ -120,7 +170,13 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
         if output.width > 1 {
             put(out, format_args!(",{}", output.width));
         }
-        let datatype = if a.is_double { "FP64" } else { "FP32" };
+        let datatype = datatype(a);
+        if a.form.binary {
+            let size = answer_raw::size(a, output);
+            put(out, format_args!(r#"],"datatype":"{datatype}","parameters":"#));
+            put(out, format_args!(r#"{{"binary_data_size":{size}}}}}"#));
+            continue;
+        }
         put(out, format_args!(r#"],"datatype":"{datatype}","data":["#));
         for (index, value) in output.values.iter().enumerate() {
             if index > 0 {
@@ -136,59 +192,81 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"]}");
 }
 
-/// The explanation as output tensors: names of features, contributions and base in units of
-/// the margin, and reason codes by weight, padded with empty texts.
-fn write_explanation(explanation: &Explanation, features: &[Field], out: &mut Vec<u8>) {
-    let rows = explanation.rows.len();
-    let names = features.iter().map(|field| field.name.as_str());
-    write_texts("explanation.features", &[features.len()], names, out);
-    let width = explanation.contributions.len().checked_div(rows).unwrap_or_default();
-    let contributions = explanation.contributions.iter().copied();
-    write_doubles("explanation.contributions", &[rows, width], contributions, out);
-    write_doubles("explanation.base", &[rows], explanation.rows.iter().map(|row| row.base), out);
-    let of = |row: usize| {
-        let here = move |reason: &&ReasonRef| usize::try_from(reason.row) == Ok(row);
-        explanation.reasons.iter().filter(here)
-    };
-    let most = (0..rows).map(|row| of(row).count()).max().unwrap_or_default();
-    let codes = (0..rows).flat_map(|row| {
-        let codes = of(row).map(|reason| &*reason.code);
-        codes.chain(std::iter::repeat("")).take(most)
-    });
-    write_texts("explanation.reasons", &[rows, most], codes, out);
+/// The datatype of a model's outputs.
+pub(crate) fn datatype(answered: &Answered<'_>) -> &'static str {
+    if answered.is_double { "FP64" } else { "FP32" }
 }
 
-fn write_doubles(
-    name: &str,
-    shape: &[usize],
-    values: impl Iterator<Item = f64>,
-    out: &mut Vec<u8>,
-) {
+/// One tensor of an explanation.
+pub(crate) struct Told<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Values<'a>,
+}
+
+/// The values of a tensor of an explanation.
+pub(crate) enum Values<'a> {
+    Doubles(Vec<f64>),
+    Texts(Vec<&'a str>),
+}
+
+/// The explanation as output tensors: names of features, contributions and base in units of
+/// the margin, and reason codes by weight, padded with empty texts.
+pub(crate) fn told<'a>(explanation: &'a Explanation, features: &'a [Field]) -> [Told<'a>; 4] {
+    let rows = explanation.rows.len();
+    let names = features.iter().map(|field| field.name.as_str()).collect();
+    let width = explanation.contributions.len().checked_div(rows).unwrap_or_default();
+    let base = explanation.rows.iter().map(|row| row.base).collect();
+    let most = (0..rows).map(|row| reasons(explanation, row).count()).max().unwrap_or_default();
+    let codes = (0..rows)
+        .flat_map(|row| reasons(explanation, row).chain(std::iter::repeat("")).take(most))
+        .collect();
+    let tensor = |name, shape, values| Told { name, shape, values };
+    [
+        tensor("explanation.features", vec![features.len()], Values::Texts(names)),
+        tensor(
+            "explanation.contributions",
+            vec![rows, width],
+            Values::Doubles(explanation.contributions.clone()),
+        ),
+        tensor("explanation.base", vec![rows], Values::Doubles(base)),
+        tensor("explanation.reasons", vec![rows, most], Values::Texts(codes)),
+    ]
+}
+
+/// The reason codes of a row, by weight.
+pub(crate) fn reasons(explanation: &Explanation, row: usize) -> impl Iterator<Item = &str> {
+    let here = move |reason: &&ReasonRef| usize::try_from(reason.row) == Ok(row);
+    explanation.reasons.iter().filter(here).map(|reason| &*reason.code)
+}
+
+fn write_explanation(explanation: &Explanation, features: &[Field], out: &mut Vec<u8>) {
+    for Told { name, shape, values } in told(explanation, features) {
+        match values {
+            Values::Doubles(values) => write_doubles(name, &shape, &values, out),
+            Values::Texts(texts) => write_texts(name, &shape, &texts, out),
+        }
+    }
+}
+
+fn write_doubles(name: &str, shape: &[usize], values: &[f64], out: &mut Vec<u8>) {
     begin_tensor(name, "FP64", shape, out);
-    for (index, value) in values.enumerate() {
+    for (index, value) in values.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        // Contributions are checked to be finite; null is the honest number otherwise.
-        if !value.is_finite() || serde_json::to_writer(&mut *out, &value).is_err() {
-            out.extend_from_slice(b"null");
-        }
+        write_number(*value, true, out);
     }
     out.extend_from_slice(b"]}");
 }
 
-fn write_texts<'a>(
-    name: &str,
-    shape: &[usize],
-    texts: impl Iterator<Item = &'a str>,
-    out: &mut Vec<u8>,
-) {
+fn write_texts(name: &str, shape: &[usize], texts: &[&str], out: &mut Vec<u8>) {
     begin_tensor(name, "BYTES", shape, out);
-    for (index, text) in texts.enumerate() {
+    for (index, text) in texts.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        put(out, format_args!("{}", serde_json::Value::from(text)));
+        put(out, format_args!("{}", serde_json::Value::from(*text)));
     }
     out.extend_from_slice(b"]}");
 }
@@ -200,7 +278,7 @@ fn begin_tensor(name: &str, datatype: &str, shape: &[usize], out: &mut Vec<u8>) 
 
 /// The shortest text of a float of its width; null for what JSON has no word for.
 #[expect(clippy::cast_possible_truncation, reason = "not double: a 32-bit float, held in 64")]
-fn write_number(value: f64, is_double: bool, out: &mut Vec<u8>) {
+pub(crate) fn write_number(value: f64, is_double: bool, out: &mut Vec<u8>) {
     let written = match is_double {
         _ if !value.is_finite() => return out.extend_from_slice(b"null"),
         true => serde_json::to_writer(&mut *out, &value),
@@ -213,7 +291,7 @@ fn write_number(value: f64, is_double: bool, out: &mut Vec<u8>) {
 }
 
 /// Appends formatted text. Writing into a vector cannot fail.
-fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
+pub(crate) fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok());
 }
@@ -267,7 +345,7 @@ const fn words(code: RefusalCode) -> &'static str {
     use RefusalCode as C;
     match code {
         C::BodyTooLarge => "the request body is too large",
-        C::UnsupportedMediaType => "the content type must be application/json",
+        C::UnsupportedMediaType => "the content type is not one that this path reads",
         C::UnsupportedEncoding => "the content encoding must be identity or gzip",
         C::DecompressionLimit => "the compressed body cannot be read",
         C::MalformedRequest => "the request is malformed",

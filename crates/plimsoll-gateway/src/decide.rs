@@ -1,7 +1,7 @@
 //! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `explain`,
 //! `record`, `respond`.
 
-use crate::answer::{Answer, Answered};
+use crate::answer::{Answer, Answered, Form, Protocol};
 use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
@@ -9,7 +9,9 @@ use crate::pass::Pass;
 use crate::recorder::Ended;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use plimsoll_contract::{CompiledSource, Envelope, Scratch, Source, parse_timestamp};
+use plimsoll_contract::{
+    CompiledContract, CompiledSource, Envelope, Scratch, Source, Table, Violations, parse_timestamp,
+};
 use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
 use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan};
 use plimsoll_types::record::{
@@ -63,6 +65,7 @@ struct Facts {
     mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
+    form: Form,
 }
 
 impl Pass {
@@ -127,7 +130,11 @@ impl Pass {
         let tag = inner.idempotency.tag(self.caller.id, self.deployment.id, key)?;
         inner.idempotency.begin(tag)?;
         self.tag = Some(tag);
-        self.request = Some(inner.idempotency.digest(&[body]));
+        // What part of the body is JSON is part of what was asked.
+        let json = headers.get(JSON_LENGTH).map_or(&[][..], |value| value.as_bytes());
+        let parts = [body, json];
+        let parts = if json.is_empty() { &parts[..1] } else { &parts[..] };
+        self.request = Some(inner.idempotency.digest(parts));
         // The lookup may read a file.
         aside(|| inner.ledger.find_tag(&tag, self.now.minus(WINDOW))).map_err(|error| {
             tracing::error!(error = %error, "the ledger could not look up an idempotency key");
@@ -153,9 +160,8 @@ impl Pass {
                 .with_field("Idempotency-Key")
                 .with_rule("use a new key for a new request"));
         }
-        // The same bytes were valid before; whether they ask why is read from them again.
-        let why = body.explanation.is_some()
-            && self.check(headers, asked, &mut work.scratch).is_ok_and(|facts| facts.why);
+        // The same bytes were valid before; how they want the answer is read from them again.
+        let facts = self.check(headers, asked, &mut work.scratch).unwrap_or_default();
         let outputs: Vec<_> = body
             .outputs
             .iter()
@@ -169,7 +175,7 @@ impl Pass {
         let queued = self.record(&ended);
         // What a person was to see first is not given away by asking twice.
         let is_held = entry.leaf.draft.result == Some(ResultClass::Held);
-        let mut answer = Answer::oip(&Answered {
+        let answered = Answered {
             id: plimsoll_types::DecisionId::from_bytes(of),
             deployment: &body.deployment,
             version: body.version,
@@ -179,9 +185,11 @@ impl Pass {
             is_double: self.answered_in_double(&body),
             is_fallback: entry.leaf.draft.route == Some(Route::Fallback) && !is_held,
             is_held,
-            explanation: body.explanation.as_ref().filter(|_| why && !is_held),
+            form: facts.form,
+            explanation: body.explanation.as_ref().filter(|_| facts.why && !is_held),
             features: self.features(),
-        });
+        };
+        let mut answer = Answer::of(self.protocol, &answered);
         answer.replayed = true;
         Ok((queued, answer))
     }
@@ -217,13 +225,39 @@ impl Pass {
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let serving = self.serving()?;
-        let body = plain_body(headers, body, self.max_body_bytes())?;
-        let envelope = serving
-            .contract
-            .validate_oip(&body, scratch)
+        let body = plain_body(self.protocol, headers, body, self.max_body_bytes())?;
+        let mut envelope = self
+            .read(&serving.contract, headers, &body, scratch)
             .map_err(|broken| broken.primary().clone())?;
+        if self.protocol == Protocol::Explain {
+            envelope.explain = Some(true);
+        }
         self.asked(&envelope, &serving.primary)?;
         self.facts(headers, &envelope, scratch)
+    }
+
+    /// Reads the body in the dialect of its protocol.
+    fn read<'a>(
+        &self,
+        contract: &CompiledContract,
+        headers: &HeaderMap,
+        body: &'a [u8],
+        scratch: &mut Scratch,
+    ) -> Result<Envelope<'a>, Violations> {
+        match self.protocol {
+            Protocol::Oip => match headers.get(JSON_LENGTH) {
+                None => contract.validate_oip(body, scratch),
+                Some(length) => {
+                    let (json, binary) = split(body, length.as_bytes())?;
+                    contract.validate_binary(json, binary, scratch)
+                }
+            },
+            Protocol::Grpc => contract.validate_grpc(body, scratch),
+            Protocol::Predict | Protocol::Explain => {
+                contract.validate_table(Table::Predict, body, scratch)
+            }
+            Protocol::Invocations => contract.validate_table(Table::Invocations, body, scratch),
+        }
     }
 
     /// What the body asks beside its values must be what the path and the model say: a wish
@@ -265,6 +299,7 @@ impl Pass {
         let mut facts = Facts {
             caller_id: envelope.id.map(str::to_owned),
             why: envelope.explain == Some(true),
+            form: Form { binary: envelope.binary, columns: envelope.columns },
             ..Facts::default()
         };
         for source in &map.subjects {
@@ -451,7 +486,7 @@ impl Pass {
             return (queued, Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);
-        let answer = Answer::oip(&Answered {
+        let answered = Answered {
             id: self.id,
             deployment: deployment.name.as_str(),
             version: plan.version.number,
@@ -461,10 +496,11 @@ impl Pass {
             is_double: output.is_double,
             is_fallback: route == Route::Fallback && !is_held,
             is_held,
+            form: facts.form,
             explanation: explanation.as_ref().filter(|_| facts.why && !is_held),
             features: self.features(),
-        });
-        (queued, answer)
+        };
+        (queued, Answer::of(self.protocol, &answered))
     }
 }
 
@@ -516,8 +552,43 @@ fn predict(version: &ServedVersion, work: &mut Work) {
     }
 }
 
+/// The header of the binary tensor extension: how many bytes of the body are JSON.
+const JSON_LENGTH: &str = "inference-header-content-length";
+
+/// JSON, and the raw tensors after it.
+fn split<'a>(body: &'a [u8], length: &[u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+    let length = std::str::from_utf8(length).ok().filter(|text| text.bytes().all(is_digit));
+    let length = length.and_then(|text| text.parse().ok()).filter(|&length: &usize| length > 0);
+    length.and_then(|length| body.split_at_checked(length)).ok_or_else(|| {
+        Refusal::new(Phase::Validate, RefusalCode::MalformedEnvelope)
+            .with_field("Inference-Header-Content-Length")
+            .with_rule("must be the length of the JSON that the body begins with, in bytes")
+    })
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+/// Whether a body of this media type is one that the protocol reads.
+fn is_readable(protocol: Protocol, headers: &HeaderMap, media: &str) -> bool {
+    let one_of = |known: &[&str]| known.iter().any(|known| media.eq_ignore_ascii_case(known));
+    match protocol {
+        Protocol::Grpc => true,
+        Protocol::Oip if headers.contains_key(JSON_LENGTH) => {
+            one_of(&["application/octet-stream", "application/json"])
+        }
+        // What `curl -d` says, as in the documents of TensorFlow Serving.
+        Protocol::Predict | Protocol::Explain => {
+            one_of(&["application/json", "application/x-www-form-urlencoded"])
+        }
+        Protocol::Oip | Protocol::Invocations => one_of(&["application/json"]),
+    }
+}
+
 /// The body as it is meant: of the right type, decompressed within the limit.
 fn plain_body<'a>(
+    protocol: Protocol,
     headers: &HeaderMap,
     body: &'a [u8],
     limit: usize,
@@ -525,7 +596,7 @@ fn plain_body<'a>(
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(kind) = text(CONTENT_TYPE) {
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
+        if !is_readable(protocol, headers, kind) {
             return Err(Refusal::new(Phase::Validate, RefusalCode::UnsupportedMediaType));
         }
     }

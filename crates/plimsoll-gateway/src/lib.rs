@@ -10,6 +10,8 @@
 
 mod admit;
 mod answer;
+mod answer_raw;
+mod answer_table;
 mod decide;
 mod explain;
 mod gunzip;

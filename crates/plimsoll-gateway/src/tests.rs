@@ -1,5 +1,6 @@
 //! The phases against a real ledger, a real contract and a real model, without a socket.
 
+use crate::answer::{Answered, Form};
 use crate::{Answer, BodyError, Gateway, GatewayLimits, Head, Protocol};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -416,6 +417,36 @@ async fn a_held_answer_is_recorded_and_not_given_however_often_it_is_asked_for()
     let refused = ask(&setup, "caller", &[], Bytes::from_static(b"{}")).await;
     assert_eq!(refused.status, 400);
     assert_eq!(recorded(&setup, refused.id).0.draft.extension.review, None);
+}
+
+#[test]
+fn a_held_answer_has_no_numbers_in_any_protocol() {
+    let answered = Answered {
+        id: DecisionId::from_bytes([7; 16]),
+        deployment: "credit",
+        version: 1,
+        caller_id: None,
+        rows: 2,
+        outputs: &[],
+        is_double: false,
+        is_fallback: false,
+        form: Form::default(),
+        explanation: None,
+        features: &[],
+        is_held: true,
+    };
+    for protocol in
+        [Protocol::Oip, Protocol::Grpc, Protocol::Predict, Protocol::Explain, Protocol::Invocations]
+    {
+        let answer = Answer::of(protocol, &answered);
+        assert_eq!((answer.status, answer.retry_after), (202, Some(30)), "{protocol:?}");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(text.contains("review") && text.contains("pending"), "{protocol:?}: {text}");
+        assert!(!text.contains("predictions"), "{protocol:?}: {text}");
+        if protocol != Protocol::Grpc {
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

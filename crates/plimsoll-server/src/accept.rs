@@ -7,12 +7,12 @@ use crate::lane::Lanes;
 use crate::tls::Tls;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use plimsoll_gateway::Listener;
+use std::convert::Infallible;
 use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,12 +47,15 @@ pub(crate) enum Life {
 
 /// What answers requests: the server, or a witness.
 pub(crate) trait Answering: Send + Sync + 'static {
+    /// What its responses carry.
+    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+
     /// Answers one request.
     fn answer(
         &self,
         listener: Listener,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// What every connection of a listener shares.
@@ -173,7 +176,7 @@ impl<A: Answering> Acceptor<A> {
         let service = service_fn(|request: Request<Incoming>| {
             let service = Arc::clone(&self.service);
             let listener = self.listener;
-            async move { Ok::<_, std::convert::Infallible>(service.answer(listener, request).await) }
+            async move { Ok::<_, Infallible>(service.answer(listener, request).await) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);

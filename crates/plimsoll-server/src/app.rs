@@ -25,6 +25,8 @@ pub(crate) struct App {
     pub(crate) public_ledger: bool,
     /// Whether witnesses are asked to sign checkpoints.
     pub(crate) has_witnesses: bool,
+    /// The deployment that `/invocations` asks, which names none.
+    pub(crate) default_deployment: Option<String>,
     /// Under `--dev` one listener serves everything.
     pub(crate) one_port: bool,
 }

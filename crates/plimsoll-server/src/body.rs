@@ -1,9 +1,13 @@
-//! Reading request bodies, bounded in size and time.
+//! Bodies: of requests, bounded in size and time; of responses, whole.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use plimsoll_gateway::BodyError;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// The whole body, at most `limit` bytes, within `time`.
@@ -21,5 +25,51 @@ pub(crate) async fn read_body(
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
         Ok(Err(_)) => Err(BodyError::Broken),
         Err(_) => Err(BodyError::Timeout),
+    }
+}
+
+/// The body of a response: all bytes at once, then the trailers that gRPC ends with.
+#[derive(Debug, Default)]
+pub(crate) struct Whole {
+    bytes: Bytes,
+    trailers: Option<HeaderMap>,
+}
+
+impl Whole {
+    /// The same with trailers.
+    pub(crate) fn with_trailers(self, trailers: HeaderMap) -> Self {
+        Self { trailers: Some(trailers), ..self }
+    }
+}
+
+impl From<Vec<u8>> for Whole {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into(), trailers: None }
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if !self.bytes.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))));
+        }
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.trailers {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(self.bytes.len() as u64),
+        }
     }
 }

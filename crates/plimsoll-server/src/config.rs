@@ -27,6 +27,8 @@ pub struct Listeners {
     pub control: SocketAddr,
     /// `/metrics` and health.
     pub metrics: SocketAddr,
+    /// A second address of the data listener, for callers that expect gRPC on a port of its own.
+    pub grpc: Option<SocketAddr>,
 }
 
 /// Bounds on what callers can make the server hold.
@@ -126,6 +128,8 @@ pub struct ServerConfig {
     pub dev: bool,
     /// The addresses.
     pub listen: Listeners,
+    /// The deployment that `/invocations` asks, which names none.
+    pub default_deployment: Option<String>,
     /// TLS for all listeners, if configured.
     pub tls: Option<TlsFiles>,
     /// Where OpenTelemetry traces go (OTLP over HTTP), if configured.

@@ -23,6 +23,7 @@ use std::time::Duration;
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = health();
     routes.extend(inference());
+    routes.extend(crate::handlers_protocols::routes());
     routes.extend(registry());
     routes.extend(deployments());
     routes.extend(access());
@@ -329,7 +330,7 @@ fn records() -> Vec<Route> {
     ]
 }
 
-fn version(input: &Input) -> Option<&str> {
+pub(crate) fn version(input: &Input) -> Option<&str> {
     Some(input.param("version")).filter(|version| !version.is_empty())
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], headers: &mut HeaderMap) -> Plain<'a> {
 
 /// Bytes that mean themselves in a path.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"/-_.:".contains(&byte)
 }
 
 /// Moves the headers to the map. The length of the body, unless one of them asks for more

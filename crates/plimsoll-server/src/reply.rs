@@ -1,9 +1,8 @@
 //! Replies of everything that is not inference.
 
-use bytes::Bytes;
+use crate::body::Whole;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
 use serde::Serialize;
 
@@ -55,8 +54,8 @@ impl Reply {
         Self { retry_after, ..Self::bytes(problem.status, PROBLEM_MEDIA_TYPE, body) }
     }
 
-    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+    pub(crate) fn into_response(self) -> Response<Whole> {
+        let mut response = Response::new(Whole::from(self.body));
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::doors;
 use crate::handlers;
 use crate::handlers_ledger;
+use crate::handlers_protocols;
 use crate::oip;
 use crate::reply::Reply;
 use bytes::Bytes;
@@ -464,8 +465,8 @@ fn broken_body(error: BodyError) -> Reply {
 
 /// A refusal in the shape of the path's protocol.
 fn refusal(path: &str, refusal: &Refusal) -> Reply {
-    if path == "/v2" || path.starts_with("/v2/") {
-        return oip::refused(refusal.code);
+    if let Some(protocol) = handlers_protocols::protocol_of(path) {
+        return oip::refused_in(protocol, refusal.code);
     }
     let status = plimsoll_gateway::status(refusal.code);
     let mut problem = Problem::new(status, refusal.code.as_str(), plimsoll_gateway::said(refusal));

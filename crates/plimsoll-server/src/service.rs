@@ -2,12 +2,11 @@
 
 use crate::accept::Answering;
 use crate::app::App;
-use crate::body::read_body;
+use crate::body::{Whole, read_body};
+use crate::grpc;
 use crate::reply::Reply;
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use plimsoll_gateway::{Answer, BodyError, Head, Listener, Protocol};
 use plimsoll_types::{DecisionId, Time};
@@ -18,10 +17,13 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Carries the decision's id on every answer, refusals included.
-const DECISION_ID: HeaderName = HeaderName::from_static("plimsoll-decision-id");
+pub(crate) const DECISION_ID: HeaderName = HeaderName::from_static("plimsoll-decision-id");
 /// Says that a recorded answer was given again.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Says how many bytes of the body are JSON, where raw tensors follow it.
+const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+const JSON: &str = "application/json";
+const BINARY: &str = "application/octet-stream";
 
 /// What all connections answer from.
 pub(crate) struct Service {
@@ -29,17 +31,17 @@ pub(crate) struct Service {
 }
 
 impl Answering for Service {
-    async fn answer(
-        &self,
-        listener: Listener,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
-        if self.app.serves(listener, Listener::Data)
-            && request.method() == Method::POST
-            && let Some(target) = target(request.uri().path())
-        {
-            let target = target.map(str::to_owned);
-            return self.infer(target, request).await;
+    type Body = Whole;
+
+    async fn answer(&self, listener: Listener, request: Request<Incoming>) -> Response<Whole> {
+        if self.app.serves(listener, Listener::Data) && request.method() == Method::POST {
+            if grpc::is_call(request.headers()) {
+                return grpc::answer(&self.app, request).await;
+            }
+            if let Some(target) = target(request.uri().path()) {
+                let target = target.map(str::to_owned);
+                return self.infer(target, request).await;
+            }
         }
         let reply: Reply = crate::routes::dispatch(&self.app, listener, request).await;
         reply.into_response()
@@ -47,18 +49,15 @@ impl Answering for Service {
 }
 
 impl Service {
-    /// Open Inference Protocol v2: `POST /v2/models/{deployment}[/versions/{version}]/infer`.
-    async fn infer(
-        &self,
-        target: Target<String>,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    /// A request for a decision, whose body is read when the head is admitted.
+    async fn infer(&self, target: Target<String>, request: Request<Incoming>) -> Response<Whole> {
         let (parts, body) = request.into_parts();
+        let deployment = self.named(target.deployment.as_deref());
         let head = Head {
-            deployment: &target.deployment,
+            deployment,
             version: target.version.as_deref(),
             headers: &parts.headers,
-            protocol: Protocol::Oip,
+            protocol: target.protocol,
         };
         let started = self.app.traces.begin(&parts.headers);
         let answer = match self.app.gateway.admit(head).await {
@@ -70,7 +69,7 @@ impl Service {
             Err(answer) => answer,
         };
         if let Some(started) = started {
-            self.app.traces.end(started, &target.deployment, &answer);
+            self.app.traces.end(started, deployment, &answer);
         }
         respond(answer)
     }
@@ -82,8 +81,9 @@ impl Service {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Answer {
-        let Target { deployment, version } = target;
-        let head = Head { deployment, version, headers, protocol: Protocol::Oip };
+        let Target { protocol, deployment, version } = target;
+        let deployment = self.named(deployment);
+        let head = Head { deployment, version, headers, protocol };
         let started = self.app.traces.begin(headers);
         let answer = match self.app.gateway.admit(head).await {
             Ok(pass) => {
@@ -97,37 +97,71 @@ impl Service {
         }
         answer
     }
+
+    /// The deployment that is meant: the declared one where the path names none. No deployment
+    /// has the empty name.
+    fn named<'a>(&'a self, deployment: Option<&'a str>) -> &'a str {
+        deployment.or(self.app.default_deployment.as_deref()).unwrap_or_default()
+    }
 }
 
-/// The deployment and version that a path names.
+/// What a path asks: the deployment and version that it names, and in which protocol.
 pub(crate) struct Target<T> {
-    pub(crate) deployment: T,
+    pub(crate) protocol: Protocol,
+    /// `None`: the declared one.
+    pub(crate) deployment: Option<T>,
     pub(crate) version: Option<T>,
 }
 
 impl<'a> Target<&'a str> {
     fn map(self, f: impl Fn(&'a str) -> String) -> Target<String> {
-        Target { deployment: f(self.deployment), version: self.version.map(f) }
+        let Self { protocol, deployment, version } = self;
+        Target { protocol, deployment: deployment.map(&f), version: version.map(f) }
     }
 }
 
 /// Recognises the path of an inference request. Everything else goes through the route table.
 pub(crate) fn target(path: &str) -> Option<Target<&str>> {
-    let rest = path.strip_prefix("/v2/models/")?.strip_suffix("/infer")?;
-    let (deployment, version) = match rest.split_once('/') {
-        None => (rest, None),
-        Some((deployment, rest)) => (deployment, Some(rest.strip_prefix("versions/")?)),
-    };
-    Some(Target { deployment, version })
+    if let Some(rest) = path.strip_prefix("/v2/models/") {
+        return model(Protocol::Oip, rest.strip_suffix("/infer")?);
+    }
+    if let Some(rest) = path.strip_prefix("/v1/models/") {
+        let (rest, verb) = rest.rsplit_once(':')?;
+        let protocol = match verb {
+            "predict" => Protocol::Predict,
+            "explain" => Protocol::Explain,
+            _ => return None,
+        };
+        return model(protocol, rest);
+    }
+    let protocol = Protocol::Invocations;
+    if path == "/invocations" {
+        return Some(Target { protocol, deployment: None, version: None });
+    }
+    let deployment = path.strip_prefix("/deployments/")?.strip_suffix("/invocations")?;
+    Some(Target { protocol, deployment: Some(deployment), version: None })
 }
 
-fn respond(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+/// `{deployment}[/versions/{version}]`.
+fn model(protocol: Protocol, path: &str) -> Option<Target<&str>> {
+    let (deployment, version) = match path.split_once('/') {
+        None => (path, None),
+        Some((deployment, rest)) => (deployment, Some(rest.strip_prefix("versions/")?)),
+    };
+    Some(Target { protocol, deployment: Some(deployment), version })
+}
+
+fn respond(answer: Answer) -> Response<Whole> {
+    let media = media(&answer);
+    let mut response = Response::new(Whole::from(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(DECISION_ID, id_header(answer.id));
+    if let Some(length) = answer.json_len {
+        headers.insert(JSON_LENGTH, HeaderValue::from(length));
+    }
     if let Some(seconds) = answer.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -145,7 +179,10 @@ pub(crate) fn write_answer(out: &mut Vec<u8>, answer: &Answer, now: Time, close:
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    out.extend_from_slice(b"\r\ncontent-type: application/json\r\n");
+    put(out, format_args!("\r\ncontent-type: {}\r\n", media(answer)));
+    if let Some(length) = answer.json_len {
+        put(out, format_args!("{JSON_LENGTH}: {length}\r\n"));
+    }
     put(
         out,
         format_args!("{DECISION_ID}: {}\r\ncontent-length: {}\r\n", answer.id, answer.body.len()),
@@ -171,6 +208,10 @@ pub(crate) fn write_answer(out: &mut Vec<u8>, answer: &Answer, now: Time, close:
     out.extend_from_slice(&answer.body);
 }
 
+fn media(answer: &Answer) -> &'static str {
+    if answer.json_len.is_some() { BINARY } else { JSON }
+}
+
 /// The date of RFC 9110 §5.6.7, made once a second.
 #[derive(Default)]
 struct Date {
@@ -188,6 +229,6 @@ fn put(out: &mut Vec<u8>, text: Arguments<'_>) {
     debug_assert!(written.is_ok());
 }
 
-fn id_header(id: DecisionId) -> HeaderValue {
+pub(crate) fn id_header(id: DecisionId) -> HeaderValue {
     HeaderValue::from_str(&id.to_string()).unwrap_or(HeaderValue::from_static(""))
 }

@@ -43,6 +43,8 @@ pub struct Started {
     pub control: SocketAddr,
     /// Where metrics are answered.
     pub metrics: SocketAddr,
+    /// Where gRPC is answered beside the data listener, if anywhere.
+    pub grpc: Option<SocketAddr>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// The one-time admin key of a first start. Not kept anywhere.
@@ -82,8 +84,8 @@ fn lanes(workers: usize) -> usize {
 
 fn check(config: &ServerConfig) -> Result<(), ServerError> {
     let listen = &config.listen;
-    let others =
-        [listen.data, listen.control, listen.metrics].into_iter().find(|a| !a.ip().is_loopback());
+    let all = [listen.data, listen.control, listen.metrics].into_iter().chain(listen.grpc);
+    let others = all.into_iter().find(|a| !a.ip().is_loopback());
     match others {
         Some(address) if config.dev => Err(ServerError::DevAddress(address)),
         _ => Ok(()),
@@ -116,6 +118,10 @@ async fn serve(
         builder: accept::builder(config.limits.header_timeout),
         runtime: Handle::current(),
     };
+    if let Some(socket) = sockets.grpc {
+        // No lane reads HTTP/2.
+        tasks.spawn(acceptor.clone().run(socket, None));
+    }
     for (listener, socket) in sockets.listeners {
         let acceptor = Acceptor { listener, ..acceptor.clone() };
         let is_plain = listener == Listener::Data && tls.is_none();
@@ -130,6 +136,7 @@ async fn serve(
         data: addresses.data,
         control: addresses.control,
         metrics: addresses.metrics,
+        grpc: addresses.grpc,
         scheme: if tls.is_some() { "https" } else { "http" },
         admin_key,
         recovery,
@@ -212,6 +219,7 @@ fn open(
         routes: RouteTable::new(),
         public_ledger: config.log.public,
         has_witnesses: config.log.policy.is_some(),
+        default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
     };
     Ok((app, recovery, opened.admin_key))
@@ -239,10 +247,13 @@ struct Addresses {
     data: SocketAddr,
     control: SocketAddr,
     metrics: SocketAddr,
+    grpc: Option<SocketAddr>,
 }
 
 struct Sockets {
     listeners: Vec<(Listener, TcpListener)>,
+    /// A second door of the data listener.
+    grpc: Option<TcpListener>,
     addresses: Addresses,
 }
 
@@ -250,23 +261,33 @@ impl Sockets {
     async fn bind(config: &ServerConfig) -> Result<Self, ServerError> {
         let listen = &config.listen;
         let data = bind(listen.data).await?;
+        let (grpc, grpc_address) = match listen.grpc {
+            None => (None, None),
+            Some(address) => {
+                let socket = bind(address).await?;
+                let address = local(&socket, address)?;
+                (Some(socket), Some(address))
+            }
+        };
         if config.dev {
             let address = local(&data, listen.data)?;
-            let addresses = Addresses { data: address, control: address, metrics: address };
-            return Ok(Self { listeners: vec![(Listener::Data, data)], addresses });
+            let addresses =
+                Addresses { data: address, control: address, metrics: address, grpc: grpc_address };
+            return Ok(Self { listeners: vec![(Listener::Data, data)], grpc, addresses });
         }
         let (control, metrics) = (bind(listen.control).await?, bind(listen.metrics).await?);
         let addresses = Addresses {
             data: local(&data, listen.data)?,
             control: local(&control, listen.control)?,
             metrics: local(&metrics, listen.metrics)?,
+            grpc: grpc_address,
         };
         let listeners = vec![
             (Listener::Data, data),
             (Listener::Control, control),
             (Listener::Metrics, metrics),
         ];
-        Ok(Self { listeners, addresses })
+        Ok(Self { listeners, grpc, addresses })
     }
 }
 

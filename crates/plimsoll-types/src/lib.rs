@@ -8,6 +8,7 @@ pub mod digest;
 pub mod id;
 pub mod name;
 pub mod promise;
+pub mod protobuf;
 pub mod record;
 pub mod refusal;
 pub mod rows;

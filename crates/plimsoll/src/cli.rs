@@ -178,6 +178,9 @@ pub(crate) struct Serve {
     /// Address to listen on; 0.0.0.0 opens the server to other machines
     #[arg(long, value_name = "IP")]
     pub(crate) host: Option<IpAddr>,
+    /// A second address for inference, for callers that expect gRPC on a port of its own
+    #[arg(long, value_name = "IP:P")]
+    pub(crate) grpc: Option<String>,
     /// Folder of state, artifacts and ledger [default: ./plimsoll-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<String>,

@@ -1,7 +1,7 @@
 //! The messages of an ONNX file (`onnx/onnx.proto3`), as read: what could reach outside the file,
 //! or run what is not an operator, is refused here.
 
-use super::wire::{Fault, Reader, Value};
+use plimsoll_types::protobuf::{Fault, Reader, Value};
 
 /// Most operators of a graph: converters write a dozen, networks for tables some hundred.
 const NODES_MAX: usize = 4_096;

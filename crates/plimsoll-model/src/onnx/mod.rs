@@ -1,6 +1,6 @@
-//! ONNX models of the kinds that tables need: the wire format ([`wire`]), its messages
-//! ([`document`]), tensors and operators ([`tensor`], [`core`], [`ml`], [`trees`]), and the graph
-//! that is checked, tried and run ([`compile`], [`graph`]).
+//! ONNX models of the kinds that tables need: the messages of a file ([`document`]), tensors and
+//! operators ([`tensor`], [`core`], [`ml`], [`trees`]), and the graph that is checked, tried and
+//! run ([`compile`], [`graph`]).
 //!
 //! A file is refused if it reaches outside itself, has operators of other domains, functions,
 //! subgraphs or sparse tensors, or asks for more than the limits. A graph is tried on made-up rows
@@ -14,19 +14,19 @@ mod ml;
 mod node;
 mod tensor;
 mod trees;
-mod wire;
 
 use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::model::{Format, Model};
+use plimsoll_types::protobuf::{Fault, Reader};
 
 pub(crate) use graph::Graph;
 pub(crate) use tensor::Trouble;
 
 /// Loads a model file.
 pub(crate) fn load(bytes: &[u8], limits: &Limits) -> Result<Model, LoadError> {
-    let document = document::model(wire::Reader::new(bytes)).map_err(|refusal| match refusal {
-        document::Refusal::Fault(wire::Fault { at, problem }) => {
+    let document = document::model(Reader::new(bytes)).map_err(|refusal| match refusal {
+        document::Refusal::Fault(Fault { at, problem }) => {
             LoadError::Syntax { format: Format::Onnx, path: "model".into(), at, problem }
         }
         document::Refusal::Unsupported(what, hint) => {

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use plimsoll_gateway::Protocol;
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 
@@ -26,7 +27,7 @@ fn a_plain_request_is_taken_apart() {
     let mut headers = HeaderMap::new();
     headers.insert("left", HeaderValue::from_static("over"));
     let Plain::Whole(request) = read(text.as_bytes(), &mut headers) else { panic!("not taken") };
-    assert_eq!((request.target.deployment, request.target.version), ("credit", None));
+    assert_eq!((request.target.deployment, request.target.version), (Some("credit"), None));
     assert_eq!((request.body, request.len), (&b"{}"[..], text.len() - 4));
     assert!(headers.get("left").is_none());
     let all: Vec<_> = headers.get_all("x-a").iter().collect();
@@ -117,6 +118,7 @@ const LINES: &[&str] = &[
 const STARTS: &[&str] = &[
     "POST /v2/models/credit/infer HTTP/1.1",
     "POST /v2/models/credit/versions/2/infer HTTP/1.1",
+    "POST /v1/models/credit:predict HTTP/1.1",
     "POST /v2/models/credit/infer HTTP/1.0",
     "POST  /v2/models/credit/infer HTTP/1.1",
     "post /v2/models/credit/infer HTTP/1.1",
@@ -158,11 +160,13 @@ type Read = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
 fn ours(bytes: &[u8]) -> Option<(Read, usize)> {
     let mut headers = HeaderMap::new();
     let Plain::Whole(request) = read(bytes, &mut headers) else { return None };
-    let path = match request.target.version {
-        None => format!("/v2/models/{}/infer", request.target.deployment),
-        Some(version) => {
-            format!("/v2/models/{}/versions/{version}/infer", request.target.deployment)
-        }
+    let Target { protocol, deployment, version } = request.target;
+    let version = version.map_or_else(String::new, |version| format!("/versions/{version}"));
+    let deployment = deployment.unwrap_or_default();
+    let path = match protocol {
+        Protocol::Oip => format!("/v2/models/{deployment}{version}/infer"),
+        Protocol::Predict => format!("/v1/models/{deployment}{version}:predict"),
+        other => panic!("{other:?} is not among the requests"),
     };
     Some(((path, listed(&headers), request.body.to_vec()), request.len))
 }

@@ -82,6 +82,8 @@ impl State {
 }
 
 impl Answering for Service {
+    type Body = Full<Bytes>;
+
     async fn answer(&self, _: Listener, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if path == "/add-checkpoint" {

@@ -18,6 +18,7 @@ pub(super) fn settings(context: &Context, args: &Serve) -> Result<Settings, Fail
     }
     layers.set("data", args.data.clone(), "--data");
     layers.set("keys", args.keys.clone(), "--keys");
+    layers.set("listen.grpc", args.grpc.clone(), "--grpc");
     let mut settings = Settings::resolve(&layers)?;
     settings.apply(&Overrides { port: args.port, host: args.host, dev: args.dev })?;
     for (name, near) in context.environment.misspelled() {
@@ -41,8 +42,8 @@ pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
 
 /// Whoever can reach an address without TLS can read keys on their way.
 fn warn_if_open(context: &Context, config: &ServerConfig) {
-    let listen = [config.listen.data, config.listen.control];
-    let open = listen.iter().find(|address| !address.ip().is_loopback());
+    let listen = [config.listen.data, config.listen.control].into_iter().chain(config.listen.grpc);
+    let open = listen.into_iter().find(|address| !address.ip().is_loopback());
     if let (Some(address), None) = (open, &config.tls) {
         context.printer.warn(&format!(
             "`{address}` is open to other machines without TLS; set `tls.cert` and `tls.key`, \
@@ -65,9 +66,15 @@ fn greet(printer: &Printer, started: &Started) {
             "this is --dev: no keys are asked for, everybody on this machine may do everything",
         );
         printer.note(&format!("plimsoll answers on {scheme}://{data}"));
+        if let Some(grpc) = &started.grpc {
+            printer.note(&format!("gRPC too on {grpc}"));
+        }
         return;
     }
     printer.note(&format!("inference  {scheme}://{data}/v2"));
+    if let Some(grpc) = &started.grpc {
+        printer.note(&format!("gRPC       {grpc}"));
+    }
     printer.note(&format!("api        {scheme}://{control}/api/v1"));
     printer.note(&format!("metrics    {scheme}://{metrics}/metrics"));
     if let Some(key) = &started.admin_key {

@@ -78,9 +78,11 @@ settings! {
     data: PathBuf = "data", "./plimsoll-data", "folder of everything but keys: state, artifacts, ledger";
     keys: PathBuf = "keys", "./plimsoll-keys", "folder of keys, never inside the data folder and never part of its backup";
     workers: usize = "workers", "0", "threads that serve requests; 0 is one per core";
+    default_deployment: Option<String> = "default_deployment", "", "deployment that `/invocations` asks, which names none (MLflow's protocol); empty is none";
     listen_data: SocketAddr = "listen.data", "127.0.0.1:8080", "inference; 0.0.0.0 opens it to other machines";
     listen_control: SocketAddr = "listen.control", "127.0.0.1:8081", "the API under /api/v1/";
     listen_metrics: SocketAddr = "listen.metrics", "127.0.0.1:8082", "metrics and health";
+    listen_grpc: Option<SocketAddr> = "listen.grpc", "", "a second address for inference, for callers that expect gRPC on a port of its own; empty is none, as `listen.data` answers gRPC too";
     tls_cert: Option<PathBuf> = "tls.cert", "", "certificate chain in PEM, leaf first; empty is plain HTTP";
     tls_key: Option<PathBuf> = "tls.key", "", "its private key in PEM";
     max_connections: usize = "limits.max_connections", "4096", "connections at once, over all listeners";
@@ -180,6 +182,7 @@ impl Settings {
             data: self.listen_data.value,
             control: self.listen_control.value,
             metrics: self.listen_metrics.value,
+            grpc: self.listen_grpc.value,
         };
         if !dev {
             distinct(&listen)?;
@@ -189,6 +192,7 @@ impl Settings {
             keys: self.keys.value.clone(),
             dev,
             listen,
+            default_deployment: self.default_deployment.value.clone(),
             tls: self.tls()?,
             otlp_endpoint: self.otlp_endpoint.value.clone(),
             trace_ratio: self.trace_ratio.value.0,
@@ -304,11 +308,13 @@ fn apart(data: &Path, keys: &Path) -> Result<(), Failure> {
 }
 
 fn distinct(listen: &Listeners) -> Result<(), Failure> {
-    let all = [listen.data, listen.control, listen.metrics];
-    let shared = |i: usize, j: usize| all[i] == all[j] && all[i].port() != 0;
-    if shared(0, 1) || shared(0, 2) || shared(1, 2) {
-        return Err(Failure::user("two listeners have the same address")
-            .hint("give `listen.data`, `listen.control` and `listen.metrics` a port each"));
+    let all = [Some(listen.data), Some(listen.control), Some(listen.metrics), listen.grpc];
+    let fixed = all.into_iter().flatten().filter(|address| address.port() != 0);
+    let mut seen = std::collections::HashSet::new();
+    if fixed.into_iter().any(|address| !seen.insert(address)) {
+        return Err(Failure::user("two listeners have the same address").hint(
+            "give `listen.data`, `listen.control`, `listen.metrics` and `listen.grpc` a port each",
+        ));
     }
     Ok(())
 }

@@ -37,7 +37,10 @@ fn routes(server: &Server) -> Vec<(String, String, Option<String>, bool)> {
 fn listener(server: &Server, path: &str) -> SocketAddr {
     match path {
         "/livez" | "/readyz" | "/metrics" => server.metrics(),
-        path if path.starts_with("/v2") => server.address(),
+        "/" | "/ping" | "/health" | "/version" | "/invocations" => server.address(),
+        path if ["/v1", "/v2", "/deployments"].iter().any(|start| path.starts_with(start)) => {
+            server.address()
+        }
         _ => server.control(),
     }
 }
@@ -93,7 +96,18 @@ fn nobody_gets_in_anywhere_and_is_counted() {
         .filter(|(_, _, _, open)| *open)
         .map(|(_, path, _, _)| path.as_str())
         .collect();
-    let expected = ["/livez", "/readyz", "/v2", "/v2/", "/v2/health/live", "/v2/health/ready"];
+    let expected = [
+        "/livez",
+        "/readyz",
+        "/v2",
+        "/v2/",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/",
+        "/ping",
+        "/health",
+        "/version",
+    ];
     assert_eq!(open, expected, "the short list of open doors");
 }
 
@@ -111,7 +125,8 @@ fn an_under_privileged_key_gets_in_nowhere_and_is_counted() {
         let status = call(&server, &verb, &path, Some(&key));
         // The OpenAPI document, and the list of one's own deployments (none), are for every key.
         if path == "/openapi.json"
-            || (path == "/v2/models" && status == 200)
+            || (["/v1/models", "/v2/models", "/v2/repository/index"].contains(&path.as_str())
+                && status == 200)
             || path == "/api/v1/deployments" && status == 200
         {
             continue;

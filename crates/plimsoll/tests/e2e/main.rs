@@ -29,6 +29,7 @@ mod operate;
 mod oversight;
 #[cfg(test)]
 mod proofs;
+mod protocols;
 mod python;
 #[cfg(test)]
 mod sinks;

@@ -18,7 +18,7 @@ fn the_python_client_asks_refuses_explains_and_deploys() {
         .current_dir(&root)
         .env("PLIMSOLL_DATA_URL", format!("http://{}", server.address()))
         .env("PLIMSOLL_URL", format!("http://{}", server.control()))
-        .env("PLIMSOLL_KEY", server.admin_key.as_deref().expect("a key"))
+        .env("PLIMSOLL_KEY", server.admin_key.as_deref().unwrap_or_default())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("Python runs");
