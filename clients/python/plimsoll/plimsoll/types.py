@@ -332,7 +332,7 @@ class CreatePrincipal(TypedDict):
     roles: List["Role"]
 
 
-CreateSink = TypedDict("CreateSink", {"name": "Name", "url": "str", "format": "NotRequired[Optional["SinkFormat"]]", "profile": "NotRequired[Optional["SinkProfile"]]", "include_body": "NotRequired[bool]", "kinds": "NotRequired[Optional[List["Kind2"]]]", "deployments": "NotRequired[Optional[List["Name"]]]", "from": "NotRequired[Optional[int]]"})
+CreateSink = TypedDict("CreateSink", {"name": "Name", "url": "str", "format": "NotRequired[Optional['SinkFormat']]", "profile": "NotRequired[Optional['SinkProfile']]", "include_body": "NotRequired[bool]", "kinds": "NotRequired[Optional[List['Kind2']]]", "deployments": "NotRequired[Optional[List['Name']]]", "from": "NotRequired[Optional[int]]"})
 
 
 class CreateVersion(TypedDict):
