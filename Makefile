@@ -161,6 +161,8 @@ tools-test:
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/moto/bin/moto_server || \
 		(python3 -m venv .venv/moto && .venv/moto/bin/pip install --quiet 'moto[server,kms]==5.2.5')
+	test -x .venv/smtp/bin/aiosmtpd || \
+		(python3 -m venv .venv/smtp && .venv/smtp/bin/pip install --quiet 'aiosmtpd==1.4.6')
 	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
 		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
 			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)

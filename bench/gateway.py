@@ -237,7 +237,7 @@ class PlimsollBefore(Plimsoll):
     def start(self):
         data, keys = self.folder / "data-u", self.folder / "keys-u"
         self.launch([binary("plimsoll"), "serve", "--port", str(self.port), "--data", data, "--keys", keys,
-                     "--set", "outgoing.allow=127.0.0.0/8", "--set", "outgoing.plain_http=true"])
+                     "--set", "outbound.allow=127.0.0.0/8", "--set", "outbound.plain_http=true"])
         self.admin = admin_key(self.log.name)
         author, approver = self.key("author", "ml-engineer"), self.key("approver", "approver")
         declared = self.folder / "upstream.json"

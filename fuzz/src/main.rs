@@ -11,6 +11,7 @@
 mod engine;
 mod memory;
 mod mutate;
+mod outbound;
 mod signature;
 mod state;
 mod targets;

@@ -1,6 +1,7 @@
 //! What is fuzzed: one function per parser, which feeds it, uses what it read, and checks what
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
+use crate::outbound;
 use crate::signature::Signature;
 use crate::{tlog, upstream};
 use plimsoll_contract::{
@@ -65,6 +66,8 @@ pub(crate) const TARGETS: &[Target] = &[
     ),
     target("text_timestamp", text_timestamp, &["Z", "+01:00", "-00:00", ".999999", "T", "02-29"]),
     target("text_words", text_words, &["-", ".", "_", "019"]),
+    Target { seeds: outbound::urls, ..target("outbound_url", outbound::url, outbound::WORDS) },
+    target("record_review", outbound::review, &[]),
     Target { seeds: tlog::bundles, ..target("tlog_bundle", tlog::bundle, &[]) },
     Target { seeds: tlog::checkpoints, ..target("tlog_checkpoint", tlog::checkpoint, tlog::WORDS) },
     Target { seeds: tlog::notes, ..target("tlog_note", tlog::note, tlog::WORDS) },

@@ -49,6 +49,8 @@ targets!(
     table_csv,
     text_timestamp,
     text_words,
+    outbound_url,
+    record_review,
     tlog_bundle,
     tlog_checkpoint,
     tlog_note,

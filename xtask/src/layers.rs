@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
     ("plimsoll-root", 3),
+    ("plimsoll-sinks", 3),
     ("plimsoll-server", 4),
     ("plimsoll", 4),
     // Tools: they may use everything, and nothing may use them.

@@ -55,9 +55,10 @@ def table(name, schema):
     needed = set(schema.get("required", []))
     fields = {field: (kind(one, True), field in needed) for field, one in schema["properties"].items()}
     if any(not field.isidentifier() or keyword.iskeyword(field) for field in fields):
-        # A member whose name is no word of Python.
-        inner = ", ".join(f'"{field}": "{text if wanted else f"NotRequired[{text}]"}"'
-                          for field, (text, wanted) in fields.items())
+        # A member whose name is no word of Python. Types are texts here, with texts in them.
+        plain = {field: text.replace('"', "'") for field, (text, _) in fields.items()}
+        inner = ", ".join(f'"{field}": "{plain[field] if wanted else f"NotRequired[{plain[field]}]"}"'
+                          for field, (_, wanted) in fields.items())
         return ["", "", f'{name} = TypedDict("{name}", {{{inner}}})']
     lines = ["", "", f"class {name}(TypedDict):", *docstring(schema.get("description") or name)]
     for field, (text, wanted) in fields.items():

@@ -1,5 +1,6 @@
 //! Deployments and the release of versions into them.
 
+use crate::review::Review;
 use crate::time::Timestamp;
 use crate::words::{Environment, Explain, Tier};
 use plimsoll_contract::ErrorDetail;
@@ -60,6 +61,9 @@ pub struct CreateDeployment {
     /// Days after which records are no longer kept, 183 or more; for good unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
+    /// Which answers a person looks at; `off` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -96,6 +100,9 @@ pub struct UpdateDeployment {
     /// Days after which records are no longer kept, 183 or more; null keeps them for good.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub retention_days: Option<Option<u32>>,
+    /// Which answers a person looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Lets a version answer.
@@ -154,6 +161,8 @@ pub struct Deployment {
     /// Days after which records are no longer kept, if they are not kept for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
+    /// Which answers a person looks at.
+    pub review: Review,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

@@ -11,6 +11,7 @@ mod decision;
 mod deployment;
 mod event;
 mod explain;
+mod forensics;
 mod model;
 pub mod oip;
 mod openapi;
@@ -18,6 +19,8 @@ mod page;
 mod problem;
 mod receipt;
 mod report;
+mod review;
+mod sink;
 mod status;
 mod subject;
 mod time;
@@ -38,6 +41,11 @@ pub use event::{ControlEvent, EventFilter};
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
 };
+pub use forensics::{
+    MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
+    TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
+    TracedRoute,
+};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,
@@ -50,13 +58,21 @@ pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
+pub use review::{
+    ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
+    ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
+};
+pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use subject::{
     DeploymentQuestion, EraseSubject, Erasure, ErasureState, ExportSubject, Hold, HoldDeployment,
     HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
 };
 pub use time::Timestamp;
-pub use words::{Environment, Explain, PrincipalKind, Role, Tier};
+pub use words::{
+    Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,
+    SinkProfile, SinkState, Tier,
+};
 
 #[cfg(test)]
 mod tests;

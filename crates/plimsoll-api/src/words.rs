@@ -56,6 +56,8 @@ words! {
         MlEngineer = "ml-engineer",
         /// Lets versions that others made answer.
         Approver = "approver",
+        /// Accepts or overrides single decisions.
+        Reviewer = "reviewer",
         /// Reads everything, changes nothing.
         Auditor = "auditor",
         /// The data protection officer.
@@ -86,5 +88,63 @@ words! {
     Tier {
         /// Nobody assessed it yet.
         Unassessed = "unassessed",
+    }
+
+    /// Which of a deployment's answers a person looks at.
+    ReviewMode {
+        /// None, unless one is contested. The default.
+        Off = "off",
+        /// A share of them, after they were given.
+        Sampled = "sampled",
+        /// Every one, before it is given: the caller fetches it when it was reviewed.
+        Held = "held",
+    }
+
+    /// Why a person looks at a decision.
+    ReviewWhy {
+        /// Its answer waits for it.
+        Held = "held",
+        /// It was drawn.
+        Sampled = "sampled",
+        /// It was contested.
+        Contested = "contested",
+        /// Somebody chose to.
+        Chosen = "chosen",
+    }
+
+    /// Where a review stands.
+    ReviewState {
+        /// Nobody has looked at it, or it was contested since.
+        Waiting = "waiting",
+        /// The outcome stands.
+        Accepted = "accepted",
+        /// Another outcome took its place.
+        Overridden = "overridden",
+    }
+
+    /// How an event travels to a sink (CloudEvents HTTP binding).
+    SinkFormat {
+        /// One JSON document per request. The signature covers all of it.
+        Structured = "structured",
+        /// The data as the body, the attributes as headers, which the signature leaves out.
+        Binary = "binary",
+        /// Up to 100 events per request, as a JSON array.
+        Batch = "batch",
+    }
+
+    /// Which types of events a sink is sent.
+    SinkProfile {
+        /// One event per record, with types of our own.
+        Plimsoll = "plimsoll",
+        /// A request and a response event per answered decision, as KServe's agent sends them.
+        Kserve = "kserve",
+    }
+
+    /// Whether a sink is sent events.
+    SinkState {
+        /// It is.
+        Active = "active",
+        /// It is not; its place in the ledger is kept.
+        Paused = "paused",
     }
 }

@@ -66,6 +66,7 @@ impl Control {
                     id: plimsoll_types::DecisionId::from_bytes([0; 16]),
                     deployment: into.name.clone(),
                     environment: into.environment,
+                    asker: None,
                     tenant: into.tenant,
                 });
                 let Some(of) = models.iter().find(|model| model.id == row.model) else { continue };

@@ -11,11 +11,12 @@ use arc_swap::ArcSwap;
 use plimsoll_ledger::{Label, Ledger};
 use plimsoll_policy::{PolicySet, Role};
 use plimsoll_serving::{KeyHasher, ServingSnapshot};
-use plimsoll_store::{PrincipalRow, Store};
+use plimsoll_store::{Change, PrincipalRow, Store};
 use plimsoll_types::record::Stage;
 use plimsoll_types::{Clock, Digest, Name, PrincipalId, TenantId, Time};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// Who acts when the server itself does.
@@ -83,6 +84,12 @@ pub struct Control {
     /// Held through a change, with the ends that are still to be recorded.
     pub(crate) turn: Mutex<Vec<Unfinished>>,
     pub(crate) denied_reads: Mutex<DeniedReads>,
+    /// Held while the queue of reviews is brought up to date, or something is said.
+    pub(crate) reviewing: Mutex<()>,
+    /// Whether a deployment asked for reviews since the process began.
+    pub(crate) reviews_seen: AtomicBool,
+    /// Whether the ledger may hold reviews that the queue does not know.
+    pub(crate) review_due: AtomicBool,
     pub(crate) last_report: Mutex<LastReport>,
     pub(crate) started: Time,
 }
@@ -125,6 +132,9 @@ impl Control {
             snapshots: Arc::new(ArcSwap::from_pointee(first)),
             turn: Mutex::default(),
             denied_reads: Mutex::default(),
+            reviewing: Mutex::default(),
+            reviews_seen: AtomicBool::new(false),
+            review_due: AtomicBool::new(true),
             last_report: Mutex::default(),
         };
         control.repeat_erasures()?;
@@ -179,8 +189,10 @@ impl Control {
             intent: None,
             payload,
         };
-        self.record(&event).map_err(ControlError::Ledger)?;
-        Ok(())
+        let (event, index) = self.record(&event).map_err(ControlError::Ledger)?;
+        let time = self.clock.now();
+        let change = Change { event, action, resource: "server", time, settled_to: index };
+        Ok(self.store.note(&change)?)
     }
 
     /// Makes `dev` under `--dev`, and otherwise `admin` with its key, if nobody is there yet.

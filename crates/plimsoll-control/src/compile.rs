@@ -15,7 +15,7 @@ use plimsoll_explain::{
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{PolicySet, Principal};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, ServedDeployment,
+    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, Review, ServedDeployment,
     ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
@@ -190,6 +190,7 @@ impl Control {
                 max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
                 deadline_ms: settings.deadline_ms,
                 max_in_flight: settings.max_in_flight,
+                review: review(settings.review),
             },
             profile: profile.map(Arc::new),
             serving,
@@ -227,6 +228,14 @@ impl Control {
             })
             .transpose()?;
         Ok((KeyRing::new(self.hasher.clone(), keys), dev, callers))
+    }
+}
+
+fn review(setting: plimsoll_api::Review) -> Review {
+    match (setting.mode, setting.share) {
+        (plimsoll_api::ReviewMode::Off, _) => Review::Off,
+        (plimsoll_api::ReviewMode::Held, _) => Review::Held,
+        (plimsoll_api::ReviewMode::Sampled, share) => Review::Sampled(share.unwrap_or(1.0)),
     }
 }
 

@@ -26,7 +26,7 @@ const DISORDER: Duration = Duration::from_secs(120);
 /// Records looked at in one answer of a tail.
 const MAX_TAIL_SCAN: usize = 10_000;
 /// Why there is no body any more.
-const ERASED: &str = "its keys were erased";
+pub(crate) const ERASED: &str = "its keys were erased";
 /// Decisions in one answer of a tail.
 const MAX_TAIL: usize = 1_000;
 
@@ -113,16 +113,7 @@ impl Control {
         let entry = entry.ok_or_else(missing)?;
         let summary =
             self.summary(ctx, &mut Known::default(), &entry, None)?.ok_or_else(missing)?;
-        let (body, body_withheld) = if self.is_entry_past_retention(&entry)? {
-            (None, Some("its retention has ended".to_owned()))
-        } else if self.allows(ctx, Action::ReadDecisionBody, &resource) {
-            match self.body(&entry)? {
-                Some(body) => (Some(body), None),
-                None => (None, Some(ERASED.to_owned())),
-            }
-        } else {
-            (None, Some("reading it needs `ReadDecisionBody`".to_owned()))
-        };
+        let (body, body_withheld) = self.body_for(ctx, &entry)?;
         Ok(api::Decision { summary, leaf: leaf(&entry), body, body_withheld })
     }
 
@@ -150,6 +141,7 @@ impl Control {
                 id,
                 deployment: d.name,
                 environment: d.environment,
+                asker: None,
                 tenant: d.tenant,
             }),
             None => {
@@ -158,6 +150,7 @@ impl Control {
                     id,
                     deployment: name.map_err(|_| ControlError::Internal("not a name"))?,
                     environment: ctx.environment(),
+                    asker: None,
                     tenant: ctx.tenant(),
                 })
             }
@@ -166,7 +159,7 @@ impl Control {
 
     /// What a list shows of a record, if it is a decision of this deployment that the caller
     /// may see.
-    fn summary(
+    pub(crate) fn summary(
         &self,
         ctx: &RequestContext,
         known: &mut Known,
@@ -219,7 +212,7 @@ impl Control {
 
     /// The deployment, if the caller may see its decisions. Policy looks at nothing of a
     /// decision but its deployment, so it is asked once for each.
-    fn visible(
+    pub(crate) fn visible(
         &self,
         ctx: &RequestContext,
         known: &mut Known,
@@ -244,6 +237,7 @@ impl Control {
             id: DecisionId::from_bytes([0; 16]),
             deployment: facts.name,
             environment: facts.environment,
+            asker: None,
             tenant: facts.tenant,
         };
         let may = self.allows(ctx, Action::ReadDecision, &resource);
@@ -266,8 +260,19 @@ impl Control {
         Ok(number)
     }
 
-    /// The body of a decision; `None` if its keys are gone.
-    fn body(&self, entry: &Record) -> Result<Option<api::DecisionBody>, ControlError> {
+    /// The body of a decision as it travels; `None` if its keys are gone.
+    pub(crate) fn body(&self, entry: &Record) -> Result<Option<api::DecisionBody>, ControlError> {
+        let Some(body) = self.decoded_body(entry)? else { return Ok(None) };
+        let contract = self.contract_of(&entry.leaf.draft)?;
+        let principal_name = self.display_name(body.principal)?;
+        Ok(Some(shown(body, contract.as_ref(), principal_name)))
+    }
+
+    /// The body of a decision; `None` if it has none or its keys are gone.
+    pub(crate) fn decoded_body(
+        &self,
+        entry: &Record,
+    ) -> Result<Option<DecisionBody>, ControlError> {
         if entry.leaf.draft.sealed.is_none() {
             return Ok(None);
         }
@@ -275,20 +280,17 @@ impl Control {
             Err(LedgerError::KeyGone) => return Ok(None),
             other => other.map_err(ControlError::Unreadable)?,
         };
-        let body = DecisionBody::decode(&bytes).map_err(|e| ControlError::Unreadable(e.into()))?;
-        let contract = self.contract_of(&entry.leaf.draft)?;
-        let principal_name = self.display_name(body.principal)?;
-        Ok(Some(shown(body, contract.as_ref(), principal_name)))
+        DecisionBody::decode(&bytes).map(Some).map_err(|e| ControlError::Unreadable(e.into()))
     }
 
-    fn contract_of(&self, draft: &LeafDraft) -> Result<Option<Contract>, ControlError> {
+    pub(crate) fn contract_of(&self, draft: &LeafDraft) -> Result<Option<Contract>, ControlError> {
         let Some(digest) = draft.contract else { return Ok(None) };
         let row = self.store.read(|r| r.contract(digest))?;
         row.as_ref().map(document_of).transpose()
     }
 }
 
-fn leaf(entry: &Record) -> api::DecisionLeaf {
+pub(crate) fn leaf(entry: &Record) -> api::DecisionLeaf {
     let leaf = &entry.leaf;
     let draft = &leaf.draft;
     api::DecisionLeaf {
@@ -356,7 +358,7 @@ fn shown(
 }
 
 /// Each row from the contract's field names to values.
-fn shown_rows(rows: &Rows, contract: Option<&Contract>) -> Vec<Map<String, Value>> {
+pub(crate) fn shown_rows(rows: &Rows, contract: Option<&Contract>) -> Vec<Map<String, Value>> {
     let fields: Vec<_> = contract.map(|contract| contract.fields().collect()).unwrap_or_default();
     let one = |row: usize| {
         let cells = rows.row(row).iter().enumerate();

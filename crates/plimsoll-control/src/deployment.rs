@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) explain_profile: Option<Digest>,
     pub(crate) retention_days: Option<u32>,
+    pub(crate) review: api::Review,
 }
 
 impl Default for Settings {
@@ -45,6 +46,7 @@ impl Default for Settings {
             max_in_flight: 1_024,
             explain_profile: None,
             retention_days: None,
+            review: api::Review { mode: api::ReviewMode::Off, share: None },
         }
     }
 }
@@ -62,6 +64,15 @@ impl Settings {
         };
         if !self.fallback.as_ref().is_none_or(finite) {
             return Err(ControlError::invalid("fallback", "must be 1 to 1024 finite numbers"));
+        }
+        let share = self.review.share;
+        let share_fits = match self.review.mode {
+            api::ReviewMode::Sampled => share.is_some_and(|share| share > 0.0 && share <= 1.0),
+            api::ReviewMode::Off | api::ReviewMode::Held => share.is_none(),
+        };
+        if !share_fits {
+            let detail = "`sampled` takes a share above 0 and at most 1, the others none";
+            return Err(ControlError::invalid("review", detail));
         }
         Ok(())
     }
@@ -101,6 +112,7 @@ impl Control {
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
             explain_profile: wanted.explain_profile,
             retention_days: wanted.retention_days,
+            review: wanted.review.unwrap_or(defaults.review),
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -196,6 +208,7 @@ impl Control {
             retention::check(days, stored(&row.tier, "tier")?)?;
             settings.retention_days = days;
         }
+        settings.review = wanted.review.unwrap_or(settings.review);
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -419,6 +432,7 @@ impl Control {
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,
             retention_days: settings.retention_days,
+            review: settings.review,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

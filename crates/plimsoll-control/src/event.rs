@@ -61,7 +61,7 @@ impl Control {
     }
 }
 
-fn shown(entry: &Entry, event: ControlEvent, name: Option<String>) -> api::ControlEvent {
+pub(crate) fn shown(entry: &Entry, event: ControlEvent, name: Option<String>) -> api::ControlEvent {
     api::ControlEvent {
         id: EventId::from_bytes(entry.leaf.draft.id),
         index: entry.index,

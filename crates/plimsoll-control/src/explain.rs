@@ -117,7 +117,8 @@ impl Control {
     /// The body of a decision that a model answered.
     pub(crate) fn answered_body(&self, entry: &Entry) -> Result<DecisionBody, ControlError> {
         let draft = &entry.leaf.draft;
-        if draft.result != Some(ResultClass::Answered) || draft.route == Some(Route::Fallback) {
+        let is_answered = matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held));
+        if !is_answered || draft.route == Some(Route::Fallback) {
             return Err(ControlError::conflict(
                 "no model answered this decision, so there is no model's answer to explain",
             ));
@@ -150,10 +151,7 @@ impl Control {
         }
         let entries = self.ledger.get(id.as_bytes()).map_err(ControlError::Unreadable)?;
         for entry in entries.iter().filter(|e| e.leaf.draft.kind == Kind::Explanation) {
-            let bytes = self.ledger.open_body(entry).map_err(ControlError::Unreadable)?;
-            let body = DeferredExplanation::decode(&bytes)
-                .map_err(|error| ControlError::Unreadable(error.into()))?;
-            if let Ok(explanation) = body.made {
+            if let Some(explanation) = self.deferred_of(entry)? {
                 return Ok((api::ExplanationSource::Deferred, explanation));
             }
         }
@@ -162,6 +160,35 @@ impl Control {
         let explanation = compute(&ready, profile.as_ref(), body, *id.as_bytes())
             .map_err(ControlError::conflict)?;
         Ok((api::ExplanationSource::Computed, explanation))
+    }
+
+    /// Whether an explanation is among the records of one decision.
+    pub(crate) fn has_explanation(&self, entries: &[Entry]) -> Result<bool, ControlError> {
+        for entry in entries {
+            let has = match entry.leaf.draft.kind {
+                Kind::Decision => {
+                    let body = self.decoded_body(entry)?;
+                    body.is_some_and(|body| body.explanation.is_some())
+                }
+                Kind::Explanation => self.deferred_of(entry)?.is_some(),
+                _ => false,
+            };
+            if has {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The explanation in a record of its own; `None` if it says why there is none.
+    fn deferred_of(&self, entry: &Entry) -> Result<Option<Explanation>, ControlError> {
+        let bytes = match self.ledger.open_body(entry) {
+            Err(LedgerError::KeyGone) => return Ok(None),
+            other => other.map_err(ControlError::Unreadable)?,
+        };
+        let body = DeferredExplanation::decode(&bytes)
+            .map_err(|error| ControlError::Unreadable(error.into()))?;
+        Ok(body.made.ok())
     }
 
     /// What explains a recorded decision: its own version under its own contract.

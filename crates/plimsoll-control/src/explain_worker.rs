@@ -132,7 +132,7 @@ impl Control {
     ) -> Result<bool, ControlError> {
         let draft = &entry.leaf.draft;
         let is_answer = draft.kind == Kind::Decision
-            && draft.result == Some(ResultClass::Answered)
+            && matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held))
             && draft.route != Some(Route::Fallback);
         let Some(id) = draft.deployment.filter(|_| is_answer) else { return Ok(false) };
         if known.contains(&draft.id) {

@@ -32,10 +32,16 @@ mod principal;
 mod profile;
 mod receipt;
 mod recover;
+mod replay;
 mod report;
 mod retention;
+mod review;
+mod review_queue;
+mod sink;
+mod sink_feed;
 mod status;
 mod subject;
+mod trace;
 mod version;
 mod words;
 
@@ -46,6 +52,8 @@ pub use contract::ContractFormat;
 pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 pub use explain_worker::{Deferral, Explained};
+pub use sink::{Secret, SinkTarget};
+pub use sink_feed::SinkPull;
 
 #[cfg(test)]
 mod tests;

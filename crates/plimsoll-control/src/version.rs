@@ -158,7 +158,7 @@ impl Control {
         Ok((found, resource.unwrap_or_else(missing)))
     }
 
-    fn shown_version(
+    pub(crate) fn shown_version(
         &self,
         model: &Name,
         row: VersionRow,

@@ -60,7 +60,12 @@ pub(crate) struct Answered<'a> {
     pub(crate) explanation: Option<&'a Explanation>,
     /// What contributions belong to.
     pub(crate) features: &'a [Field],
+    /// The answer waits for a person: it is accepted, and without outputs.
+    pub(crate) is_held: bool,
 }
+
+/// When to ask again for an answer that waits for a person, in seconds.
+const HELD_RETRY: u32 = 30;
 
 /// How the caller wants the answer written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,11 +129,12 @@ impl Answer {
             Protocol::Invocations => answer_table::write(answered, "predictions", &mut body),
         }
         Self {
-            status: 200,
+            // RFC 9110 §15.3.3: accepted, not completed. Nobody can take it for an answer.
+            status: if answered.is_held { 202 } else { 200 },
             id: answered.id,
             body,
             json_len,
-            retry_after: None,
+            retry_after: answered.is_held.then_some(HELD_RETRY),
             replayed: false,
             code: None,
             nanos: [0; 12],
@@ -151,6 +157,9 @@ fn write_oip(answered: &Answered<'_>, out: &mut Vec<u8>) {
     put(out, format_args!(r#","parameters":{{"decision_id":"{}""#, a.id));
     if a.is_fallback {
         out.extend_from_slice(br#","fallback":true"#);
+    }
+    if a.is_held {
+        out.extend_from_slice(br#","review":"pending""#);
     }
     out.extend_from_slice(br#"},"outputs":["#);
     for (index, output) in a.outputs.iter().enumerate() {

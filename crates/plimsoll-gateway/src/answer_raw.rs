@@ -47,6 +47,12 @@ pub(crate) fn write_grpc(answered: &Answered<'_>, out: &mut Vec<u8>) {
             entry.message(2, |value| value.integer(1, 1));
         });
     }
+    if a.is_held {
+        w.message(4, |entry| {
+            entry.text(1, "review");
+            entry.message(2, |value| value.text(3, "pending"));
+        });
+    }
     let told = a.explanation.map(|explanation| told(explanation, a.features));
     let told = told.iter().flatten();
     for output in a.outputs {

@@ -7,6 +7,11 @@ use plimsoll_types::record::Explanation;
 /// explanations if they were asked for, and what of the decision the caller should know.
 pub(crate) fn write(answered: &Answered<'_>, member: &str, out: &mut Vec<u8>) {
     let a = answered;
+    if a.is_held {
+        // Without the member that clients read, none takes it for an answer.
+        put(out, format_args!(r#"{{"decision_id":"{}","review":"pending"}}"#, a.id));
+        return;
+    }
     put(out, format_args!(r#"{{"{member}":["#));
     for row in 0..a.rows {
         comma(row, out);

@@ -13,7 +13,7 @@ use plimsoll_contract::{
     CompiledContract, CompiledSource, Envelope, Scratch, Source, Table, Violations, parse_timestamp,
 };
 use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
-use plimsoll_serving::{Explain, Fallback, RoutePlan, ServedVersion, plan};
+use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan};
 use plimsoll_types::record::{
     DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
 };
@@ -196,17 +196,20 @@ impl Pass {
             ..Ended::new(Kind::Decision, Some(ResultClass::Replayed))
         };
         let queued = self.record(&ended);
+        // What a person was to see first is not given away by asking twice.
+        let is_held = entry.leaf.draft.result == Some(ResultClass::Held);
         let answered = Answered {
             id: plimsoll_types::DecisionId::from_bytes(of),
             deployment: &body.deployment,
             version: body.version,
             caller_id: body.caller_id.as_deref(),
             rows: body.rows.len(),
-            outputs: &outputs,
+            outputs: if is_held { &[] } else { &outputs },
             is_double: self.answered_in_double(&body),
-            is_fallback: entry.leaf.draft.route == Some(Route::Fallback),
+            is_fallback: entry.leaf.draft.route == Some(Route::Fallback) && !is_held,
+            is_held,
             form: facts.form,
-            explanation: body.explanation.as_ref().filter(|_| facts.why),
+            explanation: body.explanation.as_ref().filter(|_| facts.why && !is_held),
             features: self.features(),
         };
         let mut answer = Answer::of(self.protocol, &answered);
@@ -482,11 +485,15 @@ impl Pass {
                 Fallback::Refuse => (plan.route, ended(refusal.code), Some(refusal), None),
             },
         };
+        let review = self.deployment.settings.review;
+        let is_reviewed = result == ResultClass::Answered && review.picks(self.id);
+        let is_held = is_reviewed && review == Review::Held;
+        let result = if is_held { ResultClass::Held } else { result };
         let plan = RoutePlan { route, version: plan.version };
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
         let outputs = [Output { name: output.name, width, values: &work.values }];
-        let recorded = if result == ResultClass::Answered { &outputs[..] } else { &[] };
+        let recorded = if result == ResultClass::Failed { &[] } else { &outputs[..] };
         let mapped = facts.mapped();
         let ended = Ended {
             fallback_reason: refusal
@@ -499,6 +506,7 @@ impl Pass {
             outputs: recorded,
             explanation: explanation.as_ref(),
             plan: Some(&plan),
+            is_reviewed,
             ..facts.ended(&mapped, Kind::Decision, Some(result))
         };
         let queued = self.record(&ended);
@@ -512,11 +520,12 @@ impl Pass {
             version: plan.version.number,
             caller_id: facts.caller_id.as_deref(),
             rows,
-            outputs: &outputs,
+            outputs: if is_held { &[] } else { &outputs },
             is_double: output.is_double,
-            is_fallback: route == Route::Fallback,
+            is_fallback: route == Route::Fallback && !is_held,
+            is_held,
             form: facts.form,
-            explanation: explanation.as_ref().filter(|_| facts.why),
+            explanation: explanation.as_ref().filter(|_| facts.why && !is_held),
             features: self.features(),
         };
         (queued, Answer::of(self.protocol, &answered))

@@ -65,7 +65,7 @@ pub struct Metrics {
     /// Inference requests that were resolved to a deployment.
     pub resolved: AtomicU64,
     /// Completion records by result, in the order of [`ResultClass::ALL`].
-    pub completions: [AtomicU64; 6],
+    pub completions: [AtomicU64; 7],
     /// Answers withheld because they could not be explained.
     pub explanation_failures: AtomicU64,
     /// Deferred explanations recorded.

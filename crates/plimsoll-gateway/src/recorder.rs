@@ -28,6 +28,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) caller_id: Option<&'a str>,
     pub(crate) replay_of: Option<[u8; 16]>,
     pub(crate) fallback_reason: Option<RefusalCode>,
+    /// Whether a person is to look at the answer.
+    pub(crate) is_reviewed: bool,
 }
 
 static NO_ROWS: Rows =
@@ -36,6 +38,10 @@ static NO_ROWS: Rows =
 impl<'a> Ended<'a> {
     pub(crate) fn refused(result: ResultClass, refusal: &'a Refusal) -> Self {
         Self { refusal: Some(refusal), ..Self::new(Kind::Decision, Some(result)) }
+    }
+    /// Whether there is an answer, given or held.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.result, Some(ResultClass::Answered | ResultClass::Held))
     }
     pub(crate) fn new(kind: Kind, result: Option<ResultClass>) -> Self {
         Self {
@@ -53,6 +59,7 @@ impl<'a> Ended<'a> {
             caller_id: None,
             replay_of: None,
             fallback_reason: None,
+            is_reviewed: false,
         }
     }
 }
@@ -88,7 +95,7 @@ impl Pass {
             self.parts(ended, |parts| parts.encode(plaintext));
             ledger.seal(&self.holders(ended.subjects), plaintext)
         })?;
-        let tag = self.tag.filter(|_| ended.result == Some(ResultClass::Answered));
+        let tag = self.tag.filter(|_| ended.is_answered());
         ledger.append(self.leaf(ended), sealed, tag)
     }
 
@@ -140,16 +147,15 @@ impl Pass {
             route: ended.plan.map(|plan| plan.route),
             result: ended.result,
             // A fallback answered although the model's answer was refused.
-            refused_in: ended
-                .refusal
-                .map(|r| r.phase)
-                .filter(|_| ended.result != Some(ResultClass::Answered)),
+            refused_in: ended.refusal.map(|r| r.phase).filter(|_| !ended.is_answered()),
             extension: Extension {
                 interaction: ended.interaction,
                 intent: self.intent,
                 replay_of: ended.replay_of,
                 fallback_reason: ended.fallback_reason.map(RefusalCode::code),
                 explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),
+                // One review for one decision: it has the decision's id.
+                review: ended.is_reviewed.then_some(id),
                 ..Extension::default()
             },
             ..LeafDraft::new(ended.kind, id, self.deployment.tenant, self.now, self.clock.started)

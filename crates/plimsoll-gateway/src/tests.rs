@@ -1,5 +1,6 @@
 //! The phases against a real ledger, a real contract and a real model, without a socket.
 
+use crate::answer::{Answered, Form};
 use crate::{Answer, BodyError, Gateway, GatewayLimits, Head, Protocol};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use plimsoll_ledger::{Ledger, LedgerConfig, MAX_HOLDERS};
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{Environment, PolicySet, Principal, PrincipalKind, Role, RoleSet};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, ServedDeployment, ServedVersion,
+    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, Review, ServedDeployment, ServedVersion,
     Serving, ServingSnapshot, Settings, SnapshotParts,
 };
 use plimsoll_types::record::{DecisionBody, Kind, Mode, ResultClass, Route};
@@ -64,6 +65,7 @@ fn settings() -> Settings {
         max_body_bytes: 4096,
         deadline_ms: 1000,
         max_in_flight: 2,
+        review: Review::Off,
     }
 }
 
@@ -393,6 +395,76 @@ async fn strict_mode_records_the_intent_first() {
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0].leaf.draft.kind, Kind::Intent);
     assert_eq!(entries[1].leaf.draft.extension.intent, Some(entries[0].leaf.seq));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_answer_is_recorded_and_not_given_however_often_it_is_asked_for() {
+    let setup = setup(Settings { review: Review::Held, ..settings() }, "0E0");
+    let key = [("idempotency-key", "one")];
+    let first = ask(&setup, "caller", &key, body(50.0)).await;
+    let again = ask(&setup, "caller", &key, body(50.0)).await;
+    for answer in [&first, &again] {
+        let text = std::str::from_utf8(&answer.body).expect("UTF-8");
+        assert_eq!((answer.status, answer.retry_after), (202, Some(30)), "{text}");
+        assert!(text.contains(r#""review":"pending""#), "{text}");
+        assert!(text.ends_with(r#""outputs":[]}"#), "{text}");
+    }
+    assert!(again.replayed && !first.replayed);
+    let (leaf, body) = recorded(&setup, first.id);
+    assert_eq!(leaf.draft.result, Some(ResultClass::Held));
+    assert_eq!(leaf.draft.extension.review, Some(*first.id.as_bytes()));
+    assert_eq!(body.outputs[0].2, [1.0], "the model's answer is on record");
+    // What was refused has nothing to hold.
+    let refused = ask(&setup, "caller", &[], Bytes::from_static(b"{}")).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(recorded(&setup, refused.id).0.draft.extension.review, None);
+}
+
+#[test]
+fn a_held_answer_has_no_numbers_in_any_protocol() {
+    let answered = Answered {
+        id: DecisionId::from_bytes([7; 16]),
+        deployment: "credit",
+        version: 1,
+        caller_id: None,
+        rows: 2,
+        outputs: &[],
+        is_double: false,
+        is_fallback: false,
+        form: Form::default(),
+        explanation: None,
+        features: &[],
+        is_held: true,
+    };
+    for protocol in
+        [Protocol::Oip, Protocol::Grpc, Protocol::Predict, Protocol::Explain, Protocol::Invocations]
+    {
+        let answer = Answer::of(protocol, &answered);
+        assert_eq!((answer.status, answer.retry_after), (202, Some(30)), "{protocol:?}");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(text.contains("review") && text.contains("pending"), "{protocol:?}: {text}");
+        assert!(!text.contains("predictions"), "{protocol:?}: {text}");
+        if protocol != Protocol::Grpc {
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_marked_by_its_id_and_answered_at_once() {
+    let review = Review::Sampled(0.5);
+    let setup = setup(Settings { review, ..settings() }, "0E0");
+    let mut marked = 0;
+    for _ in 0..200 {
+        let answer = ask(&setup, "caller", &[], body(50.0)).await;
+        assert_eq!(answer.status, 200);
+        let leaf = recorded(&setup, answer.id).0;
+        assert_eq!(leaf.draft.result, Some(ResultClass::Answered));
+        assert_eq!(leaf.draft.extension.review.is_some(), review.picks(answer.id));
+        marked += u32::from(leaf.draft.extension.review.is_some());
+    }
+    // 200 fair draws miss 50 to 150 once in 10^12.
+    assert!((50..=150).contains(&marked), "{marked} of 200");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,6 +120,28 @@ actions! {
     /// End an API key at once.
     RevokeKey => Key,
 
+    /// Read sinks: where events go, and how far each is (never a secret).
+    ReadSinks => Server,
+    /// Add a sink; it is sent what its owner may read.
+    CreateSink => Server,
+    /// Pause a sink, let it go on, or send it elsewhere in the ledger.
+    ChangeSink => Server,
+    /// Send a test event to a sink.
+    TestSink => Server,
+    /// Take a sink away.
+    RemoveSink => Server,
+
+    /// Compute a window of a deployment's decisions again, on another version.
+    ReplayDecisions => Deployment,
+    /// Open the queue of reviews and their summary; each decision shown needs `ReadDecision`.
+    ListReviews => Server,
+    /// Accept or override a decision.
+    ReviewDecision => Decision,
+    /// Contest a decision, so that a person looks at it.
+    ContestDecision => Decision,
+    /// Fetch the answer of a decision that was held for review.
+    ReadAnswer => Decision,
+
     /// Read an input contract.
     ReadContract => Contract,
     /// Store an input contract.

@@ -104,13 +104,16 @@ impl Vocabulary {
                     .version(model.as_str(), *number, author)
                     .text("tenant", &tenant.to_string()),
             ),
-            Resource::Decision { id, deployment, environment, tenant } => (
-                id.to_string(),
-                attributes
+            Resource::Decision { id, deployment, environment, asker, tenant } => {
+                let mut attributes = attributes
                     .text("deployment", deployment.as_str())
                     .environment(*environment)
-                    .text("tenant", &tenant.to_string()),
-            ),
+                    .text("tenant", &tenant.to_string());
+                if let Some(asker) = asker {
+                    attributes = attributes.text("asker", asker);
+                }
+                (id.to_string(), attributes)
+            }
             Resource::Policy => ("policy".to_owned(), attributes),
             Resource::Principal { id, tenant } => (
                 id.to_string(),

@@ -53,7 +53,7 @@ macro_rules! words {
 
 words! {
     /// What a principal may be trusted with. A principal can hold several.
-    Role, "role", "caller, data-scientist, ml-engineer, approver, auditor, dpo, admin",
+    Role, "role", "caller, data-scientist, ml-engineer, approver, reviewer, auditor, dpo, admin",
     /// Asks deployments for decisions.
     Caller = "caller",
     /// Registers models and versions.
@@ -62,6 +62,8 @@ words! {
     MlEngineer = "ml-engineer",
     /// Lets versions that others made answer.
     Approver = "approver",
+    /// Accepts or overrides single decisions.
+    Reviewer = "reviewer",
     /// Reads everything, changes nothing.
     Auditor = "auditor",
     /// The data protection officer.

@@ -141,6 +141,8 @@ pub enum Resource {
         deployment: Name,
         /// Where that deployment stood.
         environment: Environment,
+        /// The principal id that asked for it, where policy needs to know.
+        asker: Option<Box<str>>,
         /// The organisation it belongs to.
         tenant: TenantId,
     },

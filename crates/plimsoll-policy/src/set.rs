@@ -52,6 +52,7 @@ const BUILTIN: &[(&str, &str)] = shipped![
     "everyone.cedar",
     "limits.cedar",
     "ml-engineer.cedar",
+    "reviewer.cedar",
 ];
 
 /// The shipped policy files, as `(file name, text)`, sorted by name.

@@ -67,7 +67,12 @@ fn release(author: &str, environment: Environment) -> Resource {
 
 fn decision(deployment: &str, environment: Environment) -> Resource {
     let id = DecisionId::from_bytes([3; 16]);
-    Resource::Decision { id, deployment: name(deployment), environment, tenant: HOME }
+    Resource::Decision { id, deployment: name(deployment), environment, asker: None, tenant: HOME }
+}
+
+fn asked(by: &str, environment: Environment) -> Resource {
+    let (id, deployment) = (DecisionId::from_bytes([3; 16]), name("credit"));
+    Resource::Decision { id, deployment, environment, asker: Some(by.into()), tenant: HOME }
 }
 
 fn key(holder: &str, environment: Option<Environment>) -> Resource {
@@ -99,6 +104,9 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("dataset", Resource::Dataset { name: name("loans"), owner, tenant: HOME }),
         ("of credit, production", decision("credit", Production)),
         ("of fraud, staging", decision("fraud", Staging)),
+        ("asked by author, production", asked("author", Production)),
+        ("asked by dev, development", asked("dev", Development)),
+        ("asked by caller, production", asked("caller", Production)),
         ("policies", Resource::Policy),
         ("author", Resource::Principal { id: "author".into(), tenant: HOME }),
         ("no-role", Resource::Principal { id: "no-role".into(), tenant: HOME }),
@@ -351,14 +359,14 @@ fn what_belongs_to_another_tenant_is_out_of_reach() {
 }
 
 #[test]
-fn values_of_decisions_are_for_the_auditor_and_the_data_protection_officer() {
+fn values_of_decisions_are_for_who_reviews_audits_and_protects() {
     let target = decision("credit", Environment::Production);
     let may = |action| -> Vec<&str> {
         let roles = Role::ALL.iter().filter(|&&role| allows(&one(role), action, &target));
         roles.map(|role| role.as_str()).collect()
     };
-    assert_eq!(may(Action::ReadDecisionBody), ["auditor", "dpo"]);
-    assert_eq!(may(Action::ReadDecision), ["ml-engineer", "auditor", "dpo"]);
+    assert_eq!(may(Action::ReadDecisionBody), ["reviewer", "auditor", "dpo"]);
+    assert_eq!(may(Action::ReadDecision), ["ml-engineer", "reviewer", "auditor", "dpo"]);
 }
 
 // ---- Evaluation -----------------------------------------------------------------------------

@@ -5,6 +5,8 @@ use crate::routes::RouteTable;
 use crate::traces::Traces;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
+use plimsoll_outbound::Outbound;
+use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use std::sync::Arc;
 pub(crate) struct App {
     pub(crate) gateway: Gateway,
     pub(crate) control: Arc<Control>,
+    pub(crate) outbound: Outbound,
+    pub(crate) sinks: Sinks,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

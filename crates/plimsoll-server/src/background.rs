@@ -26,6 +26,21 @@ pub(crate) async fn each_minute(app: Arc<App>, mut life: watch::Receiver<Life>) 
     }
 }
 
+/// Sends events to the sinks until the server drains; what is not sent stays in the ledger.
+pub(crate) async fn run_sinks(app: Arc<App>, mut life: watch::Receiver<Life>) {
+    let (stop, stopping) = watch::channel(false);
+    let drains = async {
+        drop(life.wait_for(|&life| life != Life::Serving).await);
+        stop.send_replace(true);
+        // The sender stays alive until the workers have ended.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = app.sinks.clone().run(stopping) => {}
+        () = drains => {}
+    }
+}
+
 /// Does what erasures and retention have due: once now, then every hour, until the server
 /// drains.
 pub(crate) async fn each_hour(app: Arc<App>, mut life: watch::Receiver<Life>) {
@@ -73,7 +88,11 @@ pub(crate) async fn minute(app: &App, from: Time) -> Time {
 /// Lets the next start begin its look for unfinished changes here.
 async fn settle(app: &App) {
     let control = Arc::clone(&app.control);
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || control.settle()).await {
+    let settle = move || {
+        control.settle()?;
+        control.catch_up()
+    };
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(settle).await {
         tracing::warn!(error = %error, "the control state could not note how far the ledger is settled");
     }
 }

@@ -1,8 +1,11 @@
-//! Checkpoints over HTTP: witnesses (C2SP tlog-witness) and plain posts.
+//! The sinks of checkpoints that are configured; those over HTTP: witnesses (C2SP tlog-witness)
+//! and plain posts.
 
 use crate::bucket::Bucket;
-use crate::config::LogConfig;
+use crate::checkpoint_mail::Mail;
+use crate::config::ServerConfig;
 use crate::error::ServerError;
+use crate::sinks::authorities;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use plimsoll_ledger::{
     CheckpointSink, KnownHead, LogSource, MAX_SINKS, SignedCheckpoint, SinkError, WriteOnceFolder,
@@ -150,9 +153,10 @@ impl CheckpointSink for Witness {
 /// # Errors
 /// [`ServerError::Log`] if a policy or an address cannot be used.
 pub(crate) fn sinks(
-    config: &LogConfig,
+    server: &ServerConfig,
     outbound: &Outbound,
 ) -> Result<Vec<Box<dyn CheckpointSink>>, ServerError> {
+    let config = &server.log;
     let mut sinks: Vec<Box<dyn CheckpointSink>> = Vec::new();
     if let Some(folder) = &config.folder {
         sinks.push(Box::new(WriteOnceFolder::new(folder.clone())));
@@ -175,6 +179,14 @@ pub(crate) fn sinks(
             let (name, vkey) = (&witness.name, witness.vkey.clone());
             sinks.push(Box::new(Witness::new(outbound.clone(), name, vkey, url)));
         }
+    }
+    if let Some(to) = &config.mail_to {
+        let wrong = |(what, why)| ServerError::Log { what, why };
+        let unset = || wrong(("ledger.mail_to", "it needs `mail.relay` and `mail.from`".into()));
+        let mail = server.mail.as_ref().ok_or_else(unset)?;
+        let roots = authorities(&server.outbound)?;
+        let mail = Mail::new(mail, to, config.mail_every, roots.as_deref()).map_err(wrong)?;
+        sinks.push(Box::new(mail));
     }
     if sinks.len() > MAX_SINKS {
         let why = format!("there are more than {MAX_SINKS} sinks and witnesses");

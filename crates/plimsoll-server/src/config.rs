@@ -63,6 +63,26 @@ pub struct LedgerLimits {
     pub reserve_bytes: u64,
 }
 
+/// What may be spoken to from within.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutboundSettings {
+    /// Networks that are allowed although they are private, loopback or reserved.
+    pub allow: Vec<Network>,
+    /// Whether plain http may be spoken to them.
+    pub plain_http: bool,
+    /// Certificates of authorities that are trusted beside the public ones, PEM.
+    pub ca: Option<PathBuf>,
+}
+
+/// When an event that was not acknowledged is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkRetries {
+    /// The wait after the first failure; it doubles with each.
+    pub first: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
 /// How the ledger is shown to others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogConfig {
@@ -78,6 +98,23 @@ pub struct LogConfig {
     pub post: Option<String>,
     /// The witnesses to ask for signatures: a C2SP tlog-policy with their addresses.
     pub policy: Option<PathBuf>,
+    /// Mailboxes that are sent checkpoints, with commas between.
+    pub mail_to: Option<String>,
+    /// The least time between two of these.
+    pub mail_every: Duration,
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailConfig {
+    /// The relay: `smtps://HOST`, `smtp://HOST` (STARTTLS) or `smtp+plain://HOST`.
+    pub relay: String,
+    /// Who it is from: a mailbox.
+    pub from: String,
+    /// Who logs in at the relay, if it asks.
+    pub user: Option<String>,
+    /// The file with their password.
+    pub password_file: Option<PathBuf>,
 }
 
 /// What a server is started with.
@@ -111,15 +148,10 @@ pub struct ServerConfig {
     pub root: Option<Arc<dyn Root>>,
     /// What erasures wait for.
     pub erasure: ErasureWindows,
-    /// Which addresses outgoing requests may reach beside global ones by `https`.
-    pub outgoing: Outgoing,
-}
-
-/// Which addresses outgoing requests may reach beside global ones by `https`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outgoing {
-    /// Networks that are not global.
-    pub allow: Vec<Network>,
-    /// Whether those may be spoken to by plain `http`.
-    pub plain_http: bool,
+    /// What may be spoken to from within.
+    pub outbound: OutboundSettings,
+    /// When events are sent again.
+    pub sinks: SinkRetries,
+    /// How mail is sent, if it is.
+    pub mail: Option<MailConfig>,
 }

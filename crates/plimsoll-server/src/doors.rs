@@ -58,6 +58,7 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
             id: DecisionId::from_bytes([0; 16]),
             deployment: name,
             environment,
+            asker: None,
             tenant,
         },
         ResourceKind::Policy => Resource::Policy,

@@ -31,6 +31,9 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_ledger::routes());
     routes.extend(crate::handlers_explain::routes());
     routes.extend(crate::handlers_subjects::routes());
+    routes.extend(crate::handlers_sinks::routes());
+    routes.extend(crate::handlers_forensics::routes());
+    routes.extend(crate::handlers_reviews::routes());
     routes
 }
 
@@ -359,7 +362,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.clock) {
+    match metrics::page(&app.gateway, &app.sinks, &app.clock) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

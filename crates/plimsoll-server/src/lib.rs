@@ -13,6 +13,7 @@ mod background;
 mod background_explain;
 mod body;
 mod bucket;
+mod checkpoint_mail;
 mod checkpoint_sinks;
 mod config;
 mod doors;
@@ -21,24 +22,30 @@ mod folder;
 mod grpc;
 mod handlers;
 mod handlers_explain;
+mod handlers_forensics;
 mod handlers_ledger;
 mod handlers_protocols;
+mod handlers_reviews;
+mod handlers_sinks;
 mod handlers_subjects;
 mod heads;
 mod lane;
 mod metrics;
+mod metrics_sinks;
 mod oip;
 mod plain;
 mod reply;
 mod routes;
 mod service;
+mod sinks;
 mod start;
 mod tls;
 mod traces;
 pub mod witness;
 
 pub use config::{
-    LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits, TlsFiles,
+    LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig, ServerLimits,
+    SinkRetries, TlsFiles,
 };
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;

@@ -1,7 +1,9 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
+use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_ledger::Publishing;
+use plimsoll_sinks::Sinks;
 use plimsoll_types::record::ResultClass;
 use plimsoll_types::{Clock, Phase, Time};
 use prometheus_client::collector::Collector;
@@ -19,9 +21,14 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 type NoLabels = [(&'static str, &'static str); 0];
 
 /// The metrics page.
-pub(crate) fn page(gateway: &Gateway, clock: &Arc<dyn Clock>) -> Result<String, fmt::Error> {
+pub(crate) fn page(
+    gateway: &Gateway,
+    sinks: &Sinks,
+    clock: &Arc<dyn Clock>,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
     registry.register_collector(Box::new(Page(gateway.clone(), Arc::clone(clock))));
+    registry.register_collector(Box::new(SinksPage(sinks.clone())));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;
     Ok(text)

@@ -12,12 +12,13 @@ use crate::heads::StoredHeads;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
-use plimsoll_outbound::{Outbound, OutboundConfig};
+use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
 use plimsoll_types::Clock;
 use std::net::SocketAddr;
@@ -129,6 +130,7 @@ async fn serve(
     }
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -195,19 +197,22 @@ fn open(
     let control = Arc::new(control);
     let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
     let heads = Arc::new(StoredHeads(Arc::clone(&control)));
-    let outbound = Outbound::new(outgoing(config), Arc::clone(&clock))
-        .map_err(|e| ServerError::Log { what: "outgoing", why: e.to_string() })?;
-    let sinks = checkpoint_sinks::sinks(&config.log, &outbound)?;
-    ledger.publish(&PublishConfig::new(origin), heads, sinks).map_err(ServerError::Ledger)?;
+    let outbound = sinks::outbound(&config.outbound, config.dev, Arc::clone(&clock))?;
+    let shown_to = checkpoint_sinks::sinks(config, &outbound)?;
+    ledger.publish(&PublishConfig::new(origin), heads, shown_to).map_err(ServerError::Ledger)?;
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
     gateway.reach(UpstreamAccess { outbound, secrets: config.keys.join("upstreams") });
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
+    let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
+    let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
     let app = App {
         gateway,
         control,
+        sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
+        outbound,
         started: clock.now(),
         clock,
         limits: config.limits,
@@ -219,14 +224,6 @@ fn open(
         one_port: config.dev,
     };
     Ok((app, recovery, opened.admin_key))
-}
-
-/// What outgoing requests may reach.
-fn outgoing(config: &ServerConfig) -> OutboundConfig {
-    let mut outgoing = if config.dev { OutboundConfig::dev() } else { OutboundConfig::default() };
-    outgoing.allow.extend(&config.outgoing.allow);
-    outgoing.plain_http |= config.outgoing.plain_http;
-    outgoing
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.

@@ -5,7 +5,7 @@ use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
 use plimsoll_policy::Environment;
 use plimsoll_types::record::{Mode, Route};
-use plimsoll_types::{DeploymentId, Digest, Name, TenantId};
+use plimsoll_types::{DecisionId, DeploymentId, Digest, Name, TenantId};
 use plimsoll_upstream::Upstream;
 use std::sync::Arc;
 
@@ -74,6 +74,38 @@ pub struct Settings {
     pub deadline_ms: u32,
     /// Requests in flight at once; one more is refused as overloaded.
     pub max_in_flight: u32,
+    /// Which answers a person looks at.
+    pub review: Review,
+}
+
+/// Which answers a person looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Review {
+    /// None, unless one is contested.
+    Off,
+    /// This share of them, after they were given.
+    Sampled(f64),
+    /// Every one, before it is given.
+    Held,
+}
+
+impl Review {
+    /// Whether the answer of this decision is looked at. The same decision gives the same:
+    /// its id's last six bytes are random (RFC 9562 §5.7).
+    #[must_use]
+    pub fn picks(self, id: DecisionId) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Held => true,
+            Self::Sampled(share) => {
+                let [.., a, b, c, d, e, f] = *id.as_bytes();
+                let drawn = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+                #[expect(clippy::cast_precision_loss, reason = "48 bits fit a float's 53")]
+                let drawn = drawn as f64 / (1_u64 << 48) as f64;
+                drawn < share
+            }
+        }
+    }
 }
 
 /// A deployment as the gateway sees it.

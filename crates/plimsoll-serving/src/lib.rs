@@ -8,11 +8,15 @@
 mod deployment;
 mod fit;
 mod keys;
+mod recompute;
 mod snapshot;
 
 pub use deployment::{
-    Explain, Fallback, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
+    Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
 };
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
+pub use recompute::{
+    Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
+};
 pub use snapshot::{ServingSnapshot, SnapshotParts};

@@ -8,12 +8,15 @@
 //! fits a model, what a word means: all of it is settled before a row comes here. The gateway
 //! cannot reach this crate.
 
+mod change;
 mod error;
 mod explain;
 mod head;
 mod read;
+mod review;
 mod row;
 mod schema;
+mod sink;
 mod store;
 mod subject;
 mod write;
@@ -21,10 +24,12 @@ mod write;
 pub use error::StoreError;
 pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};
+pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow,
     Release, VersionRow,
 };
+pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;

@@ -208,12 +208,12 @@ pub(crate) fn micros(time: Time) -> i64 {
 }
 
 /// A column whose text or number does not hold what it must.
-fn damaged(column: usize) -> Error {
+pub(crate) fn damaged(column: usize) -> Error {
     let what = "a column does not hold what it must";
     Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }
 
-fn count(row: &Row<'_>, column: usize) -> Result<u64> {
+pub(crate) fn count(row: &Row<'_>, column: usize) -> Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| damaged(column))
 }
 
@@ -228,15 +228,15 @@ pub(crate) fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Time>> {
     }
 }
 
-fn name(row: &Row<'_>, column: usize) -> Result<Name> {
+pub(crate) fn name(row: &Row<'_>, column: usize) -> Result<Name> {
     row.get_ref(column)?.as_str()?.parse().map_err(|_| damaged(column))
 }
 
-fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
+pub(crate) fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
     row.get(column).map(Digest::from_bytes)
 }
 
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|_| damaged(column))
 }
 

@@ -121,6 +121,11 @@ impl Store {
         Ok(())
     }
 
+    /// The writing connection, for changes that are no change of state: cursors.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+
     /// Copies the state to a new file while it is in use.
     ///
     /// # Errors

@@ -165,8 +165,8 @@ fn newer_and_foreign_files_are_refused() {
     raw.pragma_update(None, "user_version", 99).expect("set");
     drop(raw);
     let error = Store::open(&bench.path, now(0)).expect_err("newer");
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
-    assert!(error.to_string().contains("has schema 99, this binary knows up to 4"));
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    assert!(error.to_string().contains("has schema 99, this binary knows up to"));
 
     let other = bench.path.with_extension("other");
     Connection::open(&other).expect("raw").execute_batch("CREATE TABLE t (a)").expect("made");

@@ -84,4 +84,6 @@ ids! {
     KeyId,
     /// An organisation whose data is kept apart from the others'.
     TenantId,
+    /// A receiver of events that follow the ledger.
+    SinkId,
 }

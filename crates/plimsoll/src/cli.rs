@@ -3,6 +3,8 @@
 //! `docs/cli.md` is generated from here.
 
 use crate::cli_ledger::{Ledger, Verify};
+use crate::commands::forensics::{ReplayArgs, TraceArgs};
+use crate::commands::review::Setting as ReviewSetting;
 use crate::commands::upstream::CheckUpstream;
 use crate::commands::witness::Witness;
 use crate::printer::Color;
@@ -134,6 +136,12 @@ Examples:
     /// Subjects: what is held about a person, its erasure, legal holds
     #[command(subcommand)]
     Subject(crate::commands::subject::Subject),
+    /// Reviews: what people say about decisions
+    #[command(subcommand)]
+    Review(crate::commands::review::Verb),
+    /// Sinks: receivers of events that follow the ledger
+    #[command(subcommand)]
+    Sink(crate::commands::sink::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -440,6 +448,9 @@ pub(crate) struct DeploymentCreate {
     /// How long records are kept: `365d`, six months at least, or `forever`
     #[arg(long, value_name = "DAYS")]
     pub(crate) retention: Option<String>,
+    /// Which answers a person looks at: off, held, or sampled:SHARE [default: off]
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) review: Option<ReviewSetting>,
 }
 
 /// Options of `deployment update`.
@@ -477,6 +488,9 @@ pub(crate) struct DeploymentUpdate {
     /// How long records are kept: `365d`, six months at least, or `forever`
     #[arg(long, value_name = "DAYS")]
     pub(crate) retention: Option<String>,
+    /// Which answers a person looks at: off, held, or sampled:SHARE
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) review: Option<ReviewSetting>,
 }
 
 /// Verbs of principals.
@@ -618,6 +632,23 @@ Examples:
   plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
   plimsoll decision explain 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --for officer --language de")]
     Explain(crate::commands::decision_explain::Explain),
+    /// Show how a decision came to be: version, contract, policies, who put them in force
+    #[command(after_help = "\
+Examples:
+  plimsoll decision trace 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision trace 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --json")]
+    Trace(TraceArgs),
+    /// Compute a decision again from its record, or a window of them on another version
+    ///
+    /// Of one decision: exit code 0 if the recorded numbers come out to the bit, 2 if not. Of a
+    /// window: how many decisions the candidate changes, how far scores move, and which most.
+    #[command(after_help = "\
+Examples:
+  plimsoll decision replay 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911
+  plimsoll decision replay 0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911 --data DIR --keys DIR
+  plimsoll decision replay --deployment credit-default --from 7d --against 3 --threshold 0.5
+  plimsoll decision replay --deployment credit-default --against credit@3 --fail-on changed")]
+    Replay(ReplayArgs),
 }
 
 /// Verbs of control events.

@@ -262,6 +262,99 @@ class Operations:
         """Begin a new epoch of keys and destroy the one before."""
         return self._call("POST", "/api/v1/ledger/rotate-keys", {}, None)
 
+    def list_sinks(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.SinkPage:
+        """Receivers of events, and how far each is."""
+        return self._call("GET", "/api/v1/sinks", {"limit": limit, "cursor": cursor}, None)
+
+    def create_sink(self, body: types.CreateSink) -> types.SinkSecret:
+        """Add a receiver of events; the secret is in this answer only."""
+        return self._call("POST", "/api/v1/sinks", {}, body)
+
+    def get_sink(self, name: Union[str, int]) -> types.Sink:
+        """A receiver of events, and how far it is."""
+        return self._call("GET", f"/api/v1/sinks/{_part(name)}", {}, None)
+
+    def remove_sink(self, name: Union[str, int]) -> None:
+        """Take a receiver away, and its secret with it."""
+        self._call("DELETE", f"/api/v1/sinks/{_part(name)}", {}, None)
+
+    def pause_sink(self, name: Union[str, int]) -> types.Sink:
+        """Send nothing; the place in the ledger is kept."""
+        return self._call("POST", f"/api/v1/sinks/{_part(name)}/pause", {}, None)
+
+    def resume_sink(self, name: Union[str, int], body: types.ResumeSink) -> types.Sink:
+        """Send on, from where it stood or from another index."""
+        return self._call("POST", f"/api/v1/sinks/{_part(name)}/resume", {}, body)
+
+    def test_sink(self, name: Union[str, int]) -> types.SinkTest:
+        """Send a test event now, once."""
+        return self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
+
+    def trace_decision(self, id: Union[str, int]) -> types.Trace:
+        """How a decision came to be: everything on record about it."""
+        return self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
+
+    def replay_decision(self, id: Union[str, int]) -> types.Replay:
+        """Compute a decision again from its record."""
+        return self._call("POST", f"/api/v1/decisions/{_part(id)}/replay", {}, None)
+
+    def replay_window(
+        self,
+        name: Union[str, int],
+        body: types.ReplayWindow,
+    ) -> types.ReplayedWindow:
+        """Compute a part of a window again on another version."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
+
+    def list_reviews(
+        self,
+        *,
+        state: Optional[types.ReviewState] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[types.DecisionId] = None,
+    ) -> types.ReviewCasePage:
+        """Decisions that wait for a person, or were reviewed."""
+        return self._call("GET", "/api/v1/reviews", {"state": state, "limit": limit, "cursor": cursor}, None)
+
+    def summarize_reviews(
+        self,
+        *,
+        deployment: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+    ) -> types.ReviewSummary:
+        """How much people looked at, and what it changed."""
+        return self._call("GET", "/api/v1/reviews/summary", {"deployment": deployment, "since": since, "until": until}, None)
+
+    def get_review(self, id: Union[str, int]) -> types.ReviewHistory:
+        """What was said about a decision."""
+        return self._call("GET", f"/api/v1/decisions/{_part(id)}/review", {}, None)
+
+    def review_decision(
+        self,
+        id: Union[str, int],
+        body: types.ReviewDecision,
+    ) -> types.ReviewHistory:
+        """Accept or override a decision; who asked for it may not."""
+        return self._call("POST", f"/api/v1/decisions/{_part(id)}/review", {}, body)
+
+    def contest_decision(
+        self,
+        id: Union[str, int],
+        body: types.ContestDecision,
+    ) -> types.ReviewCase:
+        """Contest a decision, so that a person looks at it."""
+        return self._call("POST", f"/api/v1/decisions/{_part(id)}/contest", {}, body)
+
+    def get_answer(self, id: Union[str, int]) -> types.InferResponse:
+        """The answer of a decision that was held for review; 202 while it waits."""
+        return self._call("GET", f"/api/v1/decisions/{_part(id)}/answer", {}, None)
+
 
 class AsyncOperations:
     """One coroutine per operation."""
@@ -514,3 +607,96 @@ class AsyncOperations:
     async def rotate_keys(self) -> types.KeyRotation:
         """Begin a new epoch of keys and destroy the one before."""
         return await self._call("POST", "/api/v1/ledger/rotate-keys", {}, None)
+
+    async def list_sinks(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.SinkPage:
+        """Receivers of events, and how far each is."""
+        return await self._call("GET", "/api/v1/sinks", {"limit": limit, "cursor": cursor}, None)
+
+    async def create_sink(self, body: types.CreateSink) -> types.SinkSecret:
+        """Add a receiver of events; the secret is in this answer only."""
+        return await self._call("POST", "/api/v1/sinks", {}, body)
+
+    async def get_sink(self, name: Union[str, int]) -> types.Sink:
+        """A receiver of events, and how far it is."""
+        return await self._call("GET", f"/api/v1/sinks/{_part(name)}", {}, None)
+
+    async def remove_sink(self, name: Union[str, int]) -> None:
+        """Take a receiver away, and its secret with it."""
+        await self._call("DELETE", f"/api/v1/sinks/{_part(name)}", {}, None)
+
+    async def pause_sink(self, name: Union[str, int]) -> types.Sink:
+        """Send nothing; the place in the ledger is kept."""
+        return await self._call("POST", f"/api/v1/sinks/{_part(name)}/pause", {}, None)
+
+    async def resume_sink(self, name: Union[str, int], body: types.ResumeSink) -> types.Sink:
+        """Send on, from where it stood or from another index."""
+        return await self._call("POST", f"/api/v1/sinks/{_part(name)}/resume", {}, body)
+
+    async def test_sink(self, name: Union[str, int]) -> types.SinkTest:
+        """Send a test event now, once."""
+        return await self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
+
+    async def trace_decision(self, id: Union[str, int]) -> types.Trace:
+        """How a decision came to be: everything on record about it."""
+        return await self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
+
+    async def replay_decision(self, id: Union[str, int]) -> types.Replay:
+        """Compute a decision again from its record."""
+        return await self._call("POST", f"/api/v1/decisions/{_part(id)}/replay", {}, None)
+
+    async def replay_window(
+        self,
+        name: Union[str, int],
+        body: types.ReplayWindow,
+    ) -> types.ReplayedWindow:
+        """Compute a part of a window again on another version."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
+
+    async def list_reviews(
+        self,
+        *,
+        state: Optional[types.ReviewState] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[types.DecisionId] = None,
+    ) -> types.ReviewCasePage:
+        """Decisions that wait for a person, or were reviewed."""
+        return await self._call("GET", "/api/v1/reviews", {"state": state, "limit": limit, "cursor": cursor}, None)
+
+    async def summarize_reviews(
+        self,
+        *,
+        deployment: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+    ) -> types.ReviewSummary:
+        """How much people looked at, and what it changed."""
+        return await self._call("GET", "/api/v1/reviews/summary", {"deployment": deployment, "since": since, "until": until}, None)
+
+    async def get_review(self, id: Union[str, int]) -> types.ReviewHistory:
+        """What was said about a decision."""
+        return await self._call("GET", f"/api/v1/decisions/{_part(id)}/review", {}, None)
+
+    async def review_decision(
+        self,
+        id: Union[str, int],
+        body: types.ReviewDecision,
+    ) -> types.ReviewHistory:
+        """Accept or override a decision; who asked for it may not."""
+        return await self._call("POST", f"/api/v1/decisions/{_part(id)}/review", {}, body)
+
+    async def contest_decision(
+        self,
+        id: Union[str, int],
+        body: types.ContestDecision,
+    ) -> types.ReviewCase:
+        """Contest a decision, so that a person looks at it."""
+        return await self._call("POST", f"/api/v1/decisions/{_part(id)}/contest", {}, body)
+
+    async def get_answer(self, id: Union[str, int]) -> types.InferResponse:
+        """The answer of a decision that was held for review; 202 while it waits."""
+        return await self._call("GET", f"/api/v1/decisions/{_part(id)}/answer", {}, None)

@@ -148,6 +148,13 @@ class Artifact(TypedDict):
     size: int
 
 
+class ContestDecision(TypedDict):
+    """Contests a decision, so that a person looks at it."""
+
+    # What the subject says.
+    reason: str
+
+
 class Contract(TypedDict):
     """An input contract: every field a request may have, and what each must be."""
 
@@ -276,6 +283,9 @@ class CreateDeployment(TypedDict):
     # Days after which records are no longer kept, 183 or more; for good unless told.
     retention_days: NotRequired[Optional[int]]
 
+    # Which answers a person looks at; `off` unless told.
+    review: NotRequired[Optional["Review"]]
+
 
 class CreateKey(TypedDict):
     """Makes an API key."""
@@ -320,6 +330,9 @@ class CreatePrincipal(TypedDict):
 
     # What it is trusted with.
     roles: List["Role"]
+
+
+CreateSink = TypedDict("CreateSink", {"name": "Name", "url": "str", "format": "NotRequired[Optional['SinkFormat']]", "profile": "NotRequired[Optional['SinkProfile']]", "include_body": "NotRequired[bool]", "kinds": "NotRequired[Optional[List['Kind2']]]", "deployments": "NotRequired[Optional[List['Name']]]", "from": "NotRequired[Optional[int]]"})
 
 
 class CreateVersion(TypedDict):
@@ -629,6 +642,9 @@ class Deployment(TypedDict):
     # Days after which records are no longer kept, if they are not kept for good.
     retention_days: NotRequired[Optional[int]]
 
+    # Which answers a person looks at.
+    review: Review
+
     # The version that answers.
     released: NotRequired[Optional["ReleasedVersion"]]
 
@@ -663,6 +679,50 @@ class DeploymentQuestion(TypedDict):
 
     # The deployment.
     deployment: Name
+
+
+class DeploymentReviews(TypedDict):
+    """The reviews of one deployment's decisions in a window."""
+
+    # The deployment's name.
+    deployment: str
+
+    # Answered decisions in the hours of the window, counted while any deployment asks for reviews;
+    # absent if none were counted.
+    decisions: NotRequired[Optional[int]]
+
+    # Decisions that a person was asked to look at, or looked at unasked.
+    asked: int
+
+    # Of these, reviewed.
+    reviewed: int
+
+    # Of these, waiting.
+    waiting: int
+
+    # Reviewed, and the outcome stood.
+    accepted: int
+
+    # Reviewed, and another outcome took its place.
+    overridden: int
+
+    # Contested.
+    contested: int
+
+    # Reviewed among all decisions, if those were counted.
+    reviewed_share: NotRequired[Optional[float]]
+
+    # Overridden among the reviewed.
+    override_rate: NotRequired[Optional[float]]
+
+    # Median time from decision (or contest) to review, in seconds.
+    median_seconds: NotRequired[Optional[float]]
+
+    # The longest such time, in seconds.
+    max_seconds: NotRequired[Optional[float]]
+
+    # Age of the oldest decision that waits, in seconds.
+    oldest_waiting_seconds: NotRequired[Optional[float]]
 
 
 class DeploymentStatus(TypedDict):
@@ -1188,6 +1248,22 @@ class ModelVersionPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class MovedRow(TypedDict):
+    """A row that another version decides or scores otherwise."""
+
+    # The decision.
+    decision: DecisionId
+
+    # Its row, from 0.
+    row: int
+
+    # The largest distance of an output.
+    distance: float
+
+    # Whether the decision changes.
+    is_changed: bool
+
+
 class PartialDependence(TypedDict):
     """Partial dependence (Friedman 2001), and the single rows that it is the mean of (Goldstein
     and others 2015).
@@ -1407,6 +1483,124 @@ class ReleasedVersion(TypedDict):
     released_at: str
 
 
+class Replay(TypedDict):
+    """A decision computed again from its record, on the version that answered it."""
+
+    # The decision.
+    decision: DecisionId
+
+    # What came of it.
+    result: ReplayResult
+
+    # The digest of the version's manifest.
+    model: NotRequired[Optional["Digest"]]
+
+    # The digest of the model file that was loaded and checked.
+    artifact: NotRequired[Optional["Digest"]]
+
+    # Numbers compared.
+    values: int
+
+    # Numbers that differ.
+    differing: int
+
+    # The first rows that differ, at most 100.
+    differences: List["ReplayDifference"]
+
+
+class ReplayDifference(TypedDict):
+    """A row that came out otherwise."""
+
+    # The row, from 0.
+    row: int
+
+    # What is on record.
+    recorded: List[float]
+
+    # What came out; null where it is no number.
+    computed: List[float]
+
+
+class ReplayWindow(TypedDict):
+    """Computes a window of a deployment's decisions again, on another version. One request looks
+    at a part of the window; `next_cursor` leads to the next.
+    """
+
+    # The registered model of the candidate; the deployment's unless told.
+    model: NotRequired[Optional["Name"]]
+
+    # The number of the candidate version.
+    version: int
+
+    # Only decisions accepted at or after this time.
+    since: NotRequired[Optional[str]]
+
+    # Only decisions accepted before this time; now unless told.
+    until: NotRequired[Optional[str]]
+
+    # How one output becomes a decision: at or above this number is yes. Several outputs decide by
+    # the largest; one output without a threshold changes with any bit.
+    threshold: NotRequired[Optional[float]]
+
+    # The `next_cursor` of the answer before.
+    cursor: NotRequired[Optional[int]]
+
+
+class ReplayedWindow(TypedDict):
+    """A part of a window, computed again. Counts and sums add up over the parts."""
+
+    # Decisions computed again.
+    decisions: int
+
+    # Their rows.
+    rows: int
+
+    # Rows whose numbers came out to the bit.
+    equal_rows: int
+
+    # Rows that would have been decided otherwise.
+    changed_rows: int
+
+    # Decisions with such a row.
+    changed_decisions: int
+
+    # Decisions of the window that no model answered.
+    not_answered: int
+
+    # Decisions whose keys were erased.
+    erased: int
+
+    # Decisions whose contract the candidate does not fit.
+    misfits: int
+
+    # Sum of the first output of every row, as recorded.
+    sum_before: float
+
+    # Sum of the first output of every row, as it came out.
+    sum_after: float
+
+    # Sum over rows of the largest distance of an output.
+    sum_distance: float
+
+    # The largest distance of an output.
+    max_distance: float
+
+    # Rows whose outputs cannot be compared: another number of them, or not finite.
+    incomparable_rows: int
+
+    # The rows that moved most, at most 20.
+    most_changed: List["MovedRow"]
+
+    # Records of the ledger looked at.
+    scanned: int
+
+    # Records of the ledger in the window that are still to be looked at, about.
+    left: int
+
+    # Where the window goes on; absent at its end.
+    next_cursor: NotRequired[Optional[int]]
+
+
 class ReportedFeature(TypedDict):
     """A feature in detail. `values` and `contributions` go together and stand in the order of
     the values, so that they do not tell which values one row has.
@@ -1479,6 +1673,112 @@ class ResponseOutput(TypedDict):
     data: List[Any]
 
 
+ResumeSink = TypedDict("ResumeSink", {"from": "NotRequired[Optional[int]]"})
+
+
+class Review(TypedDict):
+    """Which of a deployment's answers a person looks at."""
+
+    # Which of them.
+    mode: ReviewMode
+
+    # For `sampled`: the share, above 0 and at most 1.
+    share: NotRequired[Optional[float]]
+
+
+class ReviewCase(TypedDict):
+    """A decision that a person looks at, or has looked at."""
+
+    # The decision.
+    decision: DecisionSummary
+
+    # Why a person looks at it.
+    why: ReviewWhy
+
+    # Where it stands.
+    state: ReviewState
+
+    # When it was last contested.
+    contested_at: NotRequired[Optional[str]]
+
+    # When it was last reviewed.
+    reviewed_at: NotRequired[Optional[str]]
+
+    # Who reviewed it last, if there still is a name.
+    reviewer_name: NotRequired[Optional[str]]
+
+
+class ReviewCasePage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["ReviewCase"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class ReviewDecision(TypedDict):
+    """Accepts or overrides a decision."""
+
+    # `accepted` or `overridden`.
+    verdict: Verdict
+
+    # Why; needed to override.
+    reason: NotRequired[Optional[str]]
+
+    # The outcome that takes the place of the model's: as many numbers, in the same order.
+    outputs: NotRequired[Optional[List[float]]]
+
+
+class ReviewHistory(TypedDict):
+    """A case with what was said, oldest first, for those who may read the decision's body."""
+
+    # The case.
+    case: ReviewCase
+
+    # What was said; absent for who may not read the decision's body.
+    said: NotRequired[Optional[List["ReviewRecord"]]]
+
+
+class ReviewRecord(TypedDict):
+    """What one person said about a decision."""
+
+    # The id of the record.
+    id: EventId
+
+    # Its index in the ledger.
+    index: int
+
+    # When.
+    time: str
+
+    # What they said.
+    verdict: Verdict
+
+    # Who said it, or passed it on.
+    principal: PrincipalId
+
+    # That principal's name, if there still is one.
+    principal_name: NotRequired[Optional[str]]
+
+    # Why.
+    reason: str
+
+    # The outcome before.
+    before: List[float]
+
+    # The outcome after, if it is another.
+    after: NotRequired[Optional[List[float]]]
+
+
+class ReviewSummary(TypedDict):
+    """How much people looked at, and what it changed."""
+
+    # One per deployment that the caller may see decisions of.
+    deployments: List["DeploymentReviews"]
+
+
 class RotateKey(TypedDict):
     """Replaces an API key by a new one."""
 
@@ -1513,6 +1813,98 @@ class ServerReady(TypedDict):
     ready: bool
 
 
+class Sink(TypedDict):
+    """A sink, without its secret and without the path of its address, which may hold one."""
+
+    # Its id.
+    id: SinkId
+
+    # Its name.
+    name: Name
+
+    # Scheme, host and port of its address.
+    origin: str
+
+    # How an event travels.
+    format: SinkFormat
+
+    # Which types of events.
+    profile: SinkProfile
+
+    # Whether decisions come with what was asked and answered.
+    includes_body: bool
+
+    # Only records of these kinds.
+    kinds: NotRequired[Optional[List["Kind2"]]]
+
+    # Only records of these deployments.
+    deployments: NotRequired[Optional[List["Name"]]]
+
+    # Whose rights decide what is sent.
+    owner: PrincipalId
+
+    # That principal's name, if there still is one.
+    owner_name: NotRequired[Optional[str]]
+
+    # Whether events are sent.
+    state: SinkState
+
+    # When it was added.
+    created_at: str
+
+    # How far it is.
+    progress: SinkProgress
+
+
+class SinkPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Sink"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class SinkProgress(TypedDict):
+    """How far a sink is."""
+
+    # The ledger index that comes next: every event before it was acknowledged or is none of this
+    # sink's.
+    next: int
+
+    # Ledger entries from there to the end.
+    lag_entries: int
+
+    # Age of the record that comes next, in seconds; 0 if there is none.
+    lag_seconds: int
+
+    # Events that were acknowledged, ever.
+    delivered: int
+
+    # Attempts that failed since the server began.
+    failures: int
+
+    # Since when every attempt has failed.
+    failing_since: NotRequired[Optional[str]]
+
+    # Why the last attempt failed.
+    reason: NotRequired[Optional[str]]
+
+    # When it is tried again.
+    retry_at: NotRequired[Optional[str]]
+
+
+class SinkSecret(TypedDict):
+    """A new sink with its secret, which is shown this once."""
+
+    # What signatures are made with: `whsec_…`, as in Standard Webhooks.
+    secret: str
+
+    # Everything else about it.
+    sink: Sink
+
+
 class SinkStatus(TypedDict):
     """How a place that gets checkpoints stands."""
 
@@ -1527,6 +1919,19 @@ class SinkStatus(TypedDict):
 
     # Why its last attempt failed.
     failing: NotRequired[Optional[str]]
+
+
+class SinkTest(TypedDict):
+    """What came of a test event."""
+
+    # Whether the receiver acknowledged it.
+    delivered: bool
+
+    # The HTTP status it answered with.
+    status: NotRequired[Optional[int]]
+
+    # Why it was not delivered.
+    reason: NotRequired[Optional[str]]
 
 
 class Status(TypedDict):
@@ -1654,6 +2059,146 @@ class TensorMetadata(TypedDict):
     shape: List[int]
 
 
+class Trace(TypedDict):
+    """Everything on record about how a decision came to be."""
+
+    # The decision, with its body for those who may read it.
+    decision: Decision
+
+    # Which version answered in which part, and why that one.
+    route: TracedRoute
+
+    # The version and its files.
+    model: NotRequired[Optional["TracedModel"]]
+
+    # The input contract.
+    contract: NotRequired[Optional["TracedContract"]]
+
+    # The policy set that let the caller ask.
+    policy: NotRequired[Optional["TracedPolicy"]]
+
+    # The control events that put version, deployment, contract and policy in force, the release
+    # that approved the version among them.
+    changes: List["ControlEvent"]
+
+    # Why it came out so, as it is on record, for those who may read the body.
+    explanation: NotRequired[Optional["TracedExplanation"]]
+
+    # Other records about the decision: its intent, an explanation, reviews.
+    records: List["TracedRecord"]
+
+    # Where the proof is.
+    receipt: TracedReceipt
+
+
+class TracedContract(TypedDict):
+    """The input contract of a decision."""
+
+    # Its digest.
+    digest: Digest
+
+    # Who stored it.
+    author_name: NotRequired[Optional[str]]
+
+    # When.
+    created_at: NotRequired[Optional[str]]
+
+    # Whether the deployment still has it.
+    is_in_force: bool
+
+
+class TracedExplanation(TypedDict):
+    """Why a decision came out as it did: its first row, in the words for an engineer. For other
+    readers, rows and languages there is `GET /api/v1/decisions/{id}/explanation`.
+    """
+
+    # Which record it is in.
+    source: ExplanationSource
+
+    # It, in words and figures.
+    account: Account
+
+
+class TracedModel(TypedDict):
+    """A model version and where it comes from, as far as that is known."""
+
+    # The registered model.
+    name: Name
+
+    # Who answers for it.
+    owner: str
+
+    # The number of the version.
+    version: int
+
+    # The digest of its manifest.
+    manifest: Digest
+
+    # Who made it.
+    author: PrincipalId
+
+    # That principal's name, if there still is one.
+    author_name: NotRequired[Optional[str]]
+
+    # When.
+    created_at: str
+
+    # Its files: the model, and what was exported with it.
+    files: List["ManifestFile"]
+
+    # What loading the model file told.
+    facts: VersionFacts
+
+
+class TracedPolicy(TypedDict):
+    """The policy set of a decision."""
+
+    # Its digest.
+    digest: Digest
+
+    # Whether it is still in force.
+    is_in_force: bool
+
+
+class TracedReceipt(TypedDict):
+    """Where the proof of a decision is."""
+
+    # The decision's index in the ledger.
+    index: int
+
+    # The hash of its leaf (RFC 6962).
+    leaf_hash: Digest
+
+    # Where the receipt is fetched.
+    href: str
+
+
+class TracedRecord(TypedDict):
+    """Another record about the decision."""
+
+    # Its index in the ledger.
+    index: int
+
+    # What it is.
+    kind: Kind2
+
+    # When it was made.
+    time: str
+
+    # What it says, in words.
+    says: NotRequired[Optional[str]]
+
+
+class TracedRoute(TypedDict):
+    """Which version answered in which part, and why."""
+
+    # The part.
+    route: NotRequired[Optional["Route"]]
+
+    # Why, in words.
+    why: str
+
+
 class UpdateDeployment(TypedDict):
     """Changes a deployment. Absent members stay as they are."""
 
@@ -1686,6 +2231,9 @@ class UpdateDeployment(TypedDict):
 
     # Days after which records are no longer kept, 183 or more; null keeps them for good.
     retention_days: NotRequired[Optional[int]]
+
+    # Which answers a person looks at.
+    review: NotRequired[Optional["Review"]]
 
 
 class VersionFacts(TypedDict):
@@ -1789,17 +2337,41 @@ PrincipalKind = Literal["user", "service"]
 # program against it.
 RefusalCode = Literal["body_too_large", "unsupported_media_type", "unsupported_encoding", "decompression_limit", "malformed_request", "deadline_exceeded", "draining", "not_found", "method_not_allowed", "ungoverned_change", "unauthenticated", "key_expired", "key_revoked", "unknown_deployment", "version_not_served", "not_ready", "forbidden", "wrong_environment", "rate_limited", "overloaded", "ledger_unavailable", "idempotency_in_flight", "idempotency_mismatch", "idempotency_invalid", "malformed_json", "nesting_too_deep", "duplicate_key", "invalid_utf8", "bare_nan", "integer_unsafe", "malformed_envelope", "shape_mismatch", "datatype_mismatch", "too_many_rows", "unknown_field", "missing_field", "duplicate_field", "null_not_allowed", "wrong_kind", "out_of_range", "not_allowed_value", "too_long", "pattern_mismatch", "invalid_timestamp", "missing_mapping", "model_failed", "output_rejected", "internal", "explanation_failed", "upstream_unavailable", "upstream_failed"]
 
+# What came of computing a decision again.
+ReplayResult = Literal["bit_equal", "different", "not_answered"]
+
 # How an inference request ended.
-ResultClass = Literal["answered", "refused", "failed", "timed_out", "abandoned", "replayed"]
+ResultClass = Literal["answered", "refused", "failed", "timed_out", "abandoned", "replayed", "held"]
+
+# Which of a deployment's answers a person looks at.
+ReviewMode = Literal["off", "sampled", "held"]
+
+# Where a review stands.
+ReviewState = Literal["waiting", "accepted", "overridden"]
+
+# Why a person looks at a decision.
+ReviewWhy = Literal["held", "sampled", "contested", "chosen"]
 
 # What a principal may be trusted with.
-Role = Literal["caller", "data-scientist", "ml-engineer", "approver", "auditor", "dpo", "admin"]
+Role = Literal["caller", "data-scientist", "ml-engineer", "approver", "reviewer", "auditor", "dpo", "admin"]
 
 # In which part a model version took the request.
 Route = Literal["primary", "canary", "shadow", "fallback", "arm"]
 
 # A side of a limit.
 Side = Literal["above", "below"]
+
+# How an event travels to a sink (CloudEvents HTTP binding).
+SinkFormat = Literal["structured", "binary", "batch"]
+
+# A receiver of events that follow the ledger.
+SinkId = str
+
+# Which types of events a sink is sent.
+SinkProfile = Literal["plimsoll", "kserve"]
+
+# Whether a sink is sent events.
+SinkState = Literal["active", "paused"]
 
 # Where a control event stands.
 Stage = Literal["intent", "completed", "failed", "denied"]
@@ -1809,3 +2381,6 @@ TenantId = str
 
 # The risk tier of a deployment.
 Tier = Literal["unassessed"]
+
+# What a person says about a decision.
+Verdict = Literal["accepted", "overridden", "contested"]

@@ -193,5 +193,6 @@ pub(super) fn deployment(
         deadline_ms: None,
         max_in_flight: None,
         retention_days: None,
+        review: None,
     }
 }

@@ -5,13 +5,37 @@ use super::code;
 use plimsoll_api as api;
 use plimsoll_api::{Environment, Role};
 use plimsoll_ledger::Holder;
-use plimsoll_types::record::{DecisionParts, Flag, Kind, LeafDraft, Output, ResultClass, Route};
-use plimsoll_types::{Cell, Clock as _, DecisionId, Digest, Phase, RefusalCode, Rows};
+use plimsoll_types::record::{
+    DecisionParts, Extension, Flag, Kind, LeafDraft, Output, ResultClass, Route,
+};
+use plimsoll_types::{Cell, Clock as _, DecisionId, Digest, Phase, PrincipalId, RefusalCode, Rows};
 use serde_json::json;
 use std::time::Duration;
 
 /// Records one decision of the deployment as a gateway does.
-fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> DecisionId {
+pub(super) fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> DecisionId {
+    decide_with(bench, made, result, 0.25)
+}
+
+/// The same with this answer.
+pub(super) fn decide_with(
+    bench: &Bench,
+    made: &api::Deployment,
+    result: ResultClass,
+    answer: f64,
+) -> DecisionId {
+    let asker = made.released.as_ref().expect("released").released_by;
+    decided(bench, made, result, answer, asker)
+}
+
+/// The same asked by this principal. What is held is marked for a review.
+pub(super) fn decided(
+    bench: &Bench,
+    made: &api::Deployment,
+    result: ResultClass,
+    answer: f64,
+    asker: PrincipalId,
+) -> DecisionId {
     let control = &bench.control;
     let id = DecisionId::new(bench.clock.now());
     let mut rows = Rows { width: 4, ..Rows::default() };
@@ -19,7 +43,7 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
     rows.cells =
         vec![Cell::Integer(41), Cell::Category(2), Cell::Null, Cell::Text { start: 0, len: 10 }];
     let parts = DecisionParts {
-        principal: made.released.as_ref().expect("released").released_by,
+        principal: asker,
         key: None,
         deployment: "credit-default",
         version: 1,
@@ -30,7 +54,7 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
         rows: &rows,
         mapped: &[],
         flags: &[Flag { field: 0, row: 0, code: RefusalCode::OutOfRange, clamped: true }],
-        outputs: &[Output { name: "probability", width: 1, values: &[0.25] }],
+        outputs: &[Output { name: "probability", width: 1, values: &[answer] }],
         explanation: None,
         refusal: None,
         phases: &[(Phase::Predict, 1_500)],
@@ -40,7 +64,9 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
     let holder = Holder::Subject { tenant: control.tenant(), subject: "customer-7" };
     let sealed = control.ledger().seal(&[holder], &body).expect("sealed");
     let now = bench.clock.now();
+    let review = (result == ResultClass::Held).then_some(*id.as_bytes());
     let draft = LeafDraft {
+        extension: Extension { review, ..Extension::default() },
         deployment: Some(made.id),
         model: Some(made.released.as_ref().expect("released").digest),
         contract: Some(made.contract),
@@ -52,14 +78,14 @@ fn decide(bench: &Bench, made: &api::Deployment, result: ResultClass) -> Decisio
     id
 }
 
-struct Scene {
-    bench: Bench,
-    made: api::Deployment,
-    bob: crate::RequestContext,
-    erin: crate::RequestContext,
+pub(super) struct Scene {
+    pub(super) bench: Bench,
+    pub(super) made: api::Deployment,
+    pub(super) bob: crate::RequestContext,
+    pub(super) erin: crate::RequestContext,
 }
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let bench = Bench::new();
     let bob = bench.person("bob", &[Role::MlEngineer]);
     let carol = bench.person("carol", &[Role::Approver]);

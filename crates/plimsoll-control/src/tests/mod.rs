@@ -2,6 +2,9 @@
 
 mod bench;
 mod decisions;
+mod forensics;
+mod reviews;
+mod sinks;
 mod subjects;
 
 use crate::act::Event;

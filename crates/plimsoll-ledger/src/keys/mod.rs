@@ -16,6 +16,7 @@ mod erase;
 mod journal;
 mod root;
 mod rotate;
+mod secret;
 
 pub(crate) use crypt::{aead, expand, prk, random};
 pub use erase::{ErasedKey, ErasedKeys};
@@ -59,6 +60,8 @@ pub enum Label {
     Assignment,
     /// Pseudonyms of subjects, interactions and days.
     Index,
+    /// The sealing of secrets that others keep: [`Keys::seal_secret`].
+    Secrets,
 }
 
 impl Label {
@@ -68,6 +71,7 @@ impl Label {
             Self::ApiKeys => b"plimsoll api keys v1",
             Self::Assignment => b"plimsoll assignment v1",
             Self::Index => b"plimsoll index v1",
+            Self::Secrets => b"plimsoll secrets v1",
         }
     }
 }

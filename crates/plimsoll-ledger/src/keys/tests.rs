@@ -167,3 +167,29 @@ fn golden_slots() {
     assert!(matches!(Slot::decode(&journal::blank()), Some(Slot::Blank)));
     assert!(Slot::decode(&[0; SLOT]).is_none());
 }
+
+#[test]
+fn secrets_open_for_their_own_context_and_root_only() {
+    let (folder, other) =
+        (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let (keys, _) = open(folder.path()).expect("open");
+    let sealed = keys.seal_secret(b"sink a", b"a secret").expect("sealed");
+    assert_ne!(sealed, keys.seal_secret(b"sink a", b"a secret").expect("sealed"));
+    assert!(!sealed.windows(8).any(|w| w == b"a secret"));
+    assert_eq!(**keys.open_secret(b"sink a", &sealed).expect("opened"), *b"a secret");
+    assert!(keys.open_secret(b"sink b", &sealed).is_err());
+    for at in 0..sealed.len() {
+        let mut flipped = sealed.clone();
+        flipped[at] ^= 1;
+        assert!(keys.open_secret(b"sink a", &flipped).is_err(), "byte {at}");
+    }
+    for len in 0..sealed.len() {
+        assert!(keys.open_secret(b"sink a", &sealed[..len]).is_err());
+    }
+    assert!(keys.seal_secret(b"", &[0; (16 << 10) + 1]).is_err());
+    let (strangers, _) = open(other.path()).expect("open");
+    assert!(strangers.open_secret(b"sink a", &sealed).is_err());
+    drop(keys);
+    let (again, _) = open(folder.path()).expect("open");
+    assert_eq!(**again.open_secret(b"sink a", &sealed).expect("opened"), *b"a secret");
+}

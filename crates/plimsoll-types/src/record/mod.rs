@@ -9,6 +9,7 @@ mod body;
 mod event;
 mod explanation;
 mod leaf;
+mod review;
 mod wire;
 
 pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output};
@@ -17,6 +18,7 @@ pub use explanation::{
     DeferredExplanation, ExplainMethod, ExplainedRow, Explanation, MAX_REASON_CODE, ReasonRef,
 };
 pub use leaf::{Extension, Leaf, LeafDraft, MAX_LEAF_LEN, SealedRef};
+pub use review::{ReviewBody, ReviewedOutput, Verdict};
 pub use wire::RecordError;
 
 use crate::refusal::words;
@@ -39,7 +41,7 @@ words! {
         Heartbeat = 5 "heartbeat",
         /// Delayed ground truth for a decision (reserved).
         Outcome = 6 "outcome",
-        /// A person's review of a decision (reserved).
+        /// What a person said about a decision: it stands, another outcome, or a contest.
         Review = 7 "review",
         /// An explanation computed after the reply.
         Explanation = 8 "explanation",
@@ -63,6 +65,8 @@ words! {
         Abandoned = 4 "abandoned",
         /// The recorded answer of an earlier decision was given again.
         Replayed = 5 "replayed",
+        /// A model answered, and the answer waits for a person.
+        Held = 6 "held",
     }
 }
 

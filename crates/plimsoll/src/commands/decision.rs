@@ -1,6 +1,6 @@
 //! `plimsoll decision`.
 
-use super::{Context, offline, when};
+use super::{Context, forensics, offline, when};
 use crate::cli::Decision;
 use crate::failure::Failure;
 use crate::printer::{Facts, Table, counted, printable};
@@ -45,6 +45,8 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
         Decision::Receipt { id, output } => receipt(context, id, output.as_deref()),
         Decision::Tail { deployment } => tail(context, deployment),
         Decision::Explain(args) => super::decision_explain::run(context, &args),
+        Decision::Trace(args) => forensics::trace(context, &args),
+        Decision::Replay(args) => forensics::replay(context, &args),
     }
 }
 
@@ -123,18 +125,21 @@ fn dash(value: Option<impl ToString>) -> String {
 }
 
 fn show(context: &Context, found: &plimsoll_api::Decision) -> Result<(), Failure> {
-    context.printer.show(found, |found| {
-        let mut parts = vec![summary(context, &found.summary)];
-        match &found.body {
-            Some(body) => parts.extend(body_parts(body)),
-            None => {
-                let reason = found.body_withheld.as_deref().unwrap_or("there is none");
-                parts.push(Facts::default().add("body", reason).to_string());
-            }
+    context.printer.show(found, |found| told(context, found))
+}
+
+/// A decision for people.
+pub(super) fn told(context: &Context, found: &plimsoll_api::Decision) -> String {
+    let mut parts = vec![summary(context, &found.summary)];
+    match &found.body {
+        Some(body) => parts.extend(body_parts(body)),
+        None => {
+            let reason = found.body_withheld.as_deref().unwrap_or("there is none");
+            parts.push(Facts::default().add("body", reason).to_string());
         }
-        parts.push(leaf(&found.leaf));
-        parts.join("\n")
-    })
+    }
+    parts.push(leaf(&found.leaf));
+    parts.join("\n")
 }
 
 fn summary(context: &Context, one: &DecisionSummary) -> String {

@@ -5,7 +5,9 @@ use crate::cli::one_of;
 use crate::failure::Failure;
 use crate::printer::{Facts, Table, printable};
 use clap::Args;
-use plimsoll_api::{Account, Audience, DecisionExplanation, ExplanationQuery, ExplanationSource};
+use plimsoll_api::{
+    Account, Audience, DecisionExplanation, ExplanationQuery, ExplanationSource, TracedExplanation,
+};
 use plimsoll_types::DecisionId;
 
 /// Options of `decision explain`.
@@ -35,6 +37,14 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<(), Failure> {
     let path = format!("/api/v1/decisions/{}/explanation", args.id);
     let found: DecisionExplanation = context.client()?.get(&path, &query)?;
     context.printer.show(&found, |found| text(context, found))
+}
+
+/// The explanation of a trace: where it is recorded, and its reasons.
+pub(super) fn traced(found: &TracedExplanation) -> String {
+    let facts = Facts::default()
+        .add("explanation", source(found.source))
+        .maybe("method", found.account.figures.as_ref().map(|figures| figures.method));
+    [facts.to_string(), reasons(&found.account)].join("\n")
 }
 
 fn text(context: &Context, found: &DecisionExplanation) -> String {

@@ -1,6 +1,6 @@
 //! `plimsoll deployment`.
 
-use super::{Context, contract, explain_profile, when};
+use super::{Context, contract, explain_profile, review, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -59,6 +59,7 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
         retention_days: args.retention.as_deref().map(days).transpose()?.flatten(),
+        review: args.review.map(|setting| setting.0),
     };
     let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
     let Some(version) = args.version else {
@@ -106,6 +107,7 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
         retention_days: args.retention.as_deref().map(days).transpose()?,
+        review: args.review.map(|setting| setting.0),
     };
     let documents = args.contract.is_some() || args.explain_profile.is_some();
     if !documents && body == UpdateDeployment::default() {
@@ -194,6 +196,7 @@ fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure
             .add("mode", one.mode)
             .add("explain", one.explain)
             .maybe("explain profile", one.explain_profile)
+            .add("review", review::setting(one.review))
             .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())

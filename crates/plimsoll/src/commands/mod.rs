@@ -19,17 +19,21 @@ mod event;
 mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
+pub(crate) mod forensics;
 mod key;
 mod ledger;
 mod ledger_keys;
 mod model;
 mod offline;
+mod offline_replay;
 mod predict;
 mod principal;
 mod restore;
+pub(crate) mod review;
 mod root;
 mod rows;
 mod serve;
+pub(crate) mod sink;
 mod status;
 pub(crate) mod subject;
 pub(crate) mod upstream;
@@ -144,6 +148,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
         Command::Subject(verb) => subject::run(context, verb),
+        Command::Review(verb) => review::run(context, verb),
+        Command::Sink(verb) => sink::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),

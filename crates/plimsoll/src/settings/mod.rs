@@ -12,8 +12,8 @@ pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value
 use crate::failure::Failure;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    ErasureWindows, LedgerLimits, Listeners, LogConfig, Outgoing, ServerConfig, ServerLimits,
-    TlsFiles,
+    ErasureWindows, LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig,
+    ServerLimits, SinkRetries, TlsFiles,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -102,6 +102,8 @@ settings! {
     ledger_copy: Option<PathBuf> = "ledger.copy", "", "folder, best a mounted bucket, that the published log is copied to: tiles, bundles, checkpoint";
     ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
     ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
+    ledger_mail_to: Option<String> = "ledger.mail_to", "", "mailboxes that checkpoints are sent to, with commas between; needs `mail.relay`";
+    ledger_mail_every: Duration = "ledger.mail_every", "1h", "the least time between two of these";
     rotate_within: Duration = "ledger.rotate_within", "30d", "within this time after an erasure the keys' epoch is destroyed";
     key_backups: Duration = "ledger.key_backups", "30d", "how long backups of the keys folder are kept; an erasure is final only then";
     root: RootAddress = "ledger.root", "file", "what wraps the keys: file, env:PLIMSOLL_NAME, vault:https://HOST/MOUNT/KEY, kms:https://HOST/REGION/KEY, pkcs11:LIBRARY?token=LABEL&key=LABEL";
@@ -109,12 +111,19 @@ settings! {
     root_secret: Option<Secret> = "ledger.root_secret", "", "its token (vault), secret access key (kms) or PIN (pkcs11); only in the environment";
     root_secret_file: Option<PathBuf> = "ledger.root_secret_file", "", "file that holds it";
     root_ca_file: Option<PathBuf> = "ledger.root_ca_file", "", "certificates of authorities in PEM to trust instead of the public ones when it is reached";
-    outgoing_allow: Networks = "outgoing.allow", "", "networks that outgoing requests (upstreams, sinks) may reach although they are private, as `10.1.0.0/16, fd00::/8`";
-    outgoing_plain_http: bool = "outgoing.plain_http", "false", "whether those may be spoken to by http without TLS";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
     trace_ratio: Share = "telemetry.trace_ratio", "1", "share of requests traced, 0 to 1";
+    outbound_allow: Networks = "outbound.allow", "", "networks that outgoing requests (upstreams, sinks) may reach although they are private: `10.1.0.0/16, ::1`";
+    outbound_plain_http: bool = "outbound.plain_http", "false", "whether they may be reached without TLS";
+    outbound_ca: Option<PathBuf> = "outbound.ca_file", "", "certificates of authorities in PEM to trust beside the public ones";
+    sink_retry_first: Duration = "sinks.retry_first", "1s", "wait before an event that was not acknowledged is sent again; it doubles with each failure";
+    sink_retry_max: Duration = "sinks.retry_max", "5m", "the longest such wait";
+    mail_relay: Option<String> = "mail.relay", "", "who takes mail: smtps://HOST, smtp://HOST (STARTTLS) or smtp+plain://HOST";
+    mail_from: Option<String> = "mail.from", "", "the mailbox it is from, such as `Plimsoll <plimsoll@example.org>`";
+    mail_user: Option<String> = "mail.user", "", "who logs in at the relay; empty logs nobody in";
+    mail_password_file: Option<PathBuf> = "mail.password_file", "", "file that holds their password";
     url: String = "client.url", "http://127.0.0.1:8081", "server that commands talk to; under `serve --dev` it is http://127.0.0.1:8080";
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
@@ -205,6 +214,15 @@ impl Settings {
                 })?,
                 reserve_bytes: self.reserve.value.0,
             },
+            outbound: OutboundSettings {
+                allow: self.outbound_allow.value.0.clone(),
+                plain_http: self.outbound_plain_http.value,
+                ca: self.outbound_ca.value.clone(),
+            },
+            sinks: SinkRetries {
+                first: self.sink_retry_first.value,
+                max: self.sink_retry_max.value,
+            },
             log: LogConfig {
                 origin: self.ledger_origin.value.clone(),
                 public: self.ledger_public.value,
@@ -212,17 +230,23 @@ impl Settings {
                 copy: self.ledger_copy.value.clone(),
                 post: self.ledger_post.value.clone(),
                 policy: self.ledger_policy.value.clone(),
+                mail_to: self.ledger_mail_to.value.clone(),
+                mail_every: self.ledger_mail_every.value,
             },
+            mail: self.mail(),
             root: None,
             erasure: ErasureWindows {
                 rotate_within: self.rotate_within.value,
                 key_backups: self.key_backups.value,
             },
-            outgoing: Outgoing {
-                allow: self.outgoing_allow.value.0.clone(),
-                plain_http: self.outgoing_plain_http.value,
-            },
         })
+    }
+
+    /// Mail needs a relay and a sender; whoever wants to send some says so if one is missing.
+    fn mail(&self) -> Option<MailConfig> {
+        let (relay, from) = self.mail_relay.value.clone().zip(self.mail_from.value.clone())?;
+        let user = self.mail_user.value.clone();
+        Some(MailConfig { relay, from, user, password_file: self.mail_password_file.value.clone() })
     }
 
     fn tls(&self) -> Result<Option<TlsFiles>, Failure> {

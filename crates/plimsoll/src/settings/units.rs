@@ -2,7 +2,7 @@
 //!
 //! It knows no setting by name.
 
-use plimsoll_outbound::Network;
+use plimsoll_outbound::{Network, NetworkError};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,17 +79,6 @@ impl Value for String {
     }
 }
 
-impl Value for Networks {
-    fn parse(text: &str) -> Result<Self, String> {
-        let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
-        let networks = texts.map(str::parse).collect::<Result<_, _>>();
-        networks.map(Self).map_err(|_| "networks such as `10.1.0.0/16, fd00::/8`".into())
-    }
-    fn show(&self) -> String {
-        self.0.iter().map(Network::to_string).collect::<Vec<_>>().join(", ")
-    }
-}
-
 impl Value for Secret {
     fn parse(text: &str) -> Result<Self, String> {
         let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
@@ -127,18 +116,29 @@ impl Value for IpAddr {
     }
 }
 
-impl Value for usize {
+impl Value for bool {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "a whole number".into())
+        text.parse().map_err(|_| "`true` or `false`".into())
     }
     fn show(&self) -> String {
         self.to_string()
     }
 }
 
-impl Value for bool {
+impl Value for Networks {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "`true` or `false`".into())
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let networks = parts.map(str::parse).collect::<Result<_, NetworkError>>();
+        networks.map(Self).map_err(|_| "networks such as `10.1.0.0/16, ::1`".into())
+    }
+    fn show(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Value for usize {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "a whole number".into())
     }
     fn show(&self) -> String {
         self.to_string()

@@ -204,6 +204,7 @@ fn a_deployment_from_a_contract_file() {
         "id": "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911", "name": "credit-default", "model": "credit", "contract": digest,
         "environment": "production", "owner": "risk", "tier": "unassessed", "mode": "durable", "explain": "off",
         "fallback": {"outputs": [0.5]}, "error_detail": null, "deadline_ms": 1000, "max_in_flight": 1024,
+        "review": {"mode": "off"},
         "released": released, "is_ready": ready, "not_ready_reason": (!ready).then_some("no version is released"),
         "created_at": "2026-07-01T08:30:00.000000Z", "updated_at": "2026-07-01T08:31:00.000000Z"}))
     };

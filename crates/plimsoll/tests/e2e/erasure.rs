@@ -155,6 +155,13 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     assert!(shown.to_string().contains(SUBJECT) && shown.to_string().contains(CALLER));
     server.cli(&["decision", "list", "--limit", "1000"]).ok();
     server.cli(&["event", "list", "--limit", "1000"]).ok();
+    // What people say about the decision, and every other look at it.
+    server.cli(&["review", "contest", &id, "--reason", TEXT]).ok();
+    server.cli(&["review", "override", &id, "--outputs", "0.125", "--reason", SUBJECT]).ok();
+    let reviewed = server.cli(&["review", "show", &id, "--json"]).json().to_string();
+    assert!(reviewed.contains(TEXT) && reviewed.contains(SUBJECT));
+    server.cli(&["decision", "trace", &id]).ok();
+    assert_eq!(server.cli(&["decision", "replay", &id]).code, 0);
     let export = server.cli(&["subject", "export", SUBJECT]).json();
     let records = export["records"].as_array().expect("records");
     assert!(!records.is_empty(), "{export}");
@@ -192,6 +199,9 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     let shown = server.cli(&["decision", "show", &id, "--json"]).json();
     assert_eq!(shown["body_withheld"], "its keys were erased");
     assert_eq!(server.cli(&["subject", "export", SUBJECT]).code, 1);
+    let reviewed = server.cli(&["review", "show", &id, "--json"]).json();
+    assert!(reviewed["said"].is_null(), "{reviewed}");
+    assert_eq!(server.cli(&["review", "contest", &id, "--reason", "again"]).code, 1);
     for id in &kept {
         let shown = server.cli(&["decision", "show", id, "--json"]).json();
         assert!(shown["body"]["rows"][0]["age"].is_number(), "{shown}");

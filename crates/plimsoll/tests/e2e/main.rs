@@ -24,12 +24,20 @@ mod hostile;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod operate;
+#[cfg(test)]
+mod oversight;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod protocols;
 mod python;
+mod protocols;
+mod python;
+#[cfg(test)]
+mod sinks;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

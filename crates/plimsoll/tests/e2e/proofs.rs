@@ -12,6 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn decide(server: &Server) -> String {
     let answer = server.infer(&requests()[0], &[]);
@@ -420,6 +421,12 @@ fn a_witness_signs_what_is_published_and_receipts_carry_it() {
     let sinks = status["ledger"]["log"]["sinks"].as_array().expect("sinks").clone();
     assert_eq!(sinks.len(), 3);
     assert!(status["ledger"]["log"]["witnessed"].as_u64() > Some(0), "{status}");
+    server.cli(&["sink", "add", "cases", "http://127.0.0.1:9/"]).ok();
+    let sent = || get(server.metrics(), "/metrics", None).body.contains("plimsoll_sink_up{");
+    assert!((0..500).any(|_| sent() || {
+        std::thread::sleep(Duration::from_millis(10));
+        false
+    }));
     let page = get(server.metrics(), "/metrics", None).body;
     assert!(
         page.contains("plimsoll_ledger_sink_lag_entries") && page.contains("witness `w`"),

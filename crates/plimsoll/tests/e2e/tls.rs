@@ -25,7 +25,7 @@ fn openssl(folder: &Path, args: &str) {
 }
 
 /// An authority (`ca.pem`) and a certificate of it for localhost (`cert.pem`, `key.pem`).
-fn certificates(folder: &Path) {
+pub(crate) fn certificates(folder: &Path) {
     let new = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 2";
     openssl(folder, &format!("{new} -keyout ca.key -out ca.pem -subj /CN=authority"));
     openssl(

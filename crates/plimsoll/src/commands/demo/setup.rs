@@ -130,6 +130,7 @@ fn description(
         deadline_ms: None,
         max_in_flight: None,
         retention_days: None,
+        review: None,
     })
 }
 
