@@ -31,7 +31,7 @@ ENVIRONMENTS = {
     "evidently": ["evidently==0.7.23", "pandas<3", "pyarrow"],
     "nannyml": ["nannyml==0.13.1", "statsmodels", "pyarrow"],
     # The newest pyarrow that works with numpy 1, which whylogs asks for.
-    "whylogs": ["whylogs==1.6.4", "numpy<2", "pandas<2.3", "pyarrow==17.0.0", "scipy"],
+    "whylogs": ["whylogs==1.6.4", "numpy<2", "pandas<2.3", "pyarrow==17.0.0", "scipy", "ipython"],
     "scouter": ["scouter-ml", "pandas<3", "pyarrow"],
 }
 PEERS = {"evidently": "evidently", "nannyml": "nannyml", "scipy": "nannyml", "whylogs": "whylogs", "scouter": "scouter"}

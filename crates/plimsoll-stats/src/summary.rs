@@ -49,6 +49,10 @@ impl Edges {
             .filter(|edge| edge.is_finite())
             .collect();
         edges.dedup();
+        // A reference of one value alone still has an inner cell: that value's.
+        if let [only] = edges[..] {
+            edges.push(only.next_up());
+        }
         Self(edges)
     }
     /// The edges, rising.
@@ -408,6 +412,13 @@ mod tests {
             assert!((found - exact).abs() <= 60.0, "{level}: {found} {exact}");
         }
         assert_eq!(NumberSummary::new(edges).quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_reference_of_one_value_knows_that_value() {
+        let edges = Edges::freeze(&Sample::new(vec![-2.0; 9], false), 20);
+        let summary = summary(&edges, &[-2.0, -2.0, -3.0, 5.0]);
+        assert_eq!((summary.count(), summary.out_of_range()), (4, 2));
     }
 
     #[test]
