@@ -35,6 +35,7 @@ mod proofs;
 mod protocols;
 mod python;
 mod protocols;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod sinks;
