@@ -203,7 +203,8 @@ fn open(
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
-    gateway.reach(UpstreamAccess { outbound, secrets: config.keys.join("upstreams") });
+    let secrets = config.keys.join("upstreams");
+    gateway.reach(UpstreamAccess { outbound: outbound.clone(), secrets });
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));

@@ -79,7 +79,8 @@ impl Upstream {
             let values = field.values.iter().map(|value| value.as_str().into()).collect();
             Ok(Feed { place, kind: field.kind, values })
         };
-        let feeds: Box<[Feed]> = template.fields.iter().map(|name| feed(name)).collect::<Result<_, _>>()?;
+        let feeds: Box<[Feed]> =
+            template.fields.iter().map(|name| feed(name)).collect::<Result<_, _>>()?;
         let is_unused = |place: &usize| feeds.iter().all(|feed| feed.place != *place);
         if let Some(place) = (0..contract.features()).find(is_unused) {
             let name = contract.field(place).map_or("", |field| field.name.as_str());

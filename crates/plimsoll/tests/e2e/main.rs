@@ -33,8 +33,6 @@ mod oversight;
 mod proofs;
 #[cfg(test)]
 mod protocols;
-mod python;
-mod protocols;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
