@@ -131,10 +131,9 @@ impl Control {
         if wanted.kinds.as_ref().is_some_and(Vec::is_empty) {
             return Err(ControlError::invalid("kinds", empty));
         }
-        if let Some(names) = &wanted.deployments {
-            if !(1..=MAX_DEPLOYMENTS).contains(&names.len()) {
-                return Err(ControlError::invalid("deployments", empty));
-            }
+        let count = wanted.deployments.as_ref().map(Vec::len);
+        if count.is_some_and(|count| !(1..=MAX_DEPLOYMENTS).contains(&count)) {
+            return Err(ControlError::invalid("deployments", empty));
         }
         if wanted.from.is_some_and(|from| from > self.ledger.durable()) {
             return Err(ControlError::invalid("from", "is beyond the end of the ledger"));

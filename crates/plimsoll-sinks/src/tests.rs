@@ -121,8 +121,11 @@ struct Got {
     body: Vec<u8>,
 }
 
+/// What came, each with the status it was answered with.
+type Answered = Arc<Mutex<Vec<(u16, Got)>>>;
+
 /// A receiver that answers with the statuses of its script, then with 200.
-fn receiver(script: Vec<u16>) -> (SocketAddr, Arc<Mutex<Vec<(u16, Got)>>>) {
+fn receiver(script: Vec<u16>) -> (SocketAddr, Answered) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = listener.local_addr().expect("an address");
     let got = Arc::new(Mutex::new(Vec::new()));

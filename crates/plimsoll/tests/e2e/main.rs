@@ -29,7 +29,9 @@ mod operate;
 mod oversight;
 #[cfg(test)]
 mod proofs;
+#[cfg(test)]
 mod protocols;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod sinks;
