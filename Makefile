@@ -11,14 +11,17 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
 	@echo "make test           all tests"
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
+	@echo "make bench-upstream a wrapped service that is slow, dead, lying or flapping, under load"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
+	@echo "make bench-drift    what comparing two tables costs, next to Evidently and others"
+	@echo "make bench-ledger   what a durable record costs, next to SQLite and PostgreSQL"
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make lint           formatting, lints, layers, generated files"
@@ -58,7 +61,7 @@ $(SOAK)/crash:
 	@touch $@
 
 $(SOAK)/simulation:
-	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) $(SOAK_RUN) -E 'package(plimsoll-ledger)'
+	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) PLIMSOLL_SWEEP=all $(SOAK_RUN) -E 'package(plimsoll-ledger)'
 	@touch $@
 
 $(SOAK)/properties:
@@ -85,6 +88,10 @@ bench-gateway: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/gateway.py
 
+bench-upstream: tools-c
+	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/upstream.py
+
 bench-start: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/start.py
@@ -92,6 +99,17 @@ bench-start: tools-c tools-bench
 bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
+bench-drift: tools-c tools-bench
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/drift.py
+
+bench-ledger: tools-c
+	$(call need,python3,python3 python3-venv)
+	@ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || { echo "installing postgresql"; \
+		$(APT) postgresql || { $(SUDO) apt-get update && $(APT) postgresql; }; }
+	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/ledger.py
 
 bench-counterfactual: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

@@ -16,6 +16,7 @@ mod signature;
 mod state;
 mod targets;
 mod tlog;
+mod upstream;
 
 use clap::{Parser, Subcommand};
 use engine::{Budget, Outcome};

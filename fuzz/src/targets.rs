@@ -3,7 +3,7 @@
 
 use crate::outbound;
 use crate::signature::Signature;
-use crate::tlog;
+use crate::{tlog, upstream};
 use plimsoll_contract::{
     CompiledContract, Contract, Pattern, Scratch, Table, Violations, parse_timestamp,
 };
@@ -49,7 +49,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("contract_document", contract_document, DOCUMENT),
     target("contract_grpc", contract_grpc, GRPC),
     target("contract_pattern", contract_pattern, PATTERN),
-    target("contract_table", contract_table, TABLE),
+    target("contract_table", contract_table, ROWS),
     Target { seeds: demo_requests, ..target("contract_validate", contract_validate, OIP) },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
     target("model_lightgbm", model_load, LIGHTGBM),
@@ -75,6 +75,14 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { seeds: tlog::proofs, ..target("tlog_proof", tlog::proof, tlog::WORDS) },
     Target { seeds: tlog::requests, ..target("tlog_request", tlog::request, tlog::WORDS) },
     Target { seeds: tlog::paths, ..target("tlog_tile_path", tlog::tile_path, tlog::WORDS) },
+    Target {
+        seeds: upstream::answers,
+        ..target("upstream_answer", upstream::answer, upstream::WORDS)
+    },
+    Target {
+        seeds: upstream::declarations,
+        ..target("upstream_declaration", upstream::declaration, upstream::WORDS)
+    },
 ];
 
 const DOCUMENT: &[&str] = &[
@@ -147,7 +155,7 @@ const OIP: &[&str] = &[
     "]]",
     "}}",
 ];
-const TABLE: &[&str] = &[
+const ROWS: &[&str] = &[
     "{\"instances\":[",
     "{\"inputs\":{",
     "{\"dataframe_split\":{",

@@ -58,6 +58,8 @@ targets!(
     tlog_proof,
     tlog_request,
     tlog_tile_path,
+    upstream_answer,
+    upstream_declaration,
 );
 
 /// Wrong for one input in 2^24, which only steps by way of new kinds can reach.

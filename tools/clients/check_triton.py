@@ -10,6 +10,8 @@ must arrive as the client's own error. Ends with 1 at the first check that fails
 """
 
 import asyncio
+import collections
+import random
 
 import grpc
 import numpy as np
@@ -17,6 +19,7 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_grpc_aio
 import tritonclient.http as triton_http
 import tritonclient.http.aio as triton_http_aio
+from tritonclient.grpc import service_pb2
 from common import BAD_KEY, MODEL, Asked, array, close, fails, leave_out, post, too_young
 
 
@@ -118,6 +121,39 @@ async def check_triton_aio(http, rpc, requests, right, output):
             close("triton grpc aio", answer.as_numpy(output), [want])
 
 
+def check_mutants(address, requests):
+    """Messages that are broken somewhere: an answer or the caller's error, never ours."""
+    rng = random.Random(1)
+    inputs = triton_inputs(triton_grpc, requests[0])
+    message = service_pb2.ModelInferRequest(model_name=MODEL)
+    for one in inputs:
+        message.inputs.append(one._get_tensor())
+        message.raw_input_contents.append(one._get_content())
+    good = bytearray(message.SerializeToString())
+    theirs = {"OK", "INVALID_ARGUMENT", "NOT_FOUND"}
+    with grpc.insecure_channel(address) as channel:
+        infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        seen = collections.Counter()
+        for _ in range(500):
+            message = bytearray(good)
+            for _ in range(rng.randrange(1, 4)):
+                place = rng.randrange(len(message))
+                change = rng.choice(["set", "cut", "add"])
+                if change == "set":
+                    message[place] = rng.randrange(256)
+                elif change == "cut":
+                    del message[place:place + rng.randrange(1, 9)]
+                else:
+                    message[place:place] = bytes(rng.randrange(256) for _ in range(3))
+            try:
+                infer(bytes(message))
+                seen["OK"] += 1
+            except grpc.RpcError as error:
+                seen[error.code().name] += 1
+    assert set(seen) <= theirs and seen["INVALID_ARGUMENT"] > 100, seen
+    print(f"ok  500 broken messages: {dict(seen)}")
+
+
 def check_health(address):
     """`grpc.health.v1` without its generated code: field 1 is the service, and the status."""
     with grpc.insecure_channel(address) as channel:
@@ -146,6 +182,7 @@ def main():
     for address in {asked.grpc, asked.http}:
         check_triton_grpc(address, *rest)
         check_health(address)
+    check_mutants(asked.grpc, asked.requests)
     asyncio.run(check_triton_aio(asked.http, asked.grpc, *rest))
     print("all checks passed")
 

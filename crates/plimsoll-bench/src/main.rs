@@ -7,11 +7,14 @@
 //! asks for or what the answers mean.
 //!
 //! `explain` is what explanations of a model cost, on one thread.
+//!
+//! `ledger` is what durable records cost, and what a bare loop of write and sync does.
 
 mod cpu;
 mod explain;
 mod http;
 mod latency;
+mod ledger;
 mod load;
 
 use clap::{Args, Parser, Subcommand};
@@ -37,6 +40,8 @@ enum Command {
     Load(LoadArgs),
     /// Explain rows with exact SHAP values and print what that cost as JSON.
     Explain(explain::ExplainArgs),
+    /// Write durable records, or as many bytes without a ledger, and print what that cost as JSON.
+    Ledger(ledger::LedgerArgs),
 }
 
 #[derive(Args)]
@@ -82,6 +87,8 @@ enum BenchError {
     Load(#[from] load::LoadError),
     #[error(transparent)]
     Explain(#[from] explain::MeasureError),
+    #[error(transparent)]
+    Ledger(#[from] ledger::LedgerBenchError),
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
 }
@@ -90,6 +97,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Load(args) => run(&args),
         Command::Explain(args) => explain::run(&args).map_err(BenchError::from).and_then(print),
+        Command::Ledger(args) => ledger::run(&args).map_err(BenchError::from).and_then(print),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,8 +5,9 @@ use crate::contract::Kind;
 use plimsoll_types::{Cell, Rows};
 use std::collections::HashMap;
 
-/// For each input of a model, the field that feeds it.
-#[derive(Clone, PartialEq, Debug)]
+/// For each input of a model, the field that feeds it. The default feeds none: a model that
+/// answers elsewhere is sent the rows themselves.
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Binding {
     places: Box<[usize]>,
     /// How each place's values become numbers; empty if all are plain.

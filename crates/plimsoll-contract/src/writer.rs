@@ -16,7 +16,7 @@ const MAX_VIOLATIONS: usize = 16;
 /// Flags kept of one request: all fields of a wide row. The rest are counted.
 const MAX_FLAGS: usize = 4096;
 
-/// What is kept from a large request to the next one: 3 MiB in all, per thread that validates.
+/// What is kept from a large request to the next one: 3 MiB in all, per `Scratch`.
 const KEPT_CELLS: usize = 1 << 16;
 const KEPT_BYTES: usize = 1 << 20;
 

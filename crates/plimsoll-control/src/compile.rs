@@ -23,6 +23,7 @@ use plimsoll_store::{
     StoreError, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
+use plimsoll_upstream::{Declaration, Upstream};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -141,6 +142,8 @@ impl Control {
             Ok(profile) => (profile, None),
             Err(wrong) => (None, Some(wrong)),
         };
+        // A deployment without a fallback of its own has that of its upstream.
+        let mut fallback = settings.fallback.clone();
         let serving = compiled.and_then(|contract| {
             if let Some(wrong) = profile_wrong {
                 return Err(wrong);
@@ -148,8 +151,9 @@ impl Control {
             let (version, files) =
                 deployed.released.as_ref().ok_or("no version is released into it")?;
             let model = self.compiler.model(&self.artifacts, version, files)?;
-            let binding = fit(&contract, &model, &settings)?;
             let artifacts = Files { artifacts: &self.artifacts, version, files };
+            let upstream = self.compiler.upstream(&artifacts, &model, &contract)?;
+            let binding = fit(&contract, &model, &settings)?;
             let explainer = match explain {
                 Explain::Off => None,
                 Explain::Deferred | Explain::Inline => {
@@ -163,7 +167,11 @@ impl Control {
                 model,
                 binding,
                 explainer,
+                upstream,
             };
+            let declared =
+                primary.upstream.as_ref().and_then(|upstream| upstream.declared().fallback.clone());
+            fallback = fallback.take().or(declared);
             let contract_digest = deployed.contract.digest;
             Ok(Serving { contract, contract_digest, primary: Arc::new(primary) })
         });
@@ -178,7 +186,7 @@ impl Control {
             settings: plimsoll_serving::Settings {
                 mode: row.mode,
                 explain,
-                fallback: settings.fallback.map_or(Fallback::Refuse, Fallback::Outputs),
+                fallback: fallback.map_or(Fallback::Refuse, Fallback::Outputs),
                 max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
                 deadline_ms: settings.deadline_ms,
                 max_in_flight: settings.max_in_flight,
@@ -264,6 +272,9 @@ pub(crate) fn fit(
             format!("the fallback has {given} numbers, the model's answer {outputs}").into()
         );
     }
+    if model.is_elsewhere() {
+        return Ok(Binding::default());
+    }
     plimsoll_serving::fit(contract, model).map_err(|error| error.to_string().into())
 }
 
@@ -300,8 +311,12 @@ impl Compiler {
         })
     }
 
-    /// Loads bytes as a model.
+    /// Loads bytes as a model, or as the declaration of one that answers elsewhere.
     pub(crate) fn load(&self, bytes: &[u8]) -> Result<Model, Box<str>> {
+        if Declaration::is_meant(bytes) {
+            let declared = Declaration::read(bytes).and_then(|declared| declared.model());
+            return declared.map_err(|error| error.to_string().into());
+        }
         Model::load(bytes, &self.limits).map_err(|error| error.to_string().into())
     }
 
@@ -328,6 +343,25 @@ impl Compiler {
         Ok(model)
     }
 
+    /// Where a version answers, if not here, in the fields of a contract.
+    pub(crate) fn upstream(
+        &self,
+        files: &Files<'_>,
+        model: &Model,
+        contract: &CompiledContract,
+    ) -> Result<Option<Arc<Upstream>>, Box<str>> {
+        if !model.is_elsewhere() {
+            return Ok(None);
+        }
+        let file = files.files.iter().find(|file| file.role == "model");
+        let file = file.ok_or("it has no model file")?;
+        let bytes = files.artifacts.read(file.digest, self.limits.bytes_max);
+        let bytes = bytes.map_err(|error| format!("its model file: {error}"))?;
+        let declared = Declaration::read(&bytes).map_err(|error| error.to_string())?;
+        let upstream = Upstream::wire(declared, contract).map_err(|error| error.to_string())?;
+        Ok(Some(Arc::new(upstream)))
+    }
+
     /// What explains a version's answers in the features of a contract, prepared once.
     pub(crate) fn explainer(
         &self,
@@ -336,6 +370,9 @@ impl Compiler {
         contract: &CompiledContract,
         binding: &Binding,
     ) -> Result<Arc<Explainer>, Box<str>> {
+        if model.is_elsewhere() {
+            return Err("its answers come from elsewhere and cannot be explained; set the deployment's `explain` to off".into());
+        }
         let canonical = contract.contract().canonical_json().map_err(|error| error.to_string())?;
         let key = (files.version.digest, sha256(&canonical));
         if let Some(explainer) = crate::act::lock(&self.explainers).get(&key) {

@@ -291,10 +291,11 @@ impl Control {
             let contract = self.compiler.contract(&contract, settings.error_detail)?;
             let model = self.compiler.model(&self.artifacts, &version, &files)?;
             let binding = fit(&contract, &model, &settings)?;
+            let files = Files { artifacts: &self.artifacts, version: &version, files: &files };
+            self.compiler.upstream(&files, &model, &contract)?;
             if row.explain == api::Explain::Off.as_str() {
                 return Ok(());
             }
-            let files = Files { artifacts: &self.artifacts, version: &version, files: &files };
             self.compiler.explainer(&files, &model, &contract, &binding).map(|_| ())
         };
         fits().map_err(|reason| {

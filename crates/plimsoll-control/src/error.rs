@@ -24,6 +24,9 @@ pub enum ControlError {
         /// What was asked for.
         name: Box<str>,
     },
+    /// Its deployment keeps its records for a shorter time.
+    #[error("the retention of this record has ended")]
+    RetentionEnded,
     /// Nothing is held about a subject. Does not repeat who it is.
     #[error("nothing is held about this subject")]
     NothingHeld,
@@ -87,6 +90,7 @@ impl ControlError {
             Self::Denied { .. } => (403, "forbidden"),
             Self::NotFound { .. } | Self::NothingHeld => (404, "not_found"),
             Self::Conflict(_) => (409, "conflict"),
+            Self::RetentionEnded => (410, "retention_ended"),
             Self::Invalid { .. } => (422, "invalid"),
             Self::Ledger(_) => (503, "ledger_unavailable"),
             Self::Keys(_) => (503, "keys_unavailable"),

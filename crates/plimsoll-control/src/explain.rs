@@ -214,6 +214,7 @@ impl Control {
             model,
             binding,
             explainer: Some(Arc::clone(&explainer)),
+            upstream: None,
         };
         Ok(Ready { contract, version, explainer })
     }

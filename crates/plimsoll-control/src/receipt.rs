@@ -27,6 +27,10 @@ impl Control {
         let resource = self.decision_resource(ctx, id, entry.as_ref())?;
         self.may_read(ctx, Action::ReadDecision, &resource)?;
         let entry = entry.ok_or_else(|| ControlError::not_found("decision", id))?;
+        // Before the proof: a receipt is the body for as long as somebody keeps it.
+        if self.is_entry_past_retention(&entry)? {
+            return Err(ControlError::RetentionEnded);
+        }
         let proof = self.ledger.prove(entry.index, witnessed_only);
         let Some(proof) = proof.map_err(ControlError::Unreadable)? else { return Ok(None) };
         let mut leaf = Vec::new();

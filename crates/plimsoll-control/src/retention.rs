@@ -8,6 +8,7 @@ use crate::bootstrap::{Control, SERVER};
 use crate::compile::settings_of;
 use crate::error::ControlError;
 use plimsoll_api::Tier;
+use plimsoll_ledger::Entry;
 use plimsoll_store::DeploymentRow;
 use plimsoll_types::{KeyId, Time};
 use serde_json::{Value, json};
@@ -60,13 +61,16 @@ impl Control {
     }
 
     /// Whether a record of the deployment from `time` is beyond its retention, and not held.
-    pub(crate) fn is_past_retention(
-        &self,
-        row: &DeploymentRow,
-        time: Time,
-    ) -> Result<bool, ControlError> {
+    fn is_past_retention(&self, row: &DeploymentRow, time: Time) -> Result<bool, ControlError> {
         let Some(cutoff) = self.cutoff(row)? else { return Ok(false) };
         Ok(time < cutoff && self.store.read(|r| r.hold_on_deployment(row.id))?.is_none())
+    }
+
+    /// The same of a record, which may belong to no deployment, or to one that is gone.
+    pub(crate) fn is_entry_past_retention(&self, entry: &Entry) -> Result<bool, ControlError> {
+        let Some(id) = entry.leaf.draft.deployment else { return Ok(false) };
+        let row = self.store.read(|r| r.deployment(id))?;
+        row.map_or(Ok(false), |row| self.is_past_retention(&row, entry.leaf.draft.time))
     }
 
     /// The beginning of the first day that is kept.

@@ -131,8 +131,9 @@ impl Control {
         if wanted.kinds.as_ref().is_some_and(Vec::is_empty) {
             return Err(ControlError::invalid("kinds", empty));
         }
-        let count = wanted.deployments.as_ref().map(Vec::len);
-        if count.is_some_and(|count| !(1..=MAX_DEPLOYMENTS).contains(&count)) {
+        if let Some(names) = &wanted.deployments
+            && !(1..=MAX_DEPLOYMENTS).contains(&names.len())
+        {
             return Err(ControlError::invalid("deployments", empty));
         }
         if wanted.from.is_some_and(|from| from > self.ledger.durable()) {

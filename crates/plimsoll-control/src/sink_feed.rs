@@ -236,7 +236,7 @@ impl Control {
     ) -> Result<(Option<api::DecisionBody>, Option<String>), ControlError> {
         let id = DecisionId::from_bytes(entry.leaf.draft.id);
         let resource = self.decision_resource(ctx, id, Some(entry))?;
-        if self.is_past(entry)? {
+        if self.is_entry_past_retention(entry)? {
             return Ok((None, Some("its retention has ended".to_owned())));
         }
         if !self.allows(ctx, Action::ReadDecisionBody, &resource) {
@@ -251,7 +251,7 @@ impl Control {
     /// The body of a decision that is still kept; `None` if it is not, has none, or its keys
     /// are gone.
     pub(crate) fn kept_body(&self, entry: &Entry) -> Result<Option<DecisionBody>, ControlError> {
-        if self.is_past(entry)? { Ok(None) } else { self.decoded_body(entry) }
+        if self.is_entry_past_retention(entry)? { Ok(None) } else { self.decoded_body(entry) }
     }
 
     /// Whether a recorded answer was given in 64 bits: as the version that gave it answers, if it
@@ -268,16 +268,6 @@ impl Control {
                 serving.primary.model.output().is_double
             }
             _ => !body.outputs.iter().all(|(_, _, values)| values.iter().all(is_single)),
-        }
-    }
-
-    /// Whether the retention of a decision has ended.
-    fn is_past(&self, entry: &Entry) -> Result<bool, ControlError> {
-        let draft = &entry.leaf.draft;
-        let Some(deployment) = draft.deployment else { return Ok(false) };
-        match self.store.read(|r| r.deployment(deployment))? {
-            Some(row) => self.is_past_retention(&row, draft.time),
-            None => Ok(false),
         }
     }
 

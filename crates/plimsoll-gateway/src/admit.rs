@@ -6,6 +6,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
 use crate::tally::{Listener, Tally};
+use crate::upstream::{UpstreamAccess, UpstreamStats, Upstreams};
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
     pub(crate) idempotency: Idempotency,
+    pub(crate) upstreams: Upstreams,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
 }
@@ -73,11 +75,21 @@ impl Gateway {
             metrics: Metrics::default(),
             tally: Tally::default(),
             idempotency,
+            upstreams: Upstreams::default(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),
         })))
     }
 
+    /// Lets models that answer elsewhere be asked. Without it they are unreachable.
+    pub fn reach(&self, access: UpstreamAccess) {
+        self.0.upstreams.reach(access);
+    }
+    /// What the services did that answer for models.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<UpstreamStats> {
+        self.0.upstreams.stats(self.0.clock.monotonic())
+    }
     /// The counters.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {

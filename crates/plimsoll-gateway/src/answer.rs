@@ -321,7 +321,12 @@ pub const fn status(code: RefusalCode) -> u16 {
         C::IdempotencyMismatch => 422,
         C::RateLimited => 429,
         C::ModelFailed | C::OutputRejected | C::ExplanationFailed | C::Internal => 500,
-        C::Draining | C::NotReady | C::Overloaded | C::LedgerUnavailable => 503,
+        C::UpstreamFailed => 502,
+        C::Draining
+        | C::NotReady
+        | C::Overloaded
+        | C::LedgerUnavailable
+        | C::UpstreamUnavailable => 503,
         C::DeadlineExceeded => 504,
         _ => 400,
     }
@@ -333,6 +338,7 @@ const fn retry_after(code: RefusalCode) -> Option<u32> {
         C::RateLimited
         | C::Overloaded
         | C::LedgerUnavailable
+        | C::UpstreamUnavailable
         | C::IdempotencyInFlight
         | C::Draining => Some(1),
         C::NotReady => Some(5),
@@ -392,6 +398,8 @@ const fn words(code: RefusalCode) -> &'static str {
         C::ModelFailed => "the model failed",
         C::OutputRejected => "the model's answer was rejected",
         C::ExplanationFailed => "the answer could not be explained",
+        C::UpstreamUnavailable => "the service that answers for the model takes no calls now",
+        C::UpstreamFailed => "the service that answers for the model failed",
         C::Internal => "something of ours broke",
     }
 }

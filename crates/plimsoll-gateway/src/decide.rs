@@ -5,7 +5,7 @@ use crate::answer::{Answer, Answered, Form, Protocol};
 use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
-use crate::pass::Pass;
+use crate::pass::{Pass, ended};
 use crate::recorder::Ended;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -52,8 +52,25 @@ struct Work {
 /// A record on its way to the disk, and the answer that may leave when it is there.
 type Concluded = (Result<Durable, LedgerError>, Answer);
 
+/// What is kept on a thread for the requests to come: of those that wait for an upstream, some are
+/// always under way. A `Scratch` bounds what each keeps.
+const KEPT_WORK: usize = 8;
+
 thread_local! {
-    static WORK: RefCell<Work> = RefCell::default();
+    static WORK: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Work {
+    fn take() -> Self {
+        WORK.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+    fn keep(self) {
+        WORK.with_borrow_mut(|kept| {
+            if kept.len() < KEPT_WORK {
+                kept.push(self);
+            }
+        });
+    }
 }
 
 /// What the contract maps from the request, and what the caller asked of the answer.
@@ -73,9 +90,9 @@ impl Pass {
     /// answer is, its completion record is durable first where the deployment's mode says so.
     pub async fn decide(mut self, headers: &HeaderMap, body: Result<&[u8], BodyError>) -> Answer {
         // Given back before the wait for the disk, so that the next request finds it.
-        let mut work = WORK.take();
+        let mut work = Work::take();
         let concluded = self.phases(headers, body, &mut work).await;
-        WORK.set(work);
+        work.keep();
         let settled = match concluded {
             Ok((queued, answer)) => self.settle(queued).await.map(|()| answer),
             Err(refusal) => Err(refusal),
@@ -105,14 +122,20 @@ impl Pass {
         let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
         let facts = self.validate(headers, body, &mut work.scratch)?;
         let plan = plan(serving);
+        if let Some(upstream) = &plan.version.upstream
+            && !upstream.takes(work.scratch.rows.len())
+        {
+            return Err(Refusal::new(Phase::Plan, RefusalCode::TooManyRows)
+                .with_rule("each row is a call to the upstream, which declares its `max_rows`"));
+        }
         self.mark(Phase::Plan);
         if deployment.settings.mode == Mode::Strict {
             self.intend(&facts, &plan, &work.scratch).await?;
         }
         self.in_time()?;
-        self.predict(plan.version, work);
+        let predicted = self.predict(plan.version, work).await;
         self.mark(Phase::Predict);
-        let guarded = self.guard(&plan, work);
+        let guarded = predicted.and_then(|()| self.guard(&plan, work));
         self.mark(Phase::Guard);
         let explained = guarded.and_then(|()| {
             let predicted = Predicted { inputs: &work.features, answers: &work.values };
@@ -414,13 +437,18 @@ impl Pass {
         Ok(())
     }
 
-    #[expect(clippy::unused_self, reason = "a phase, as the others")]
-    fn predict(&self, version: &ServedVersion, work: &mut Work) {
+    async fn predict(&self, version: &ServedVersion, work: &mut Work) -> Result<(), Refusal> {
+        if let Some(upstream) = &version.upstream {
+            // Boxed: most requests are answered here, and should not carry its room around.
+            let asked = self.ask(version, upstream, &work.scratch.rows, &mut work.values);
+            return Box::pin(asked).await;
+        }
         if work.scratch.rows.len() >= BLOCKING_ROWS {
             aside(|| predict(version, work));
         } else {
             predict(version, work);
         }
+        Ok(())
     }
 
     /// Is the answer fit to leave: finite, and as many numbers as rows ask for.
@@ -454,7 +482,7 @@ impl Pass {
                     (0..rows).for_each(|_| work.values.extend_from_slice(values));
                     (Route::Fallback, ResultClass::Answered, Some(refusal), None)
                 }
-                Fallback::Refuse => (plan.route, ResultClass::Failed, Some(refusal), None),
+                Fallback::Refuse => (plan.route, ended(refusal.code), Some(refusal), None),
             },
         };
         let review = self.deployment.settings.review;
@@ -482,7 +510,7 @@ impl Pass {
             ..facts.ended(&mapped, Kind::Decision, Some(result))
         };
         let queued = self.record(&ended);
-        if let (ResultClass::Failed, Some(refusal)) = (result, &refusal) {
+        if let (true, Some(refusal)) = (result != ResultClass::Answered, &refusal) {
             return (queued, Answer::refusal(self.protocol, self.id, refusal));
         }
         let deployment = Arc::clone(&self.deployment);

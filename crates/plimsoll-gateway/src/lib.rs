@@ -20,6 +20,7 @@ mod metrics;
 mod pass;
 mod recorder;
 mod tally;
+mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
 pub use answer::{Answer, Protocol, said, status};
@@ -27,6 +28,7 @@ pub use decide::BodyError;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use pass::Pass;
 pub use tally::{Listener, Tally};
+pub use upstream::{UpstreamAccess, UpstreamStats};
 
 #[cfg(test)]
 mod tests;

@@ -168,15 +168,7 @@ impl Pass {
 
     /// Records the refusal and gives the answer that says it.
     pub async fn refuse(mut self, refusal: Refusal) -> Answer {
-        let result = match refusal.code {
-            RefusalCode::DeadlineExceeded => ResultClass::TimedOut,
-            RefusalCode::ModelFailed
-            | RefusalCode::OutputRejected
-            | RefusalCode::ExplanationFailed
-            | RefusalCode::Internal => ResultClass::Failed,
-            _ => ResultClass::Refused,
-        };
-        let told = self.complete(result, &refusal).await;
+        let told = self.complete(ended(refusal.code), &refusal).await;
         self.finish();
         Answer { nanos: self.clock.nanos, ..Answer::refusal(self.protocol, self.id, &told) }
     }
@@ -226,6 +218,20 @@ impl Pass {
         let total = self.clock.total();
         metrics.total.observe(total);
         metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
+    }
+}
+
+/// How a request ends that is refused so.
+pub(crate) const fn ended(code: RefusalCode) -> ResultClass {
+    match code {
+        RefusalCode::DeadlineExceeded => ResultClass::TimedOut,
+        RefusalCode::ModelFailed
+        | RefusalCode::OutputRejected
+        | RefusalCode::ExplanationFailed
+        | RefusalCode::UpstreamUnavailable
+        | RefusalCode::UpstreamFailed
+        | RefusalCode::Internal => ResultClass::Failed,
+        _ => ResultClass::Refused,
     }
 }
 

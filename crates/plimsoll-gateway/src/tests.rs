@@ -89,6 +89,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         model: Arc::new(model),
         binding,
         explainer: None,
+        upstream: None,
     };
     let serving = Serving {
         contract: Arc::new(contract),
@@ -514,6 +515,7 @@ async fn overflow(setup: &Setup) -> Answer {
         model: Arc::new(model),
         binding,
         explainer: None,
+        upstream: None,
     };
     let deployment = ServedDeployment {
         index: 0,

@@ -111,6 +111,9 @@ pub enum PredictError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// The model answers elsewhere.
+    #[error("the model answers elsewhere; only a running deployment asks it")]
+    Elsewhere,
     /// The output buffer has another size than the outputs.
     #[error("the output has room for {found} values, expected {expected}")]
     OutputLength {

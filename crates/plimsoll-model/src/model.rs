@@ -27,6 +27,8 @@ pub enum Format {
     SklearnJson,
     /// ONNX.
     Onnx,
+    /// No file of a model: the declaration of one that answers elsewhere.
+    Upstream,
 }
 
 impl Format {
@@ -60,6 +62,7 @@ impl fmt::Display for Format {
             Self::LightgbmText => "LightGBM text",
             Self::SklearnJson => "scikit-learn JSON",
             Self::Onnx => "ONNX",
+            Self::Upstream => "upstream",
         })
     }
 }
@@ -167,6 +170,8 @@ pub(crate) enum Scorer {
     Trees(Ensemble),
     Linear(Linear),
     Graph(Box<Graph>),
+    /// The model answers elsewhere; here only its shape is known.
+    Elsewhere,
 }
 
 impl Scorer {
@@ -175,7 +180,7 @@ impl Scorer {
         match self {
             Self::Trees(ensemble) => Some(ensemble),
             Self::Graph(graph) => graph.sole().map(|(ensemble, _)| ensemble),
-            Self::Linear(_) => None,
+            Self::Linear(_) | Self::Elsewhere => None,
         }
     }
 
@@ -184,6 +189,7 @@ impl Scorer {
         match self {
             Self::Trees(ensemble) => ensemble.margin_count(),
             Self::Linear(linear) => linear.intercepts().len(),
+            Self::Elsewhere => 0,
             Self::Graph(graph) => self.ensemble().map_or(graph.width(), Ensemble::margin_count),
         }
     }
@@ -231,9 +237,39 @@ impl Model {
             Format::LightgbmText => lightgbm::load(bytes, limits, range),
             Format::SklearnJson => sklearn::load(bytes, limits),
             Format::Onnx => onnx::load(bytes, limits),
+            // Never sniffed: a declaration is no model file.
+            Format::Upstream => Err(LoadError::UnknownFormat),
         }
     }
 
+    /// A model that answers elsewhere: what it reads and puts out is declared, and whoever asks it
+    /// here is told so by [`PredictError::Elsewhere`](crate::PredictError::Elsewhere).
+    #[must_use]
+    pub fn declared(word: &str, features: &[Box<str>], output: Output) -> Self {
+        Self {
+            format: Format::Upstream,
+            objective: word.into(),
+            inputs: Inputs {
+                count: features.len(),
+                names: features.into(),
+                types: Box::default(),
+                categories: Box::default(),
+                unknown: Box::default(),
+            },
+            pipeline: None,
+            scorer: Scorer::Elsewhere,
+            transform: Transform::Identity,
+            output,
+            classes: Box::default(),
+            trees_used: TreesUsed { used: 0, total: 0, best_iteration: None },
+        }
+    }
+
+    /// Whether it answers elsewhere.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.scorer, Scorer::Elsewhere)
+    }
     /// The format of the file it came from.
     #[must_use]
     pub fn format(&self) -> Format {
@@ -314,7 +350,7 @@ impl Model {
     pub fn linear(&self) -> Option<&Linear> {
         match &self.scorer {
             Scorer::Linear(linear) => Some(linear),
-            Scorer::Trees(_) | Scorer::Graph(_) => None,
+            Scorer::Trees(_) | Scorer::Graph(_) | Scorer::Elsewhere => None,
         }
     }
     /// What [`predict`](Self::predict) puts out.

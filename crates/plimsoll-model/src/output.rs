@@ -44,6 +44,25 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Probability,
+        Self::LogOdds,
+        Self::Label,
+        Self::Value,
+        Self::ClassProbabilities,
+        Self::ClassScores,
+        Self::Class,
+        Self::Margin,
+        Self::RankScore,
+        Self::HazardRatio,
+    ];
+
+    /// The kind of this [`name`](Self::name).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
     /// The word for it in replies and records.
     #[must_use]
     pub const fn name(self) -> &'static str {

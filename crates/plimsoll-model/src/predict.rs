@@ -92,6 +92,9 @@ impl Model {
         room: usize,
         width: usize,
     ) -> Result<(), PredictError> {
+        if self.is_elsewhere() {
+            return Err(PredictError::Elsewhere);
+        }
         let expected = self.feature_count().saturating_mul(count);
         if rows.len() != expected {
             return Err(PredictError::RowLength { found: rows.len(), expected });
@@ -118,6 +121,7 @@ impl Model {
         };
         match &self.scorer {
             Scorer::Linear(linear) => linear.row(row, out),
+            Scorer::Elsewhere => return Err(PredictError::Elsewhere),
             Scorer::Trees(_) | Scorer::Graph(_) => {
                 if let Some(ensemble) = self.scorer.ensemble() {
                     ensemble.row(row.get(..ensemble.columns).unwrap_or(row), out);
@@ -147,6 +151,7 @@ impl Model {
             None => columns.extend_from_slice(rows),
         }
         match &self.scorer {
+            Scorer::Elsewhere => return Err(PredictError::Elsewhere),
             Scorer::Trees(_) | Scorer::Graph(_) => {
                 if let Some(ensemble) = self.scorer.ensemble() {
                     ensemble.block(columns, out);

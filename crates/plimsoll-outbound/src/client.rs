@@ -18,8 +18,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
@@ -179,6 +181,7 @@ struct Inner {
     connector: TlsConnector,
     clock: Arc<dyn Clock>,
     permits: Semaphore,
+    max_idle: usize,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -190,10 +193,31 @@ impl fmt::Debug for Inner {
 
 /// An open connection that no request uses. Times are monotonic nanoseconds.
 struct Idle {
-    origin: String,
+    url: Url,
+    home: Home,
     made: u64,
     used: u64,
-    live: Live,
+    /// Boxed: it is handed from place to place with every request.
+    live: Box<Live>,
+}
+
+/// Where a connection is driven from. One that another runtime made would be woken by that one's
+/// thread, and would die with it; so each takes its own connections only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// A runtime of this one thread.
+    Thread(ThreadId),
+    /// The process's runtime of many threads.
+    Shared,
+}
+
+impl Home {
+    fn here() -> Self {
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => Self::Thread(std::thread::current().id()),
+            _ => Self::Shared,
+        }
+    }
 }
 
 impl Outbound {
@@ -204,8 +228,22 @@ impl Outbound {
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
         let connector = config.roots.connector()?;
         let permits = Semaphore::new(MAX_CONNECTIONS);
-        let idle = Mutex::default();
-        Ok(Self(Arc::new(Inner { config, connector, clock, permits, idle })))
+        let (max_idle, idle) = (MAX_IDLE, Mutex::default());
+        Ok(Self(Arc::new(Inner { config, connector, clock, permits, max_idle, idle })))
+    }
+
+    /// A client under the same rules with connections of its own: at most `most` requests under
+    /// way, and as many connections kept. What it does holds up nobody else.
+    #[must_use]
+    pub fn apart(&self, most: usize) -> Self {
+        Self(Arc::new(Inner {
+            config: self.0.config.clone(),
+            connector: self.0.connector.clone(),
+            clock: Arc::clone(&self.0.clock),
+            permits: Semaphore::new(most.min(Semaphore::MAX_PERMITS)),
+            max_idle: most,
+            idle: Mutex::default(),
+        }))
     }
 
     /// Refuses at once what could not be sent later, without asking a resolver: plain `http`
@@ -278,9 +316,9 @@ impl Inner {
         }
         let stream = self.connect(&url).await?;
         let broken = |source| OutboundError::Broken { host: url.host.clone(), source };
-        let live = Live::new(stream).await.map_err(broken)?;
+        let live = Box::new(Live::new(stream).await.map_err(broken)?);
         let made = self.clock.monotonic();
-        let mut idle = Idle { origin: url.to_string(), made, used: made, live };
+        let mut idle = Idle { url: url.clone(), home: Home::here(), made, used: made, live };
         let answer = idle.live.exchange(message).await;
         self.finish(&url, idle, answer, limit, keep).await
     }
@@ -315,10 +353,11 @@ impl Inner {
     }
 
     fn take_idle(&self, url: &Url) -> Option<Idle> {
-        let origin = url.to_string();
+        let home = Home::here();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         self.forget_old(&mut idle);
-        let at = idle.iter().rposition(|idle| idle.origin == origin)?;
+        let is_ours = |idle: &Idle| idle.home == home && idle.url.has_origin_of(url);
+        let at = idle.iter().rposition(is_ours)?;
         Some(idle.remove(at))
     }
 
@@ -326,7 +365,7 @@ impl Inner {
         one.used = self.clock.monotonic();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         self.forget_old(&mut idle);
-        if idle.len() >= MAX_IDLE {
+        if idle.len() >= self.max_idle.max(1) {
             idle.remove(0);
         }
         idle.push(one);

@@ -51,6 +51,10 @@ impl Url {
         Ok(Self { path, ..self.clone() })
     }
 
+    pub(crate) fn has_origin_of(&self, other: &Self) -> bool {
+        (self.port, self.is_plain) == (other.port, other.is_plain) && self.host == other.host
+    }
+
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }

@@ -486,3 +486,28 @@ fn a_thread_may_block_for_a_reply_inside_a_runtime_and_outside() {
     });
     server.join().expect("served");
 }
+
+/// What one service does must not hold up another, and a connection belongs to the runtime that
+/// made it.
+#[test]
+fn a_client_apart_has_connections_of_its_own_and_so_has_each_runtime() {
+    run(async {
+        let (address, seen) = serve("127.0.0.1:0", ok("hello")).await;
+        let client = dev();
+        let apart = client.apart(4);
+        for client in [&client, &apart, &client, &apart] {
+            client.send(Request::get(url(address))).await.expect("a reply");
+        }
+        assert_eq!(seen.connections.load(Ordering::Relaxed), 2);
+        let other = apart.clone();
+        let elsewhere = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let send = async { other.send(Request::get(url(address))).await.map(|_| ()) };
+            runtime.expect("a runtime").block_on(send)
+        };
+        tokio::task::spawn_blocking(elsewhere).await.expect("joined").expect("a reply");
+        assert_eq!(seen.connections.load(Ordering::Relaxed), 3);
+        apart.send(Request::get(url(address))).await.expect("a reply");
+        assert_eq!(seen.connections.load(Ordering::Relaxed), 3, "its own is still there");
+    });
+}

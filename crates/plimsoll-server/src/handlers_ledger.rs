@@ -46,7 +46,8 @@ pub(crate) fn routes() -> Vec<Route> {
             Call::Receipt,
         )
         .named("get_receipt", "What proves a decision offline; waits for the next checkpoint")
-        .gives(200, schema_of::<api::Receipt>),
+        .gives(200, schema_of::<api::Receipt>)
+        .refuses(&[401, 403, 404, 410, 429, 503]),
     ]
 }
 

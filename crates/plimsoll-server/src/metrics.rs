@@ -43,6 +43,7 @@ impl Collector for Page {
         self.latencies(to)?;
         self.requests(to)?;
         self.explanations(to)?;
+        self.upstreams(to)?;
         self.ledger(to)?;
         self.snapshot(to)
     }
@@ -117,6 +118,62 @@ impl Page {
         counter(to, "deferred_explanation_failures", help, failed)?;
         let help = "Ledger entries not looked at yet for deferred explanations";
         gauge(to, "deferred_explanation_lag", help, metrics.deferred_lag.load(Relaxed))
+    }
+
+    fn upstreams(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let upstreams = self.0.upstreams();
+        let labelled: Vec<_> =
+            upstreams.iter().map(|up| (up, up.model.as_str(), up.version.to_string())).collect();
+        let help = "Requests to services that answer for models, by how they ended";
+        let mut ended =
+            to.encode_descriptor("upstream_requests", help, None, MetricType::Counter)?;
+        for (upstream, model, version) in &labelled {
+            for (how, count) in &upstream.ended {
+                ended
+                    .encode_family(&[("model", *model), ("version", version), ("ended", *how)])?
+                    .encode_counter::<NoLabels, _, u64>(count, None)?;
+            }
+        }
+        let help = "Requests under way to services that answer for models";
+        let mut under_way =
+            to.encode_descriptor("upstream_in_flight", help, None, MetricType::Gauge)?;
+        for (upstream, model, version) in &labelled {
+            under_way
+                .encode_family(&[("model", *model), ("version", version)])?
+                .encode_gauge(&upstream.in_flight)?;
+        }
+        let help = "1 for where the circuit breaker of an endpoint stands";
+        let mut states =
+            to.encode_descriptor("upstream_breaker_state", help, None, MetricType::Gauge)?;
+        for (upstream, model, version) in &labelled {
+            for (place, (state, _)) in upstream.breakers.iter().enumerate() {
+                let (endpoint, state) = (place.to_string(), state.as_str());
+                states
+                    .encode_family(&[
+                        ("model", *model),
+                        ("version", version),
+                        ("endpoint", &endpoint),
+                        ("state", state),
+                    ])?
+                    .encode_gauge(&1_u32)?;
+            }
+        }
+        let help = "How often the circuit breaker of an endpoint has opened";
+        let mut opened =
+            to.encode_descriptor("upstream_breaker_opened", help, None, MetricType::Counter)?;
+        for (upstream, model, version) in &labelled {
+            for (place, (_, count)) in upstream.breakers.iter().enumerate() {
+                let endpoint = place.to_string();
+                opened
+                    .encode_family(&[
+                        ("model", *model),
+                        ("version", version),
+                        ("endpoint", &endpoint),
+                    ])?
+                    .encode_counter::<NoLabels, _, u64>(count, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn ledger(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

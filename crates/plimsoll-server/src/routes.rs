@@ -179,6 +179,10 @@ impl Route {
         self.doc.response_media = Some(media);
         self
     }
+    pub(crate) fn refuses(mut self, problems: &'static [u16]) -> Self {
+        self.doc.problems = problems;
+        self
+    }
     pub(crate) fn gives_nothing(mut self) -> Self {
         self.doc.status = 204;
         self

@@ -16,7 +16,7 @@ use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_control::{Control, ControlConfig};
-use plimsoll_gateway::{Gateway, GatewayLimits, Listener};
+use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
 use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
@@ -203,6 +203,8 @@ fn open(
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
+    let secrets = config.keys.join("upstreams");
+    gateway.reach(UpstreamAccess { outbound: outbound.clone(), secrets });
     let traces =
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));

@@ -6,6 +6,7 @@ use plimsoll_model::Model;
 use plimsoll_policy::Environment;
 use plimsoll_types::record::{Mode, Route};
 use plimsoll_types::{DecisionId, DeploymentId, Digest, Name, TenantId};
+use plimsoll_upstream::Upstream;
 use std::sync::Arc;
 
 /// When a decision is explained.
@@ -37,12 +38,14 @@ pub struct ServedVersion {
     pub number: u32,
     /// Digest of the version's manifest.
     pub manifest: Digest,
-    /// The model.
+    /// The model; of one that answers elsewhere, what is declared of it.
     pub model: Arc<Model>,
     /// Which contract field feeds which model input.
     pub binding: Binding,
     /// What explains its answers, where the deployment wants that.
     pub explainer: Option<Arc<Explainer>>,
+    /// Where it answers, if not here.
+    pub upstream: Option<Arc<Upstream>>,
 }
 
 /// A contract with its digest.

@@ -121,11 +121,11 @@ struct Got {
     body: Vec<u8>,
 }
 
-/// What came, each with the status it was answered with.
-type Answered = Arc<Mutex<Vec<(u16, Got)>>>;
+/// What a receiver was sent so far, with the status that it answered.
+type Inbox = Arc<Mutex<Vec<(u16, Got)>>>;
 
 /// A receiver that answers with the statuses of its script, then with 200.
-fn receiver(script: Vec<u16>) -> (SocketAddr, Answered) {
+fn receiver(script: Vec<u16>) -> (SocketAddr, Inbox) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = listener.local_addr().expect("an address");
     let got = Arc::new(Mutex::new(Vec::new()));

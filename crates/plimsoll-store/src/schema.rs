@@ -12,8 +12,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_control_state.sql"),
     include_str!("../migrations/0002_tree_head.sql"),
     include_str!("../migrations/0003_subjects.sql"),
-    include_str!("../migrations/0006_explain.sql"),
-    include_str!("../migrations/0004_sinks_reviews.sql"),
+    include_str!("../migrations/0004_explain.sql"),
+    include_str!("../migrations/0005_sinks_reviews.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -172,6 +172,10 @@ words! {
         Internal = 82 "internal",
         /// The deployment explains every answer, and this one could not be explained.
         ExplanationFailed = 83 "explanation_failed",
+        /// The service that answers for the model takes no calls now, or none could reach it.
+        UpstreamUnavailable = 84 "upstream_unavailable",
+        /// The service that answers for the model failed, or its answer was not believed.
+        UpstreamFailed = 85 "upstream_failed",
     }
 }
 

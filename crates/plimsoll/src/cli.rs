@@ -5,6 +5,7 @@
 use crate::cli_ledger::{Ledger, Verify};
 use crate::commands::forensics::{ReplayArgs, TraceArgs};
 use crate::commands::review::Setting as ReviewSetting;
+use crate::commands::upstream::CheckUpstream;
 use crate::commands::witness::Witness;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -164,6 +165,9 @@ Examples:
     /// Explanations of models and their answers, offline
     #[command(subcommand)]
     Explain(crate::commands::Explain),
+    /// Has a table drifted from a reference? Offline, column by column
+    #[command(subcommand)]
+    Drift(crate::commands::drift::Drift),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
@@ -237,7 +241,8 @@ pub(crate) enum Model {
     #[command(after_help = "\
 Examples:
   plimsoll model add credit model.ubj
-  plimsoll model add credit model.json --file background=train.parquet --description 'PD at 12 months'")]
+  plimsoll model add credit model.json --file background=train.parquet --description 'PD at 12 months'
+  plimsoll model add legacy upstream.yaml    # answers elsewhere: docs/upstreams.md")]
     Add(ModelAdd),
     /// List registered models
     #[command(after_help = "Examples:\n  plimsoll model list\n  plimsoll model list --json")]
@@ -262,6 +267,14 @@ Examples:
   plimsoll model predict model.ubj data.parquet -o scores.parquet
   plimsoll model predict model.json data.csv --raw > margins.csv")]
     Predict(Predict),
+    /// See what an upstream declaration makes of a request and of a reply, without asking anybody
+    ///
+    /// Exit code 2: the reply is not believed.
+    #[command(after_help = "\
+Examples:
+  plimsoll model check-upstream upstream.yaml --contract contract.yaml
+  plimsoll model check-upstream upstream.yaml --contract contract.yaml --request one.json --reply reply.json")]
+    CheckUpstream(CheckUpstream),
 }
 
 /// Options of `model add`.
@@ -269,7 +282,8 @@ Examples:
 pub(crate) struct ModelAdd {
     /// The registered model
     pub(crate) name: Name,
-    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX
+    /// The model file: XGBoost JSON or UBJSON, LightGBM text, scikit-learn JSON, ONNX; or the
+    /// declaration of an upstream
     pub(crate) artifact: PathBuf,
     /// Another file of the version; roles: background, contract, metadata, other
     #[arg(long = "file", value_name = "ROLE=PATH")]

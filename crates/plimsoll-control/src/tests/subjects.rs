@@ -319,9 +319,13 @@ fn days_beyond_retention_end_and_a_hold_keeps_them() {
     let open: Vec<bool> = old.iter().map(|id| opens(&bench, id)).collect();
     assert_eq!(open, [false, false, false, true, true], "days older than 200 are gone");
     assert!(bench.control.read_decision(&dpo, about_ann).expect("read").body.is_some());
+    let receipt = bench.control.receipt(&dpo, about_ann, false);
+    assert!(receipt.is_ok_and(|receipt| receipt.is_none()), "nothing is published here");
     bench.clock.pass(10 * DAY);
     let past = bench.control.read_decision(&dpo, about_ann).expect("read");
     assert_eq!(past.body_withheld.as_deref(), Some("its retention has ended"));
+    let receipt = bench.control.receipt(&dpo, about_ann, false);
+    assert_eq!(code(receipt), (410, "the retention of this record has ended".to_owned()));
     bench.control.reconcile().expect("reconcile");
     assert!(old.iter().all(|id| !opens(&bench, id)));
     let erin = bench.person("erin", &[Role::Auditor]);

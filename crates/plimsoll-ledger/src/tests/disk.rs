@@ -148,6 +148,9 @@ impl FaultDisk {
                 }
                 Undo::Remove { path, content } => {
                     lost_names -= 1;
+                    // A folder that went after its last file comes back with it.
+                    let folder = path.parent().expect("in a folder");
+                    std::fs::create_dir_all(folder).expect("put back");
                     std::fs::write(path, content).expect("put back");
                 }
             }

@@ -2,6 +2,7 @@
 //! whatever the disk does.
 
 mod crash;
+mod crash_sweep;
 mod disk;
 mod erasure;
 mod golden;

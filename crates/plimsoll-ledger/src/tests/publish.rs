@@ -124,12 +124,12 @@ fn public(folder: &Path) -> PathBuf {
     folder.join("data/ledger/public")
 }
 
-fn leaves(ledger: &Ledger) -> Vec<Digest> {
+pub(super) fn leaves(ledger: &Ledger) -> Vec<Digest> {
     ledger.entries(0).map(|entry| entry.expect("entry").hash).collect()
 }
 
 /// Every file under a folder, in order.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for item in std::fs::read_dir(folder).into_iter().flatten() {
         let path = item.expect("item").path();
@@ -144,7 +144,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether the folder is a log of these leaves, by the reader of the specification's crate alone.
-fn is_log_of(folder: &Path, leaves: &[Digest], vkey: &str) {
+pub(super) fn is_log_of(folder: &Path, leaves: &[Digest], vkey: &str) {
     let root = public(folder);
     let note = std::fs::read(root.join("checkpoint")).expect("checkpoint");
     let vkey: Vkey = vkey.parse().expect("key");

@@ -196,10 +196,12 @@ fn hypers(bytes: &[u8]) -> Vec<Read> {
                 Ok::<_, hyper::Error>(http::Response::new(Empty::<Bytes>::new()))
             }
         });
-        let _ = http1::Builder::new()
-            .half_close(true)
-            .serve_connection(TokioIo::new(server), service)
-            .await;
+        drop(
+            http1::Builder::new()
+                .half_close(true)
+                .serve_connection(TokioIo::new(server), service)
+                .await,
+        );
         seen.into_inner().expect("held by one")
     })
 }

@@ -2,7 +2,7 @@
 //! which Go verifies its own checksum database. `make tools-go` builds it, and `make test` does
 //! so first; without it these tests fail.
 
-use crate::kit::{Log, cosigner, entry, signer};
+use crate::kit::{Log, cosigner, entry, flip, signer, written};
 use plimsoll_tlog::note::{Note, NoteError, Signer};
 use plimsoll_tlog::tile::{BundleId, Resource, TileId};
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -34,20 +34,6 @@ fn verdict(folder: &Path, older: Option<&Path>) -> Result<(), String> {
         Some(1) => Err(words),
         other => panic!("gocheck ended with {other:?}: {words}"),
     }
-}
-
-fn flip(folder: &Path, resource: Resource, byte: usize) {
-    let path = folder.join(resource.path());
-    let mut bytes = fs_err::read(&path).expect("it is there");
-    bytes[byte] ^= 1;
-    fs_err::write(path, bytes).expect("written");
-}
-
-/// A log with other bytes in some place, as a folder.
-fn written(log: &Log) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    log.write(folder.path());
-    folder
 }
 
 #[test]

@@ -86,6 +86,21 @@ impl Log {
     }
 }
 
+/// Flips a bit of a byte of a file of a log.
+pub(crate) fn flip(folder: &Path, resource: Resource, byte: usize) {
+    let path = folder.join(resource.path());
+    let mut bytes = fs_err::read(&path).expect("it is there");
+    bytes[byte] ^= 1;
+    fs_err::write(path, bytes).expect("written");
+}
+
+/// A log with other bytes in some place, as a folder.
+pub(crate) fn written(log: &Log) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    log.write(folder.path());
+    folder
+}
+
 pub(crate) fn entry(index: u64, seed: u8) -> Vec<u8> {
     let length = usize::try_from(index % 61).expect("small");
     let mut entry = format!("entry {index} of {seed} ").into_bytes();

@@ -2,6 +2,8 @@
 //! specifications and real checkpoints, against forgeries, and before a verifier that is not ours.
 
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod go;

@@ -14,6 +14,7 @@ pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
 mod document;
+pub(crate) mod drift;
 mod event;
 mod explain;
 mod explain_counterfactual;
@@ -35,6 +36,7 @@ mod serve;
 pub(crate) mod sink;
 mod status;
 pub(crate) mod subject;
+pub(crate) mod upstream;
 mod verify;
 mod when;
 pub(crate) mod witness;
@@ -155,6 +157,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Version => document::version(context),
         Command::Witness(verb) => witness::run(context, verb),
         Command::Explain(verb) => explain::run(context, verb),
+        Command::Drift(verb) => drift::run(context, verb),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, verb: Model) -> Result<(), Failure> {
             context.printer.show(&version, |version| text(context, version))
         }
         Model::Predict(args) => predict::run(context, &args),
+        Model::CheckUpstream(args) => super::upstream::run(context, &args),
     }
 }
 

@@ -115,7 +115,7 @@ settings! {
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
     trace_ratio: Share = "telemetry.trace_ratio", "1", "share of requests traced, 0 to 1";
-    outbound_allow: Networks = "outbound.allow", "", "networks that outgoing requests may reach although they are private: `10.1.0.0/16, ::1`";
+    outbound_allow: Networks = "outbound.allow", "", "networks that outgoing requests (upstreams, sinks) may reach although they are private: `10.1.0.0/16, ::1`";
     outbound_plain_http: bool = "outbound.plain_http", "false", "whether they may be reached without TLS";
     outbound_ca: Option<PathBuf> = "outbound.ca_file", "", "certificates of authorities in PEM to trust beside the public ones";
     sink_retry_first: Duration = "sinks.retry_first", "1s", "wait before an event that was not acknowledged is sent again; it doubles with each failure";

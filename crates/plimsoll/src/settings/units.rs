@@ -23,7 +23,7 @@ pub(crate) struct Size(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Share(pub(crate) f64);
 
-/// Ranges of addresses.
+/// Networks, with commas between.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Networks(pub(crate) Vec<Network>);
 

@@ -10,6 +10,8 @@ mod config;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod explain;

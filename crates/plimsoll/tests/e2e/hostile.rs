@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Resident memory of a process, in KiB.
-fn resident_kib(pid: u32) -> u64 {
+pub(crate) fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("there");
     let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("there");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;
@@ -39,5 +41,7 @@ mod sinks;
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod upstream;
 #[cfg(test)]
 mod witness;

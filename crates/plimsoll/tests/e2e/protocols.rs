@@ -167,7 +167,10 @@ fn v1_explains() {
 fn binary(request: &str) -> (String, Vec<u8>) {
     let mut request: Value = serde_json::from_str(request).expect("JSON");
     let mut bytes = Vec::new();
-    for input in request["inputs"].as_array_mut().expect("a list") {
+    let inputs = request["inputs"].as_array_mut().expect("a list");
+    // Only floats have raw bytes for null.
+    inputs.retain(|input| !input["data"][0].is_null() || input["datatype"] == "FP64");
+    for input in inputs {
         let value = input["data"][0].clone();
         let start = bytes.len();
         match input["datatype"].as_str().expect("a datatype") {
@@ -219,6 +222,77 @@ fn raw_tensors_are_answered_in_raw_tensors() {
         assert_eq!(answer.status, 400, "{length}: {}", answer.body);
         assert!(answer.header("plimsoll-decision-id").is_some(), "recorded: {length}");
     }
+}
+
+/// Every list of hostile input, over every path that reads a body.
+#[test]
+fn hostile_tables_and_tensors_are_refused_and_memory_stays_flat() {
+    let server = Server::dev().with_credit("durable");
+    let (json, bytes) = binary(&requests()[0]);
+    let before = crate::hostile::resident_kib(server.child.id());
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let tables: Vec<(&str, Vec<u8>)> = vec![
+        ("deep nesting", format!("{{\"instances\":{deep}}}").into()),
+        ("deep nesting aside", format!("{{\"nothing\":{deep}}}").into()),
+        ("many empty rows", format!("{{\"instances\":[{}{{}}]}}", "{},".repeat(50_000)).into()),
+        ("many short rows", format!("{{\"inputs\":[{}[]]}}", "[],".repeat(50_000)).into()),
+        ("a long column", format!("{{\"inputs\":{{\"age\":[{}1]}}}}", "1,".repeat(200_000)).into()),
+        (
+            "many columns",
+            format!("{{\"dataframe_split\":{{\"columns\":[{}\"a\"]}}}}", "\"a\",".repeat(50_000))
+                .into(),
+        ),
+        ("not UTF-8", b"{\"instances\":[\xff]}".to_vec()),
+        ("bare NaN", b"{\"instances\":[{\"age\":NaN}]}".to_vec()),
+        ("2^53 and one", b"{\"instances\":[{\"age\":9007199254740993}]}".to_vec()),
+        ("a key twice", b"{\"instances\":[],\"instances\":[]}".to_vec()),
+        ("too large", vec![b' '; 3 << 20]),
+        ("nothing", Vec::new()),
+    ];
+    let sizes = [
+        ("a size beyond the body", "\"binary_data_size\":9007199254740992"),
+        ("a size of one byte", "\"binary_data_size\":1"),
+        ("a negative size", "\"binary_data_size\":-8"),
+    ];
+    for _ in 0..5 {
+        for (what, body) in &tables {
+            for path in
+                ["/v1/models/credit-default:predict", "/deployments/credit-default/invocations"]
+            {
+                let answer = post(server.address(), path, body, &[]);
+                assert!(matches!(answer.status, 400 | 413), "{what}: {}", answer.status);
+                assert!(answer.header("plimsoll-decision-id").is_some(), "{what}");
+            }
+        }
+        for (what, size) in sizes {
+            let json = json.replacen("\"binary_data_size\":8", size, 1);
+            let length = json.len().to_string();
+            let headers = [("inference-header-content-length", length.as_str())];
+            let body = [json.as_bytes(), &bytes].concat();
+            let answer = post(server.address(), "/v2/models/credit-default/infer", &body, &headers);
+            assert_eq!(answer.status, 400, "{what}: {}", answer.body);
+        }
+    }
+    let grown = crate::hostile::resident_kib(server.child.id()).saturating_sub(before);
+    assert!(grown < 64 * 1024, "memory grew by {grown} KiB");
+    assert_eq!(server.infer(&requests()[0], &[]).status, 200);
+}
+
+/// gRPC over TLS, and with keys in its metadata where keys are asked for.
+#[test]
+fn grpc_speaks_tls_and_wants_keys() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let secure = crate::tls::Secure::start(&[]).with_credit();
+    let production = Server::production();
+    let output = Command::new(root.join(".venv/clients/bin/python"))
+        .arg(root.join("tools/clients/check_keys.py"))
+        .arg(secure.address.replace("127.0.0.1", "localhost"))
+        .arg(secure.ca())
+        .args([&production.address().to_string(), production.admin_key.as_deref().expect("a key")])
+        .output()
+        .expect("runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("all checks passed"), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// `tritonclient` and kserve's client, over HTTP and gRPC, with and without keys: the checks are

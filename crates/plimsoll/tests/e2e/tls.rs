@@ -53,14 +53,14 @@ fn serve(folder: &Path, more: &[&str]) -> Command {
 }
 
 /// A server with the credit deployment that speaks TLS only.
-struct Secure {
+pub(crate) struct Secure {
     folder: tempfile::TempDir,
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Secure {
-    fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("temp");
         certificates(folder.path());
         let log = folder.path().join("log");
@@ -92,7 +92,7 @@ impl Secure {
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn with_credit(self) -> Self {
+    pub(crate) fn with_credit(self) -> Self {
         let (model, contract) = (demo("credit/model.json"), demo("credit/contract.yaml"));
         self.cli(&["model", "add", "credit", &text(&model)]);
         let create = "deployment create credit-default --model credit --version 1 \
@@ -104,7 +104,7 @@ impl Secure {
         self
     }
 
-    fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
