@@ -37,6 +37,8 @@ pub(super) fn decided(
     asker: PrincipalId,
 ) -> DecisionId {
     let control = &bench.control;
+    // Ids of one millisecond come in no order.
+    bench.clock.pass(Duration::from_millis(1));
     let id = DecisionId::new(bench.clock.now());
     let mut rows = Rows { width: 4, ..Rows::default() };
     rows.text.push_str("customer-7");

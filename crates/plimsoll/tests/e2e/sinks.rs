@@ -229,7 +229,7 @@ fn a_stopped_sink_costs_no_memory_and_no_event() {
     const WARM: usize = 4_000;
     const MANY: usize = 24_000;
     let folder = Arc::new(tempfile::tempdir().expect("temp"));
-    let server = Server::start_in(folder, &quick()).with_credit("bounded");
+    let server = Server::start_in(folder, &quick()).with_credit("durable");
     let receiver = Receiver::start(false);
     let add = ["sink", "add", "cases", &receiver.url(), "--kind", "decision", "--include", "body"];
     server.cli(&[&add[..], &["--format", "batch"]].concat()).ok();
@@ -240,10 +240,6 @@ fn a_stopped_sink_costs_no_memory_and_no_event() {
     assert_eq!(metric(&server, "plimsoll_sink_up{sink=\"cases\"}"), 0);
     assert!(metric(&server, "plimsoll_sink_lag_entries{sink=\"cases\"}") >= MANY as u64);
     assert_eq!(ids.len(), WARM + MANY);
-    // What a crash may take of mode `bounded` is another test's.
-    while metric(&server, "plimsoll_ledger_queue_bytes") > 0 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
     receiver.up.store(true, Ordering::SeqCst);
     receiver.wait(|got| got.len() >= 20);
     let server = Server::start_in(server.kill(), &quick());
