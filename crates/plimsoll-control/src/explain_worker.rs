@@ -181,6 +181,11 @@ impl Control {
         }
         let holders = holders(owners.as_ref(), entry);
         let sealed = self.ledger.seal(&holders, &plaintext).map_err(ControlError::Ledger)?;
+        // A holder who was erased since the body was opened would have got a new key by now:
+        // what it sealed is dropped, and the record says that there is no explanation.
+        if is_made && matches!(self.ledger.open_body(entry), Err(LedgerError::KeyGone)) {
+            return self.explain_later(entry);
+        }
         let durable = self.ledger.append(draft, sealed, None).map_err(ControlError::Ledger)?;
         Ok((durable, is_made))
     }

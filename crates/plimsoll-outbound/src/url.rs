@@ -4,11 +4,14 @@ use crate::error::OutboundError;
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The longest address that is taken, in bytes: what web servers take in a request line.
 const MAX_URL: usize = 4096;
+
+/// Characters that a name never has, and an authority that is misread does.
+const OF_NO_NAME: &[char] = &['%', ':', '[', ']', '@', '/'];
 
 /// An absolute `https` (or `http`) address without user, password or fragment.
 ///
@@ -100,10 +103,7 @@ impl FromStr for Url {
             return wrong("it holds a user or a password");
         }
         let written = authority.host();
-        let host = written.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() || host.contains('%') {
-            return wrong("it names no host");
-        }
+        let Some(host) = host_in(written) else { return wrong("it names no host") };
         let default = if is_plain { 80 } else { 443 };
         let port = match authority.as_str().strip_prefix(written) {
             Some("") => Some(default),
@@ -117,6 +117,16 @@ impl FromStr for Url {
         let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
         let Ok(path) = path.parse() else { return wrong("its path is malformed") };
         Ok(Self { is_plain, host: host.to_ascii_lowercase().into(), port, path })
+    }
+}
+
+/// A name, or an address of IPv6 without its brackets. One with a zone means something on this
+/// machine alone, and is none.
+fn host_in(written: &str) -> Option<&str> {
+    let address = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok().then_some(address),
+        None => Some(written).filter(|host| !host.is_empty() && !host.contains(OF_NO_NAME)),
     }
 }
 
