@@ -180,7 +180,7 @@ tools-bench:
 tools-go: $(TARGET)/go/gocheck
 $(TARGET)/go/gocheck: tools/gocheck/main.go tools/gocheck/build.sh tools/gocheck/requirements.txt
 	$(call need,python3,python3 python3-venv)
-	python3 -m venv $(TARGET)/go
+	python3 -m venv --clear $(TARGET)/go
 	$(TARGET)/go/bin/python -m pip install --quiet --disable-pip-version-check -r tools/gocheck/requirements.txt
 	tools/gocheck/build.sh $(TARGET)/go
 
