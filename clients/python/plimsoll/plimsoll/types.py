@@ -866,7 +866,7 @@ class FeatureProfile(TypedDict):
     # How the person can change it; `fixed` unless told.
     change: NotRequired[Change]
 
-    # The least step of a change (kinds number and integer).
+    # What is proposed is a multiple of it (kinds number and integer).
     step: NotRequired[Optional[float]]
 
     # The values it can be changed to (kind category); all of the contract's unless told.

@@ -102,7 +102,7 @@ pub struct FeatureProfile {
     /// How the person can change it; `fixed` unless told.
     #[serde(default, skip_serializing_if = "Change::is_fixed")]
     pub change: Change,
-    /// The least step of a change (kinds number and integer).
+    /// What is proposed is a multiple of it (kinds number and integer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<f64>,
     /// The values it can be changed to (kind category); all of the contract's unless told.
