@@ -3,11 +3,15 @@
 //! the record says what happened.
 
 use crate::harness::{Http, Server, demo, get, post, requests};
+use plimsoll_types::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// An answer that took so long did not keep to the declared quarter of a second.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// How the service behaves.
 #[derive(Clone)]
@@ -258,7 +262,10 @@ fn every_trouble_is_answered_within_the_deadline_and_recorded() {
         (says(&huge), failed, "larger"),
     ] {
         service.be(mode);
+        let clock = SystemClock::new();
         let answer = server.ask("strict");
+        let waited = Duration::from_nanos(clock.monotonic());
+        assert!(waited < HANGS, "{word}: {waited:?}");
         assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{word}");
         let said = answer.json()["error"].as_str().expect("words").to_owned();
         assert!(said.contains(word), "{said}");
