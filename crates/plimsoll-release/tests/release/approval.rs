@@ -106,7 +106,7 @@ fn what_does_not_count() {
         ("artifact changed", resigned(|s| s.artifact = artifact(2)), |_| {}),
         ("gate result changed", resigned(|s| s.gate = artifact(2)), |_| {}),
         ("from the future", resigned(|s| s.at_us += 1), |_| {}),
-        ("too old", resigned(|s| s.at_us -= APPROVAL_MAX.as_micros() as u64 + 1), |_| {}),
+        ("too old", resigned(|s| s.at_us = now().minus(APPROVAL_MAX).as_micros() - 1), |_| {}),
         ("proven who they are", signed(statement("lee"), "lee"), |setup| {
             let long = AUTHENTICATED_MAX + Duration::from_micros(1);
             setup.approvers[1].authenticated = now().minus(long);
