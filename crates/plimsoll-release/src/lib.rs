@@ -7,6 +7,8 @@
 //! | [`assess`](mod@assess) | facts to tier, duties and demanded checks |
 //! | [`gate`] | demanded checks, results and exceptions to a gate result |
 //! | [`approval`] | whether a promotion has the approvals that its tier requires |
+//! | [`rollout`] | a promotion under traffic: steps, guardrails, rollback |
+//! | [`simulate`] | rollouts on made-up traffic, next to the rules of others |
 //!
 //! **Architecture invariant:** nothing here reads a clock, draws a random number, does I/O or
 //! knows storage. Times, seeds and facts come in as arguments.
@@ -18,6 +20,8 @@ mod day;
 pub mod facts;
 pub mod gate;
 pub mod questions;
+pub mod rollout;
+pub mod simulate;
 mod words;
 
 pub use assess::{Assessment, Tier, assess};

@@ -6,3 +6,5 @@ mod approval;
 mod assess;
 #[cfg(test)]
 mod gate;
+#[cfg(test)]
+mod rollout;
