@@ -168,6 +168,8 @@ Examples:
     /// Has a table drifted from a reference? Offline, column by column
     #[command(subcommand)]
     Drift(crate::commands::drift::Drift),
+    /// What is owed for a use of a model: risk tier, duties, checks. Offline, from facts
+    Assess(crate::commands::assess::Assess),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,

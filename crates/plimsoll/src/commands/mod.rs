@@ -5,6 +5,7 @@
 
 mod access;
 mod archive;
+pub(crate) mod assess;
 mod backup;
 mod config;
 mod contract;
@@ -145,6 +146,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Decision(verb) => decision::run(context, verb),
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
+        Command::Assess(args) => assess::run(context, &args),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
         Command::Subject(verb) => subject::run(context, verb),
