@@ -77,6 +77,9 @@ actions! {
     /// Take a deployment out of service for good.
     ArchiveDeployment => Deployment,
 
+    /// Let the version answer again in a deployment that was released before.
+    RollBack => Deployment,
+
     /// Let a model version answer in a deployment.
     Release => Release,
 

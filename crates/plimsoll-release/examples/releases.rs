@@ -51,11 +51,13 @@ fn null(rollouts: u64) -> Result<String, PlanError> {
             Phase::Running | Phase::Held | Phase::Inconclusive => {}
         }
     }
+    let held = rollouts - back - promoted;
     let bound = 100.0 * upper_bound(back, rollouts, 0.95);
     Ok(format!(
         "**Versions that are no worse.** {rollouts} rollouts of 10,000 requests to the candidate \
          (2,000 pairs in shadow, then 500 at 1 %, 1,500 at 5 %, 6,000 at 25 %), all five guardrails \
-         judged after every record: {promoted} promoted, {back} rolled back, which is at most \
+         judged after every record: {promoted} promoted, {held} held for a person to look at, \
+         {back} rolled back, which is at most \
          {bound:.2} % at 95 % confidence (Clopper and Pearson). Declared: 1 %.\n"
     ))
 }

@@ -160,6 +160,42 @@ pub struct Case<'a> {
     pub now: Time,
 }
 
+/// A case as a file: what a pipeline collects.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseFile {
+    /// The deployment's name.
+    pub deployment: String,
+    /// The version's artifact.
+    pub artifact: Digest,
+    /// What `plimsoll assess --json` printed.
+    pub assessment: Assessment,
+    /// The checks there are.
+    pub declared: Vec<Declared>,
+    /// What came of them.
+    #[serde(default)]
+    pub results: Vec<CheckResult>,
+    /// The exceptions.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
+}
+
+impl CaseFile {
+    /// Judges it as of a time.
+    #[must_use]
+    pub fn judge(&self, now: Time) -> GateResult {
+        judge(&Case {
+            deployment: &self.deployment,
+            artifact: self.artifact,
+            assessment: &self.assessment,
+            declared: &self.declared,
+            results: &self.results,
+            exceptions: &self.exceptions,
+            now,
+        })
+    }
+}
+
 /// What came of one declared check, or of none.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Line {

@@ -6,6 +6,7 @@
 //! | [`catalog`] | checks and the duties that demand them, as data |
 //! | [`assess`](mod@assess) | facts to tier, duties and demanded checks |
 //! | [`gate`] | demanded checks, results and exceptions to a gate result |
+//! | [`report`] | a gate result as JUnit, SARIF, Markdown |
 //! | [`approval`] | whether a promotion has the approvals that its tier requires |
 //! | [`rollout`] | a promotion under traffic: steps, guardrails, rollback |
 //! | [`simulate`] | rollouts on made-up traffic, next to the rules of others |
@@ -20,6 +21,7 @@ mod day;
 pub mod facts;
 pub mod gate;
 pub mod questions;
+pub mod report;
 pub mod rollout;
 pub mod simulate;
 mod words;

@@ -25,6 +25,7 @@ mod handlers_explain;
 mod handlers_forensics;
 mod handlers_ledger;
 mod handlers_protocols;
+mod handlers_releases;
 mod handlers_reviews;
 mod handlers_sinks;
 mod handlers_subjects;

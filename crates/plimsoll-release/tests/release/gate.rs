@@ -3,8 +3,10 @@
 use plimsoll_release::assess::{Controls, Demand, Finding, Status};
 use plimsoll_release::catalog::{CheckId, DutyId};
 use plimsoll_release::gate::{
-    Case, CheckResult, Declared, EXCEPTION_MAX, Exception, GateResult, State, Verdict, judge,
+    Case, CaseFile, CheckResult, Declared, EXCEPTION_MAX, Exception, GateResult, State, Verdict,
+    judge,
 };
+use plimsoll_release::report;
 use plimsoll_release::{Assessment, Day, Facts, Tier};
 use plimsoll_types::{Digest, Time};
 use std::time::Duration;
@@ -174,6 +176,43 @@ fn a_gate_for_people() {
     ENC-01   not evaluable  GOV-T2, does not block
         none: not evaluable: this build has no such check: supply one as a plug-in
     ");
+}
+
+/// What pipelines read: everything that blocks fails, and nothing breaks out of its place.
+#[test]
+fn a_gate_for_pipelines() {
+    let mut setup = Setup::new();
+    setup.assessment = demanding(&[CheckId::Art01, CheckId::Doc01, CheckId::Enc01], 2);
+    setup.assessment.unknown = vec!["harms".to_owned()];
+    setup.results[1].says = "a <b> & \"c\" | d\u{7}\nnext".to_owned();
+    let result = setup.judge();
+    insta::assert_snapshot!(report::junit(&result));
+    insta::assert_snapshot!(report::markdown(&result));
+    insta::assert_json_snapshot!(report::sarif(&result));
+    // Passed: no failure, and no result.
+    let passed = passed();
+    assert!(!report::junit(&passed).contains("<failure"));
+    assert_eq!(report::sarif(&passed)["runs"][0]["results"], serde_json::json!([]));
+}
+
+#[test]
+fn a_case_in_a_file_is_judged_alike() {
+    let setup = Setup::new();
+    let file = CaseFile {
+        deployment: "credit-default".to_owned(),
+        artifact: artifact(1),
+        assessment: setup.assessment.clone(),
+        declared: setup.declared.clone(),
+        results: setup.results.clone(),
+        exceptions: vec![exception(CheckId::Doc01)],
+    };
+    let text = serde_json::to_string(&file).unwrap();
+    let read: CaseFile = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, file);
+    assert!(read.judge(now()).is_passed);
+    assert!(
+        serde_json::from_str::<CaseFile>(&text.replace("\"declared\"", "\"declare\"")).is_err()
+    );
 }
 
 #[test]

