@@ -25,9 +25,8 @@ fn is_open(one: &Answered) -> bool {
 #[must_use]
 pub fn markdown(result: &GateResult) -> String {
     // A bar would end a cell, and a line the row.
-    let cell = |text: &str| {
-        text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
-    };
+    let cell =
+        |text: &str| text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ");
     let verdict = if result.is_passed { "passed" } else { "not passed" };
     let mut text = format!(
         "## Gate {verdict}: `{}`, tier {}\n\nArtifact `{}`, gate result `{}`.\n\n",
