@@ -197,11 +197,14 @@ impl Lake {
         Ok(state.progress(durable, decisions))
     }
 
-    /// Writes every decision that is durable.
+    /// Writes every decision that is durable, where tables may be written.
     ///
     /// # Errors
     /// [`LakeError`].
     pub fn catch_up(&self, mut each: impl FnMut(Progress)) -> Result<Progress, LakeError> {
+        if !self.0.writable {
+            return Ok(self.progress());
+        }
         let _upkeep = locked(&self.0.upkeep);
         let durable = self.0.source.durable();
         loop {

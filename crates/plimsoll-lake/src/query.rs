@@ -74,6 +74,8 @@ pub struct Answer<T = RecordBatch> {
     rows: u64,
     is_cut: bool,
     is_whole: bool,
+    /// Whether its end, good or bad, was told.
+    is_over: bool,
 }
 
 #[derive(Debug)]
@@ -130,14 +132,17 @@ impl<T> Answer<T> {
                 Some(Ok(value))
             }
             Some(Ok(Part::End { value, is_cut })) => {
-                (self.is_cut, self.is_whole) = (is_cut, true);
+                (self.is_cut, self.is_whole, self.is_over) = (is_cut, true, true);
                 value.map(Ok)
             }
-            Some(Err(error)) => Some(Err(error)),
-            None if self.is_whole => None,
+            Some(Err(error)) => {
+                self.is_over = true;
+                Some(Err(error))
+            }
+            None if self.is_over => None,
             // The task ended without an end: it panicked.
             None => {
-                self.is_whole = true;
+                self.is_over = true;
                 Some(Err(LakeError::Table("the query broke off".into())))
             }
         }
@@ -235,6 +240,7 @@ impl Lake {
                     drop(planned.send(Ok((stream.schema(), tables))));
                     (stream, form)
                 }
+                Err(_) if files.is_revoked() => return drop(planned.send(Err(LakeError::Erased))),
                 Err(error) => return drop(planned.send(Err(error))),
             };
             run(stream, form, &files, &limits, &sender).await;
@@ -243,7 +249,16 @@ impl Lake {
         let task = task.abort_handle();
         let lost = |_| LakeError::Statement("the query could not be planned".into());
         let (schema, tables) = plan.blocking_recv().map_err(lost)??;
-        Ok(Answer { schema, tables, parts, task, rows: 0, is_cut: false, is_whole: false })
+        Ok(Answer {
+            schema,
+            tables,
+            parts,
+            task,
+            rows: 0,
+            is_cut: false,
+            is_whole: false,
+            is_over: false,
+        })
     }
 
     /// The columns of a deployment's table.
