@@ -22,8 +22,10 @@ mod lake;
 mod open;
 mod provider;
 mod query;
+mod refuse;
 mod shape;
 mod source;
+mod turns;
 
 pub use derive::Catalog;
 pub use error::LakeError;

@@ -8,7 +8,9 @@ use crate::files::Snapshot;
 use crate::lake::{Lake, View};
 use crate::open::SubjectOf;
 use crate::provider::{self, ShownColumn, Stored, Visible};
+use crate::refuse;
 use crate::shape::Shape;
+use crate::turns::{Over, taking_turns};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
@@ -16,6 +18,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateDefaults};
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as Sql;
@@ -45,9 +48,22 @@ const WAITING: usize = 2;
 pub const DECISIONS: &str = "decisions";
 const CATALOG: &str = "plimsoll";
 const SCHEMA: &str = "public";
-/// Functions whose result may be of any size, whatever they are given: a query could take all
-/// memory with one row.
-const UNBOUNDED: &[&str] = &["repeat", "lpad", "rpad", "space"];
+/// Functions whose result may be of any size, alone or one upon the other: a query could take
+/// all memory with one row.
+const UNBOUNDED: &[&str] = &[
+    "repeat",
+    "lpad",
+    "rpad",
+    "space",
+    "replace",
+    "overlay",
+    "concat",
+    "concat_ws",
+    "struct",
+    "named_struct",
+    "array_agg",
+    "string_agg",
+];
 
 /// A query.
 #[derive(Clone, Debug)]
@@ -71,6 +87,7 @@ pub struct Answer<T = RecordBatch> {
     tables: Vec<String>,
     parts: mpsc::Receiver<Result<Part<T>, LakeError>>,
     task: AbortHandle,
+    over: Arc<Over>,
     rows: u64,
     is_cut: bool,
     is_whole: bool,
@@ -151,6 +168,7 @@ impl<T> Answer<T> {
 
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
+        self.over.leave();
         self.task.abort();
     }
 }
@@ -223,12 +241,13 @@ impl Lake {
         let (planned, plan) = oneshot::channel();
         let (sender, parts) = mpsc::channel(WAITING);
         let source = self.0.source.clone();
+        let over = Arc::new(Over::at(Instant::now() + ask.timeout));
+        let limits = Limits { over: Arc::clone(&over), timeout: ask.timeout, rows: ask.rows };
         let task = runtime.spawn(async move {
-            let limits = Limits { deadline: Instant::now() + ask.timeout, ask: &ask };
             let files = Arc::clone(&view.files);
             let session = session(env, &source, ask.tenant);
-            let start = start(&session, statement, &ask, &view, &source);
-            let started = timeout_at(limits.deadline, start).await;
+            let start = start(&session, statement, &ask, &view, &source, &limits.over);
+            let started = timeout_at(limits.over.deadline(), start).await;
             let started = started.unwrap_or_else(|_| Err(limits.too_long()));
             let started = started.and_then(|(stream, tables)| {
                 let form = make(format, &stream.schema())?;
@@ -254,6 +273,7 @@ impl Lake {
             tables,
             parts,
             task,
+            over,
             rows: 0,
             is_cut: false,
             is_whole: false,
@@ -272,16 +292,17 @@ impl Lake {
     }
 }
 
-struct Limits<'a> {
-    deadline: Instant,
-    ask: &'a Ask,
+struct Limits {
+    over: Arc<Over>,
+    timeout: Duration,
+    rows: u64,
 }
 
-impl Limits<'_> {
+impl Limits {
     fn too_long(&self) -> LakeError {
         LakeError::Limit(format!(
             "the query took longer than {:?}; ask for less, or give it more time",
-            self.ask.timeout
+            self.timeout
         ))
     }
 }
@@ -291,13 +312,13 @@ async fn run<T>(
     mut stream: SendableRecordBatchStream,
     mut form: Box<dyn Form<T>>,
     files: &Snapshot,
-    limits: &Limits<'_>,
+    limits: &Limits,
     sender: &mpsc::Sender<Result<Part<T>, LakeError>>,
 ) {
-    let mut left = limits.ask.rows;
+    let mut left = limits.rows;
     let end = loop {
         let next = tokio::select! {
-            next = timeout_at(limits.deadline, stream.next()) => next,
+            next = timeout_at(limits.over.deadline(), stream.next()) => next,
             () = sender.closed() => return,
         };
         let batch = match next {
@@ -305,6 +326,7 @@ async fn run<T>(
             Ok(None) => break Ok(false),
             // Before the rows leave: what was erased is not told any more.
             Ok(Some(_)) if files.is_revoked() => break Err(LakeError::Erased),
+            Ok(Some(Err(_))) if limits.over.is_late() => break Err(limits.too_long()),
             Ok(Some(Err(error))) => break Err(told(error)),
             Ok(Some(Ok(batch))) => batch,
         };
@@ -316,7 +338,7 @@ async fn run<T>(
             Err(error) => break Err(error),
         };
         let part = Part::Rows { value, rows: rows as u64 };
-        match timeout_at(limits.deadline, sender.send(Ok(part))).await {
+        match timeout_at(limits.over.deadline(), sender.send(Ok(part))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return,
             Err(_) => break Err(limits.too_long()),
@@ -335,6 +357,9 @@ fn parse(sql: &str, length: usize) -> Result<Statement, LakeError> {
     if sql.len() > length {
         let text = format!("a statement has at most {length} bytes");
         return Err(LakeError::Statement(text));
+    }
+    if length == MAX_STATEMENT {
+        refuse::long(sql)?;
     }
     let parsed = DFParserBuilder::new(sql)
         .with_dialect(&PostgreSqlDialect {})
@@ -369,13 +394,15 @@ fn session(
     options.execution.enable_recursive_ctes = false;
     let functions = SessionStateDefaults::default_scalar_functions();
     let functions = functions.into_iter().filter(|function| !UNBOUNDED.contains(&function.name()));
+    let aggregates = SessionStateDefaults::default_aggregate_functions();
+    let aggregates = aggregates.into_iter().filter(|one| !UNBOUNDED.contains(&one.name()));
     let subject = ScalarUDF::from(SubjectOf::new(source.clone(), tenant));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(env)
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(functions.chain([Arc::new(subject)]).collect())
-        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+        .with_aggregate_functions(aggregates.collect())
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .build();
     SessionContext::new_with_state(state)
@@ -388,18 +415,24 @@ async fn start(
     ask: &Ask,
     view: &View,
     source: &crate::Source,
+    over: &Arc<Over>,
 ) -> Result<(SendableRecordBatchStream, Vec<String>), LakeError> {
+    refuse::wide(&statement)?;
     let named = session.state().resolve_table_references(&statement).map_err(told)?;
     register(session, &named, ask, view, source)?;
     let plan = session.state().statement_to_plan(statement).await.map_err(told)?;
     let only_reads =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_reads.verify_plan(&plan).map_err(told)?;
+    refuse::large(&plan)?;
     let frame = session.execute_logical_plan(plan).await.map_err(told)?;
     // One more than is given, to know whether there are more.
     let rows = usize::try_from(ask.rows.min(MAX_ROWS) + 1).unwrap_or(usize::MAX);
     let frame = frame.limit(0, Some(rows)).map_err(told)?;
-    let stream = frame.execute_stream().await.map_err(told)?;
+    let context = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await.map_err(told)?;
+    let plan = taking_turns(plan, over).map_err(told)?;
+    let stream = execute_stream(plan, context).map_err(told)?;
     let known: BTreeSet<String> = named.iter().map(|name| name.table().to_owned()).collect();
     Ok((stream, known.into_iter().collect()))
 }
@@ -443,7 +476,7 @@ fn plan(visible: &Visible, view: &View, source: &crate::Source) -> Result<Logica
 }
 
 /// An error of the engine in one line. It may repeat the statement, which is the caller's own.
-fn told(error: DataFusionError) -> LakeError {
+pub(crate) fn told(error: DataFusionError) -> LakeError {
     let root = error.find_root();
     match root {
         DataFusionError::ResourcesExhausted(_) => {

@@ -68,6 +68,15 @@ fn nothing_but_reading_the_tables_is_answered() {
         "select repeat('x', 2000000000)".into(),
         "select lpad('x', 2000000000, 'y')".into(),
         "select rpad('x', 2000000000, 'y')".into(),
+        "select replace('xx', 'x', 'yyyy')".into(),
+        "select concat('x', 'x')".into(),
+        "select struct(1, 2)".into(),
+        "select array_agg(row) from \"credit-default\"".into(),
+        "select string_agg(illness, ',') from \"credit-default\"".into(),
+        "select unnest(vector) from \"credit-default\"".into(),
+        "select 1 where exists (select unnest(vector) from \"credit-default\")".into(),
+        format!("select 'x'{}", " || 'x'".repeat(13)),
+        format!("select {}1", "1+".repeat(800)),
         "with recursive t as (select 1 as n union all select n + 1 from t) select * from t".into(),
         "select getenv('HOME')".into(),
         "select * from nobody".into(),
@@ -92,12 +101,52 @@ fn deep_plans_are_planned_or_refused_and_do_not_end_the_process() {
     let site = site();
     let lake = site.lake();
     for sql in [
-        format!("select {}1", "1+".repeat(8_000)),
-        "select -1".to_owned(),
-        format!("select * from decisions where {} row = 0", "row = 1 or ".repeat(1_200)),
-        format!("select {}'x'", "'x' || ".repeat(2_000)),
-        format!("select 1 {}", " union all select 1".repeat(800)),
-        format!("select case {} end", "when 1 = 2 then 3 ".repeat(800)),
+        format!("select {}1", "1+".repeat(490)),
+        format!("select {}row from decisions", "row+".repeat(490)),
+        format!("select {}1", "- ".repeat(900)),
+        format!("select {}true", "not ".repeat(900)),
+        format!("select row{} from decisions", "::int::bigint".repeat(240)),
+        format!("select * from decisions where {} row = 0", "row = 1 or ".repeat(240)),
+        format!("select * from decisions where {} row = 0", "row <> 1 and ".repeat(240)),
+        format!("select * from decisions where row in (1{})", ", 2".repeat(490)),
+        format!("select 1 {}", " union all select 1".repeat(240)),
+        format!("select * from decisions {}", " union all select * from decisions".repeat(190)),
+        format!("select case {} end from decisions", "when row = 2 then 3 ".repeat(160)),
+        format!(
+            "select {} row {} from decisions",
+            "case when true then ".repeat(15),
+            "else 1 end ".repeat(15)
+        ),
+        format!(
+            "select {} row {} from decisions",
+            "case when true then ".repeat(40),
+            "else 1 end ".repeat(40)
+        ),
+        format!("select 1 from decisions {}", ", decisions".repeat(490)),
+        format!(
+            "select 1 from decisions d0 {}",
+            (1..40)
+                .map(|n| format!(" join decisions d{n} on d{n}.row = d{}.row", n - 1))
+                .collect::<String>()
+        ),
+        format!("select {}1{}", "abs(".repeat(16), ")".repeat(16)),
+        format!("select {}row{} from decisions", "coalesce(1, ".repeat(16), ")".repeat(16)),
+        format!("select 1 from {}decisions{}", "(select * from ".repeat(16), ") as a".repeat(16)),
+        format!(
+            "with a0 as (select row as r from decisions){} select r from a40",
+            (1..41)
+                .map(|n| format!(", a{n} as (select abs(r) as r from a{})", n - 1))
+                .collect::<String>()
+        ),
+        format!(
+            "with a0 as (select row as r from decisions){} select r from a25",
+            (1..26)
+                .map(|n| format!(
+                    ", a{n} as (select a.r + b.r as r from a{0} as a, a{0} as b)",
+                    n - 1
+                ))
+                .collect::<String>()
+        ),
     ] {
         assert!(sql.len() <= crate::MAX_STATEMENT, "{}", sql.len());
         let asked = Ask { timeout: Duration::from_secs(20), ..ask(&sql) };

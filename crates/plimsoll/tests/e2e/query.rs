@@ -103,7 +103,7 @@ fn decisions_are_asked_with_sql_with_and_without_a_server() {
     assert!(ends.iter().any(|event| event["payload"]["rows"] == 21), "{events:?}");
     assert!(events.iter().any(|event| event["stage"] == "failed"));
     let said = server.said();
-    let (_, code) = server.stop();
+    let (_kept, code) = server.stop();
     assert_eq!(code, Some(0));
     assert!(!said.contains(name) && !serde_json::to_string(&events).expect("JSON").contains(name));
     let plain = name.as_bytes();
