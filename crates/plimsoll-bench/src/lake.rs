@@ -52,6 +52,8 @@ struct Times {
     first: f64,
     median: f64,
     worst: f64,
+    /// Of the process, all threads, on average: what a machine that others share leaves alone.
+    cpu: f64,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -261,15 +263,17 @@ fn times<T>(
     mut work: impl FnMut(T) -> Result<(), LakeBenchError>,
 ) -> Result<Times, LakeBenchError> {
     let mut all = Vec::new();
+    let cpu = crate::cpu::seconds(&[std::process::id()]);
     for item in each {
         let begin = site.clock.monotonic();
         work(item)?;
         all.push(site.seconds(begin) * 1e3);
     }
+    let cpu = (crate::cpu::seconds(&[std::process::id()]) - cpu) * 1e3 / float(all.len() as u64);
     let first = all.first().copied().unwrap_or_default();
     all.sort_by(f64::total_cmp);
     let median = all.get(all.len() / 2).copied().unwrap_or_default();
-    Ok(Times { first, median, worst: all.last().copied().unwrap_or_default() })
+    Ok(Times { first, median, worst: all.last().copied().unwrap_or_default(), cpu })
 }
 
 fn wrong(text: &str) -> LakeBenchError {
