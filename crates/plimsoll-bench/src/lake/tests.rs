@@ -44,7 +44,7 @@ fn tables_say_what_was_decided() {
         let id = plimsoll_types::DecisionId::from_bytes(entry.leaf.draft.id);
         let sql =
             format!("select \"index\", score, customer from credit where decision_id = '{id}'");
-        let expected = [n.to_string(), Plan::score(n).to_string(), plan.subject(n)];
+        let expected = [n.to_string(), format!("{:?}", Plan::score(n)), plan.subject(n)];
         assert_eq!(table(&lake, &sql), [expected]);
     }
     for n in [0, 77_777, DECISIONS - 1] {
