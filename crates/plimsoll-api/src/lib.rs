@@ -20,6 +20,7 @@ mod problem;
 mod receipt;
 mod report;
 mod review;
+mod session;
 mod sink;
 mod status;
 mod subject;
@@ -62,6 +63,7 @@ pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
+pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use subject::{
