@@ -19,6 +19,9 @@ export const key = (role) => environment(`KEY_${role.toUpperCase().replaceAll("-
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** How long anything may take to show, in milliseconds: machines of CI are slow and busy. */
+const PATIENCE = Number(process.env.PLIMSOLL_PATIENCE ?? 30_000);
+
 let browser;
 before(async () => {
   mkdirSync(SHOTS, { recursive: true });
@@ -32,6 +35,7 @@ after(() => browser.close());
 /** A page of a browser that nobody is signed in to; everything it complains about fails the test. */
 export async function opened(settings = {}) {
   const context = await browser.newContext({ baseURL: `${CONSOLE}/console/`, viewport: { width: 1360, height: 900 }, locale: "en-GB", ...settings });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));

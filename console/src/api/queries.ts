@@ -49,7 +49,9 @@ export function useSignOut() {
     mutationFn: () => got(client.DELETE("/api/v1/session")),
     onSettled: () => {
       holdToken(undefined);
-      queries.clear();
+      // Nothing that was shown outlives the session; asking who is signed in shows the sign-in.
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+      void queries.resetQueries({ queryKey: ["session"] });
     },
   });
 }

@@ -32,6 +32,7 @@ export interface Verified {
 }
 
 const HASH = 32;
+const SIGNATURE = 64;
 const MAX_PATH = 63;
 const MAX_SIGNATURES = 100;
 const DECISION = 1;
@@ -152,7 +153,8 @@ function readCheckpoint(note: string, key: Key): { origin: string; size: number;
     }
     const bytes = base64(data, step);
     if (name !== key.name || !same(bytes.slice(0, 4), key.id)) continue;
-    if (!ed25519.verify(bytes.slice(4), utf8ToBytes(text), key.public, { zip215: false })) {
+    const signature = bytes.slice(4);
+    if (signature.length !== SIGNATURE || !ed25519.verify(signature, utf8ToBytes(text), key.public, { zip215: false })) {
       throw new Refused(step, `the signature of \`${name}\` is wrong`);
     }
     signed = true;

@@ -2,6 +2,7 @@
 //! every role, and decisions of each kind.
 
 use crate::harness::{Server, demo, get, post, request, requests};
+use crate::oversight::candidate;
 use std::path::Path;
 use std::process::Command;
 
@@ -23,9 +24,8 @@ fn furnished() -> (Server, Vec<(&'static str, String)>) {
     let mut keys: Vec<_> = people.iter().map(|&role| (role, key_of(&server, role, role))).collect();
     let key = |role: &str| keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str());
     let text = |path: &str| demo(path).to_str().expect("UTF-8").to_owned();
-    for _ in 0..2 {
-        let add = ["model", "add", "credit", &text("credit/model.json")];
-        server.cli_as(key("data-scientist"), &add).ok();
+    for file in [text("credit/model.json"), candidate(server.folder.path())] {
+        server.cli_as(key("data-scientist"), &["model", "add", "credit", &file]).ok();
     }
     let (contract, profile) = (text("credit/contract.yaml"), text("credit/explain-profile.yaml"));
     let create = [
