@@ -142,7 +142,7 @@ test("the address holds what was asked, and what is shown can be saved", async (
   await page.reload();
   assert.equal(await page.getByLabel("Result").inputValue(), "refused");
   await page.getByRole("row", { name: /refused/ }).first().waitFor();
-  assert.equal(await page.getByText("answered", { exact: true }).locator("visible=true").count(), 1, "only the choice of the filter");
+  assert.equal(await page.getByRole("cell", { name: "answered" }).count(), 0);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export CSV" }).click()]);
   const lines = (await readFile(await download.path(), "utf8")).split("\r\n");
   assert.equal(lines[0], "Time,Decision,Deployment,Version,Route,Result,Refused in");
@@ -244,8 +244,8 @@ test("a key is made, works, and ends with its sessions when it is revoked", asyn
 test("why somebody may do something is told with the policy that decided", async () => {
   const { page, end } = await as("admin", "access");
   await page.getByRole("tab", { name: "Why" }).click();
-  await page.getByLabel("Principal").selectOption("approver");
-  await page.getByLabel("Action").selectOption("Infer");
+  await page.getByRole("combobox", { name: /^Principal/ }).selectOption("approver");
+  await page.getByRole("combobox", { name: /^Action/ }).selectOption("Infer");
   await page.getByLabel("Resource").fill("deployment/credit-default");
   await page.getByRole("button", { name: "Ask" }).click();
   await page.getByText("denied").waitFor();
@@ -274,10 +274,10 @@ test("the ledger tells its key, its copies and what was changed by whom", async 
 
 test("a person is found, exported and forgotten; the decision says so and its receipt still holds", async () => {
   const request = JSON.parse(process.env.PLIMSOLL_REQUEST);
-  request.inputs.find(({ name }) => name === "customer_id").data = ["C-FORGET-ME"];
+  request.inputs.find(({ name }) => name === "customer_id").data = ["C777001"];
   const { id } = await decide(JSON.stringify(request));
   const { page, end } = await as("dpo", "subjects");
-  await page.getByLabel("Subject").fill("C-FORGET-ME");
+  await page.getByLabel("Subject").fill("C777001");
   await page.getByRole("button", { name: "Look up" }).click();
   await page.getByText("Something is held about this subject.").waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export what is held" }).click()]);
@@ -286,7 +286,7 @@ test("a person is found, exported and forgotten; the decision says so and its re
   await page.getByLabel("Reason").fill("asked by letter");
   await page.getByRole("dialog").getByRole("button", { name: "Erase" }).click();
   await page.getByRole("cell", { name: "asked by letter" }).waitFor();
-  assert.ok(!page.url().includes("FORGET"), "the address does not name a person");
+  assert.ok(!page.url().includes("C777001"), "the address does not name a person");
   await shot(page, "subjects");
   await end();
   const auditor = await as("auditor", `decisions/${id}`);

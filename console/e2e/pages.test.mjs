@@ -22,28 +22,34 @@ const DECISION_TABS = ["Explanation", "How it came to be", "Receipt", "Review"];
 
 async function settled(page) {
   await page.locator(".skeleton").first().waitFor({ state: "detached" }).catch(() => {});
-  await page.waitForLoadState("networkidle").catch(() => {});
 }
 
 for (const colorScheme of ["light", "dark"]) {
   test(`every page is accessible (${colorScheme})`, async () => {
     const { id } = await decide();
-    const { page, end } = await as("admin", "", { colorScheme });
+    const asked = [
+      ["admin", PAGES],
+      ["auditor", { [`decisions/${id}`]: "Decision" }],
+      ["dpo", { subjects: "Subjects" }],
+    ];
     const tabs = { ...TABS, [`decisions/${id}`]: DECISION_TABS };
     const found = [];
-    for (const [path, title] of Object.entries({ ...PAGES, [`decisions/${id}`]: "Decision" })) {
-      await page.goto(path);
-      await page.getByRole("heading", { name: title, exact: true }).first().waitFor();
-      await settled(page);
-      found.push(...(await findings(page)).map((finding) => `${path}: ${finding}`));
-      for (const tab of tabs[path] ?? []) {
-        await page.getByRole("tab", { name: tab }).click();
+    for (const [role, pages] of asked) {
+      const { page, end } = await as(role, "", { colorScheme });
+      for (const [path, title] of Object.entries(pages)) {
+        await page.goto(path);
+        await page.getByRole("heading", { name: title, exact: true }).first().waitFor();
         await settled(page);
-        found.push(...(await findings(page)).map((finding) => `${path} ${tab}: ${finding}`));
+        found.push(...(await findings(page)).map((finding) => `${path}: ${finding}`));
+        for (const tab of tabs[path] ?? []) {
+          await page.getByRole("tab", { name: tab }).click();
+          await settled(page);
+          found.push(...(await findings(page)).map((finding) => `${path} ${tab}: ${finding}`));
+        }
       }
+      await end();
     }
     assert.deepEqual(found, []);
-    await end();
   });
 }
 
@@ -58,4 +64,11 @@ test("signing in is accessible, and narrow screens show everything", async () =>
   const overflow = await narrow.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(overflow <= 0, `${overflow} px stand out`);
   await narrow.end();
+});
+
+test("a page that is not accessible is found", async () => {
+  const { page, end } = await as("admin");
+  await page.evaluate(() => document.querySelector("main").append(document.createElement("img")));
+  assert.match((await findings(page)).join(), /image-alt/);
+  await end();
 });

@@ -166,7 +166,7 @@ function MakeKey() {
           <form onSubmit={submit}>
             <label>
               {words.common.name}
-              <input required value={name} pattern="[a-z0-9][a-z0-9._-]*" maxLength={64} onChange={(event) => setName(event.target.value)} />
+              <input required value={name} pattern="[a-z0-9][a-z0-9._\-]*" maxLength={64} onChange={(event) => setName(event.target.value)} />
             </label>
             <label>
               {words.access.for}
