@@ -6,8 +6,8 @@ export interface Bar {
   value: number;
 }
 
-const WIDTH = 720;
-const LABEL = 230;
+const WIDTH = 960;
+const LABEL = 360;
 const ROW = 24;
 const number = (value: number) => value.toPrecision(3);
 
