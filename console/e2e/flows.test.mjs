@@ -321,3 +321,18 @@ test("another site's script has no token, so it changes nothing", async () => {
   assert.ok(!keys.items.some(({ name }) => name === "forged"));
   await end();
 });
+
+test("decisions are asked with SQL, what may be asked is shown, and what is wrong is told", async () => {
+  const { page, end } = await as("auditor", "query");
+  await page.locator("summary", { hasText: '"credit-default"' }).click();
+  await page.getByRole("button", { name: "partner_income" }).waitFor();
+  await page.getByRole("button", { name: /^Run/ }).click();
+  await page.getByRole("row", { name: /credit-default answered \d+/ }).waitFor();
+  await shot(page, "query");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save as Parquet" }).click()]);
+  assert.equal((await readFile(await download.path())).subarray(0, 4).toString(), "PAR1");
+  await page.getByLabel("One SELECT").fill("drop table decisions");
+  await page.keyboard.press("Control+Enter");
+  await page.getByRole("alert").waitFor();
+  await end();
+});

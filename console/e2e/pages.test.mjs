@@ -30,7 +30,7 @@ for (const colorScheme of ["light", "dark"]) {
     const asked = [
       ["admin", PAGES],
       ["auditor", { [`decisions/${id}`]: "Decision" }],
-      ["dpo", { subjects: "Subjects" }],
+      ["dpo", { subjects: "Subjects", query: "Query" }],
     ];
     const tabs = { ...TABS, [`decisions/${id}`]: DECISION_TABS };
     const found = [];

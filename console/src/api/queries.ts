@@ -200,6 +200,18 @@ export function useRevokeKey() {
   });
 }
 
+export const useQueryTables = () =>
+  useQuery({ queryKey: ["tables"], queryFn: () => got(client.GET("/api/v1/query/tables")) });
+/** Rows as they come: the body is read by whoever asked. */
+export async function runQuery(sql: string, format: Schemas["QueryFormat"], limit?: number): Promise<Response> {
+  const { error, response } = await client.POST("/api/v1/query", {
+    body: { sql, format, ...(limit === undefined ? {} : { limit }) },
+    parseAs: "stream",
+  });
+  if (!response.ok) throw new ProblemError(response.status, typeof error === "object" ? error : {});
+  return response;
+}
+
 export const useEvents = () =>
   usePages(["events"], (cursor) => got(client.GET("/api/v1/events", { params: { query: paged(cursor) } })));
 export const useSinks = () =>

@@ -11,6 +11,7 @@ export const de: Words = {
     access: "Zugriff",
     ledger: "Protokoll",
     subjects: "Betroffene",
+    query: "Abfragen",
     settings: "Einstellungen",
     main: "Hauptnavigation",
     skip: "Zum Inhalt springen",
@@ -217,5 +218,6 @@ export const de: Words = {
   },
   ledger: { title: "Protokoll", key: "Schlüssel des Protokolls", integrated: "Im Baum", published: "Veröffentlicht", copies: "Wer Stände bekommt", sinks: "Ereignisempfänger", lag: "Rückstand", delivered: "Zugestellt", failing: "Gestört", events: "Steuerereignisse", stage: "Stand", action: "Aktion", resource: "Gegenstand", by: "Von", noSinks: "Kein Empfänger. `plimsoll sink add` schickt Aufgezeichnetes an einen Webhook.", noCopies: "Stände liegen nur auf dieser Maschine. Ein Zeuge oder ein anderer Ort sollte sie auch haben: die Einstellungen unter [ledger].", seconds: (n: number) => `${n} s`, entries: (n: number) => `${n} Einträge`, intent: "beabsichtigt", completed: "erledigt", failed: "gescheitert", denied: "verweigert" },
   subjects: { title: "Betroffene", subject: "Person", hint: "Die Kennung der Person, wie der Vertrag sie abbildet. Sie geht an den Server und wird nirgends aufgeschrieben.", look: "Nachsehen", known: "Über diese Person ist etwas aufgezeichnet.", unknown: "Über diese Person ist nichts aufgezeichnet.", hold: "Aufbewahrungspflicht", erase: "Löschen", eraseHint: "Die Schlüssel der Person werden vernichtet: Aufgezeichnetes bleibt beweisbar und ist für niemanden mehr lesbar. Das lässt sich nicht zurücknehmen.", erasures: "Löschungen", pending: "läuft", final: "endgültig", key: "Schlüssel", asked: "Verlangt", finalAt: "Endgültig", empty: "Keine Löschung wurde verlangt.", exported: "Aufgezeichnetes ausgeben" },
+  query: { title: "Abfragen", statement: "Ein SELECT über Entscheidungstabellen", run: "Ausführen", parquet: "Als Parquet sichern", tables: "Tabellen", sealed: "versiegelt", closed: "Werte nicht gezeigt", empty: "Keine Zeile antwortet darauf.", rows: (n: number, more: boolean) => (more ? `Die ersten ${n} Zeilen; eine Datei hat mehr` : `${n} Zeilen`) },
   settings: { title: "Einstellungen", theme: "Aussehen", auto: "Wie das System", light: "Hell", dark: "Dunkel", language: "Sprache", zone: "Zeiten in", local: "der Zone dieses Browsers", server: "Server", generation: "Zustand", session: "Sitzung", ends: "endet", roles: "Rollen" },
 };

@@ -9,6 +9,7 @@ export const en = {
     access: "Access",
     ledger: "Ledger",
     subjects: "Subjects",
+    query: "Query",
     settings: "Settings",
     main: "Main",
     skip: "Skip to the content",
@@ -215,5 +216,6 @@ export const en = {
   },
   ledger: { title: "Ledger", key: "Key of the log", integrated: "In the tree", published: "Published", copies: "Who gets checkpoints", sinks: "Event sinks", lag: "Behind", delivered: "Delivered", failing: "Failing", events: "Control events", stage: "Stage", action: "Action", resource: "Resource", by: "By", noSinks: "No sink. `plimsoll sink add` sends what is recorded to a webhook.", noCopies: "Checkpoints are kept on this machine only. Let a witness or another place keep them too: the settings under [ledger].", seconds: (n: number) => `${n} s`, entries: (n: number) => `${n} entries`, intent: "intended", completed: "done", failed: "failed", denied: "denied" },
   subjects: { title: "Subjects", subject: "Subject", hint: "The person's identifier, as the contract maps it. It is sent to the server and written nowhere.", look: "Look up", known: "Something is held about this subject.", unknown: "Nothing is held about this subject.", hold: "Legal hold", erase: "Erase", eraseHint: "The subject's keys are destroyed: what is recorded stays provable and can be read by nobody. This cannot be undone.", erasures: "Erasures", pending: "pending", final: "final", key: "Key", asked: "Asked", finalAt: "Final", empty: "No erasure was asked for.", exported: "Export what is held" },
+  query: { title: "Query", statement: "One SELECT over decision tables", run: "Run", parquet: "Save as Parquet", tables: "Tables", sealed: "sealed", closed: "values not shown", empty: "No row answers this.", rows: (n: number, more: boolean) => (more ? `The first ${n} rows; a file has more` : `${n} rows`) },
   settings: { title: "Settings", theme: "Theme", auto: "As the system", light: "Light", dark: "Dark", language: "Language", zone: "Times in", local: "this browser's zone", server: "Server", generation: "State", session: "Session", ends: "ends", roles: "Roles" },
 };

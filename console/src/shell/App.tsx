@@ -20,6 +20,7 @@ const Model = lazy(() => import("../pages/Model"));
 const Access = lazy(() => import("../pages/Access"));
 const Ledger = lazy(() => import("../pages/Ledger"));
 const Subjects = lazy(() => import("../pages/Subjects"));
+const Query = lazy(() => import("../pages/Query"));
 const Settings = lazy(() => import("../pages/Settings"));
 
 /** Every page: its path, its word, and the action without which it has nothing to show. */
@@ -32,6 +33,7 @@ export const PAGES = [
   { path: "/access", word: "access", action: "ListPrincipals" },
   { path: "/ledger", word: "ledger", action: "ReadStatus" },
   { path: "/subjects", word: "subjects", action: "ReadSubject" },
+  { path: "/query", word: "query", action: "QueryDecisions" },
   { path: "/settings", word: "settings", action: null },
 ] as const;
 
@@ -79,6 +81,7 @@ export function App() {
             <Route path="/access" component={Access} />
             <Route path="/ledger" component={Ledger} />
             <Route path="/subjects" component={Subjects} />
+            <Route path="/query" component={Query} />
             <Route path="/settings" component={Settings} />
             <Route>
               <Redirect to="/" />

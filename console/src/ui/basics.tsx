@@ -210,9 +210,11 @@ export function Ask({ title, isOpen, close, children }: { title: string; isOpen:
 }
 
 /** Saves text as a file. */
-export function save(name: string, media: string, text: string): void {
+export const save = (name: string, media: string, text: string): void => saveBlob(name, new Blob([text], { type: media }));
+
+export function saveBlob(name: string, blob: Blob): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: media }));
+  link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
