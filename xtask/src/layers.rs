@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-table", 1),
     ("plimsoll-tlog", 1),
     ("plimsoll-upstream", 1),
+    ("plimsoll-artifact", 2),
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
@@ -63,6 +64,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
     ("plimsoll-ledger", &["plimsoll-store", "rusqlite", "http"], "the ledger stands without SQL"),
+    ("plimsoll-artifact", &["plimsoll-store", "rusqlite", "hyper"], "artifacts stand without SQL"),
     (
         "plimsoll-gateway",
         &["plimsoll-store", "plimsoll-control", "plimsoll-table", "rusqlite", "axum"],
