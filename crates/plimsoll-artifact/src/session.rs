@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Uploads under way at once. Each is a folder, and at most 5 MB of memory while it is written.
 pub const MAX_SESSIONS: usize = 256;
@@ -103,15 +103,15 @@ pub(crate) struct Warm {
 }
 
 /// A session while one request writes to it. However it ends, what was taken stays.
-pub struct Appender<'a> {
-    store: &'a ArtifactStore,
+pub struct Appender {
+    store: Arc<ArtifactStore>,
     id: SessionId,
     folder: PathBuf,
     about: About,
     warm: Option<Warm>,
 }
 
-impl std::fmt::Debug for Appender<'_> {
+impl std::fmt::Debug for Appender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Appender").finish_non_exhaustive()
     }
@@ -172,18 +172,18 @@ impl ArtifactStore {
     /// [`ArtifactError::NoSession`], [`ArtifactError::Busy`], [`ArtifactError::Offset`],
     /// [`ArtifactError::DamagedUpload`].
     pub fn append(
-        &self,
+        self: &Arc<Self>,
         id: SessionId,
         offset: u64,
         now: Time,
-    ) -> Result<Appender<'_>, ArtifactError> {
+    ) -> Result<Appender, ArtifactError> {
         let about = self.about(id, now)?;
         if !self.writing().insert(id) {
             return Err(ArtifactError::Busy);
         }
         let folder = self.session_folder(id);
         // From here on the drop of the appender gives the session free again.
-        let mut appender = Appender { store: self, id, folder, about, warm: None };
+        let mut appender = Appender { store: Arc::clone(self), id, folder, about, warm: None };
         let known = self.warm().remove(&id);
         let warm = match known {
             Some(warm) => warm,
@@ -270,7 +270,7 @@ impl ArtifactStore {
     }
 }
 
-impl Appender<'_> {
+impl Appender {
     /// Bytes taken so far.
     #[must_use]
     pub fn offset(&self) -> u64 {
@@ -348,7 +348,7 @@ impl Appender<'_> {
     }
 }
 
-impl Drop for Appender<'_> {
+impl Drop for Appender {
     fn drop(&mut self) {
         if let Err(error) = self.rest(false) {
             tracing::debug!(%error, "an upload that broke off is read back when it goes on");

@@ -48,7 +48,7 @@ pub(crate) enum Life {
 /// What answers requests: the server, or a witness.
 pub(crate) trait Answering: Send + Sync + 'static {
     /// What its responses carry.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    type Body: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static;
 
     /// Answers one request.
     fn answer(

@@ -21,6 +21,8 @@ mod error;
 mod folder;
 mod grpc;
 mod handlers;
+mod handlers_artifact;
+mod handlers_dataset;
 mod handlers_explain;
 mod handlers_forensics;
 mod handlers_ledger;

@@ -1,7 +1,9 @@
 //! Replies of everything that is not inference.
 
-use crate::body::Whole;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use crate::body::{Reading, Whole};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
 use serde::Serialize;
@@ -15,6 +17,10 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<u32>,
     /// How long others may keep it.
     pub(crate) cache: &'static str,
+    /// Headers of this reply alone.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is sent instead of `body`.
+    pub(crate) reading: Option<Reading>,
 }
 
 /// Nothing but the published log may be kept by anyone.
@@ -37,11 +43,21 @@ impl Reply {
     }
     /// A reply of bytes.
     pub(crate) fn bytes(status: u16, media: &'static str, body: Vec<u8>) -> Self {
-        Self { status, media, body, retry_after: None, cache: NO_STORE }
+        let (headers, reading) = (Vec::new(), None);
+        Self { status, media, body, retry_after: None, cache: NO_STORE, headers, reading }
     }
     /// The same reply, which others may keep like this.
     pub(crate) fn cached(self, cache: &'static str) -> Self {
         Self { cache, ..self }
+    }
+    /// The same reply with one more header.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+    /// The same reply, whose body is read while it is sent.
+    pub(crate) fn streaming(self, reading: Reading) -> Self {
+        Self { reading: Some(reading), ..self }
     }
     /// A reply without a body.
     pub(crate) fn empty(status: u16) -> Self {
@@ -55,7 +71,8 @@ impl Reply {
     }
 
     pub(crate) fn into_response(self) -> Response<Whole> {
-        let mut response = Response::new(Whole::from(self.body));
+        let body = self.reading.map_or_else(|| Whole::from(self.body), Whole::from);
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -66,6 +83,7 @@ impl Reply {
         if self.status == 401 {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
         }
+        headers.extend(self.headers);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use plimsoll_artifact::{ArtifactKey, ArtifactStore, Layout, SessionSpec, Stored};
 use plimsoll_types::{Digest, Time};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 pub(crate) const NOW: Time = Time::from_micros(1_000_000_000_000_000);
@@ -11,7 +12,7 @@ pub(crate) const MAX: u64 = 1 << 40;
 
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
-    pub(crate) store: ArtifactStore,
+    pub(crate) store: Arc<ArtifactStore>,
 }
 
 /// Chunks of 1 << `log2` bytes.
@@ -21,9 +22,9 @@ pub(crate) fn bench(log2: u8) -> Bench {
     Bench { folder, store }
 }
 
-pub(crate) fn open(folder: &Path, log2: u8) -> ArtifactStore {
+pub(crate) fn open(folder: &Path, log2: u8) -> Arc<ArtifactStore> {
     let (store, _) = ArtifactStore::open(folder, key(7)).expect("a store");
-    store.with_layout(Layout::new(log2).expect("a layout"))
+    Arc::new(store.with_layout(Layout::new(log2).expect("a layout")))
 }
 
 pub(crate) fn key(secret: u8) -> ArtifactKey {

@@ -13,6 +13,7 @@ fn a_bucket_keeps_what_a_folder_keeps() {
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let bucket = Bucket::new(Arc::clone(&memory)).expect("a bucket");
     let (store, _) = ArtifactStore::open_bucket(folder.path(), bucket, key(7)).expect("opens");
+    let store = Arc::new(store);
     // Two parts and a bit.
     let text = bytes(1, (17 << 20) + 5);
     let stored = put(&store, &text);

@@ -3,9 +3,10 @@
 use crate::bench::{Bench, MAX, NOW, Random, bench, bytes, open, sha256, spec};
 use plimsoll_artifact::{ArtifactError, ArtifactStore, MAX_SESSIONS, SESSION_TTL, SessionId};
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
-fn send(store: &ArtifactStore, id: SessionId, offset: u64, text: &[u8]) -> u64 {
+fn send(store: &Arc<ArtifactStore>, id: SessionId, offset: u64, text: &[u8]) -> u64 {
     let mut appender = store.append(id, offset, NOW).expect("goes on");
     for piece in text.chunks(29) {
         appender.write(piece).expect("written");

@@ -6,9 +6,13 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod artifacts;
+#[cfg(test)]
 mod auditor;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod datasets;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
