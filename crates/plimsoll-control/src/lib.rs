@@ -13,6 +13,7 @@
 mod access;
 mod act;
 mod artifact;
+mod bom;
 mod bootstrap;
 mod compile;
 mod context;

@@ -24,10 +24,26 @@ use std::sync::Arc;
 /// Where an upload goes on, as in the protocol of resumable uploads (tus 1.0).
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const BINARY: &str = "application/octet-stream";
+const CYCLONEDX: &str = "application/vnd.cyclonedx+json; version=1.7";
 
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = uploads();
     routes.extend(files());
+    routes.push(
+        control(
+            "GET",
+            "/api/v1/models/{model}/versions/{number}/bom",
+            Action::ReadVersion,
+            |app, ctx, input| {
+                let (model, number) = (input.parsed("model")?, input.parsed("number")?);
+                let bom = app.control.version_bom(ctx, &model, number)?;
+                let bytes = serde_json::to_vec_pretty(&bom).unwrap_or_default();
+                Ok(Reply::bytes(200, CYCLONEDX, bytes))
+            },
+        )
+        .named("get_version_bom", "What a model version is made of (CycloneDX 1.7)")
+        .gives_media(CYCLONEDX),
+    );
     routes
 }
 

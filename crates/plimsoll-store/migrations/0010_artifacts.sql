@@ -12,9 +12,10 @@ CREATE INDEX files_by_digest ON files (digest);
 
 -- Folders and files of registered versions: neither written nor removed any more.
 CREATE TABLE protected_paths (
-  path        TEXT    PRIMARY KEY CHECK (length(path) BETWEEN 1 AND 1024),
+  path        TEXT    NOT NULL CHECK (length(path) BETWEEN 1 AND 1024),
   reason      TEXT    NOT NULL,                                     -- the version: name/number
-  created_at  INTEGER NOT NULL
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (path, reason)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX protected_paths_by_reason ON protected_paths (reason);
 CREATE TRIGGER protected_paths_no_delete BEFORE DELETE ON protected_paths

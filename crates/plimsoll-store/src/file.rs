@@ -116,7 +116,7 @@ impl Write<'_> {
     /// [`StoreError::Sqlite`] if it cannot be written.
     pub fn protect_path(&self, path: &str, reason: &str, now: Time) -> Result<()> {
         let sql = "INSERT INTO protected_paths (path, reason, created_at) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (path) DO NOTHING";
+                   ON CONFLICT (path, reason) DO NOTHING";
         self.change(sql, params![path, reason, micros(now)]).map(drop)
     }
 }

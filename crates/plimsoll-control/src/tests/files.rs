@@ -113,6 +113,10 @@ fn the_files_of_a_registered_version_do_not_change_and_who_tries_is_recorded() {
     assert_eq!(read(&bench, &alice, &about).expect("read"), b"flavors: {}");
     let folder = bench.control.version_folder(&erin, "credit/3").expect("found");
     assert_eq!(folder, path(MODEL));
+    // Two versions may be of the same files.
+    let again = |tx: &plimsoll_store::Write<'_>| tx.protect_path(MODEL, "credit/4", now);
+    bench.control.store().amend(again).expect("registered");
+    assert_eq!(bench.control.version_folder(&erin, "credit/4").expect("found"), path(MODEL));
     // A neighbour whose name begins the same is not protected.
     put(&bench, &alice, "1/models/m-70/artifacts/MLmodel", b"").expect("put");
     assert_eq!(
@@ -177,4 +181,25 @@ fn an_upload_is_gone_on_with_by_who_began_it() {
     bench.control.reconcile_artifacts().expect("looked");
     let folder = bench.folder.path().join("data/artifacts/sessions");
     assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_version_has_a_bill_of_materials() {
+    let bench = Bench::new();
+    let alice = bench.person("alice", &[Role::DataScientist]);
+    let carl = bench.person("carl", &[Role::Caller]);
+    bench.registry(&alice);
+    let credit = super::name("credit");
+    let bom = bench.control.version_bom(&alice, &credit, 1).expect("made");
+    let version = bench.control.read_version(&alice, &credit, 1).expect("read");
+    assert_eq!(bom["specVersion"], "1.7");
+    let model = &bom["metadata"]["component"];
+    assert_eq!(model["type"], "machine-learning-model");
+    assert_eq!(model["hashes"][0]["content"], version.digest.to_string());
+    assert_eq!(bom["components"][0]["name"], "model.json");
+    assert_eq!(bom["components"][0]["hashes"][0]["content"], version.files[0].digest.to_string());
+    assert_eq!(bom["dependencies"][0]["dependsOn"][0], bom["components"][0]["bom-ref"]);
+    assert_eq!(bench.control.version_bom(&alice, &credit, 1).expect("again"), bom);
+    assert_eq!(code(bench.control.version_bom(&carl, &credit, 1)).0, 403);
+    assert_eq!(code(bench.control.version_bom(&alice, &credit, 2)).0, 404);
 }
