@@ -73,5 +73,5 @@ pub(crate) fn dvc(input: &[u8]) -> Signature {
     }
     drop((Pipeline::read(&text, "a/b"), Config::read(&text)));
     let steps = graph(&files, &lock).edges.len();
-    Signature::of(&tracked, |file| (file.outputs.len() + steps))
+    Signature::of(&tracked, |file| file.outputs.len() + steps)
 }

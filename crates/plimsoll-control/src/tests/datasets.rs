@@ -133,7 +133,8 @@ fn a_manifest_is_checked_and_a_version_is_made_once() {
     let alice = bench.person("alice", &[Role::DataScientist]);
     let erin = bench.person("erin", &[Role::Auditor]);
     let good = manifest(&bench, &alice, b"a\n");
-    let bad: [(&str, fn(&mut api::DatasetManifest)); 6] = [
+    type Spoil = fn(&mut api::DatasetManifest);
+    let bad: [(&str, Spoil); 6] = [
         ("1 to", |m| m.files.clear()),
         ("the path of file 0", |m| m.files[0].path = "../x".into()),
         ("another size", |m| m.files[0].size += 1),
