@@ -56,7 +56,7 @@ fn paths_that_lead_elsewhere_are_refused() {
         "/%252e%252e/x",
         "/%2Fetc/passwd",
         "//etc/passwd",
-        "//proc/self/root/etc/passwd",
+        "//proc/self/root",
         "/1/r/..%5c..%5cx",
         "/1/r/x%00.txt",
         "/1/./r",
