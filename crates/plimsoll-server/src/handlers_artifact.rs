@@ -2,8 +2,8 @@
 //! through. Bytes are streamed both ways, a chunk at a time.
 
 use crate::app::App;
-use crate::body::Reading;
 use crate::handlers::{blocking, created, ok};
+use crate::reading::Reading;
 use crate::reply::Reply;
 use crate::routes::{Call, Fail, Input, Route, control, other};
 use http::Request;
@@ -241,8 +241,7 @@ pub(crate) fn stream(reader: Reader, wanted: &str) -> Result<Reply, Fail> {
             (206, reader, part.end - part.start)
         }
     };
-    let mut reply = Reply::bytes(status, BINARY, Vec::new())
-        .streaming(Reading::new(reader, left))
+    let mut reply = Reply::pieces(status, BINARY, Box::new(Reading::new(reader, left)))
         .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .with(http::header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Ok(etag) = HeaderValue::from_str(&etag) {

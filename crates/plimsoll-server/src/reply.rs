@@ -1,26 +1,100 @@
 //! Replies of everything that is not inference.
 
-use crate::body::{Reading, Whole};
+use crate::body::Whole;
+use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
+use hyper::body::{Body, Frame, SizeHint};
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
 use serde::Serialize;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What comes piece by piece. Dropped when the caller goes.
+pub(crate) trait Pieces: Send {
+    /// The next piece; an error breaks the reply off.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>>;
+    /// Bytes that are still to come, if that is known.
+    fn left(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A reply that could not be given to its end. The connection is cut, so that nobody takes the
+/// part for the whole.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the reply broke off")]
+pub(crate) struct BrokeOff;
+
+/// The body of any response.
+pub(crate) enum ReplyBody {
+    /// At once.
+    Whole(Whole),
+    /// Piece by piece.
+    Pieces(Box<dyn Pieces>),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BrokeOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => {
+                Pin::new(whole).poll_frame(context).map_err(|never| match never {})
+            }
+            Self::Pieces(pieces) => pieces.poll_piece(context).map_ok(Frame::data),
+        }
+    }
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Pieces(pieces) => pieces.left() == Some(0),
+        }
+    }
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Pieces(pieces) => {
+                pieces.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+        }
+    }
+}
+
+/// What a reply is made of.
+pub(crate) enum Content {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// What comes piece by piece.
+    Pieces(Box<dyn Pieces>),
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Content")
+    }
+}
 
 /// A reply before it is HTTP.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) media: &'static str,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Content,
     pub(crate) retry_after: Option<u32>,
     /// How long others may keep it.
     pub(crate) cache: &'static str,
+    /// A cookie to set.
+    pub(crate) cookie: Option<HeaderValue>,
     /// Headers of this reply alone.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What is sent instead of `body`.
-    pub(crate) reading: Option<Reading>,
 }
 
 /// Nothing but the published log may be kept by anyone.
@@ -43,8 +117,19 @@ impl Reply {
     }
     /// A reply of bytes.
     pub(crate) fn bytes(status: u16, media: &'static str, body: Vec<u8>) -> Self {
-        let (headers, reading) = (Vec::new(), None);
-        Self { status, media, body, retry_after: None, cache: NO_STORE, headers, reading }
+        Self {
+            status,
+            media,
+            body: Content::Bytes(body),
+            retry_after: None,
+            cache: NO_STORE,
+            cookie: None,
+            headers: Vec::new(),
+        }
+    }
+    /// A reply that comes piece by piece.
+    pub(crate) fn pieces(status: u16, media: &'static str, pieces: Box<dyn Pieces>) -> Self {
+        Self { body: Content::Pieces(pieces), ..Self::bytes(status, media, Vec::new()) }
     }
     /// The same reply, which others may keep like this.
     pub(crate) fn cached(self, cache: &'static str) -> Self {
@@ -54,10 +139,6 @@ impl Reply {
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
-    }
-    /// The same reply, whose body is read while it is sent.
-    pub(crate) fn streaming(self, reading: Reading) -> Self {
-        Self { reading: Some(reading), ..self }
     }
     /// A reply without a body.
     pub(crate) fn empty(status: u16) -> Self {
@@ -70,8 +151,11 @@ impl Reply {
         Self { retry_after, ..Self::bytes(problem.status, PROBLEM_MEDIA_TYPE, body) }
     }
 
-    pub(crate) fn into_response(self) -> Response<Whole> {
-        let body = self.reading.map_or_else(|| Whole::from(self.body), Whole::from);
+    pub(crate) fn into_response(self) -> Response<ReplyBody> {
+        let body = match self.body {
+            Content::Bytes(bytes) => ReplyBody::Whole(Whole::from(bytes)),
+            Content::Pieces(pieces) => ReplyBody::Pieces(pieces),
+        };
         let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -84,6 +168,9 @@ impl Reply {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
         }
         headers.extend(self.headers);
+        if let Some(cookie) = self.cookie {
+            headers.insert(SET_COOKIE, cookie);
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -238,6 +238,7 @@ fn is_left_out(path: &str) -> bool {
         path,
         "artifacts/uploads"
             | "artifacts/sessions"
+            | "lake"
             | "format.new"
             | "ledger/lock"
             | "ledger/end"

@@ -10,6 +10,8 @@ mod artifacts;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod datasets;
@@ -39,6 +41,8 @@ mod proofs;
 mod protocols;
 #[cfg(test)]
 mod python;
+#[cfg(test)]
+mod query;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
