@@ -60,7 +60,7 @@ soak: tools-c tools-test tools-go tools-bench nextest
 	@rm -r $(SOAK)
 
 $(SOAK)/crash:
-	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e)'
+	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e) or package(plimsoll-artifact)'
 	@touch $@
 
 $(SOAK)/simulation:
@@ -190,6 +190,9 @@ tools-test:
 	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
 		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
 			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)
+	$(call need,git,git)
+	test -x .venv/dvc/bin/dvc || \
+		(python3 -m venv .venv/dvc && .venv/dvc/bin/pip install --quiet 'dvc==3.67.1')
 	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
 		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
 			&& touch .venv/clients/stamp)

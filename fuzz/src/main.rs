@@ -8,6 +8,7 @@
 //!
 //! What is fuzzed is in [`targets`]; nothing else here knows a format.
 
+mod artifact;
 mod engine;
 mod memory;
 mod mutate;

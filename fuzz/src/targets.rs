@@ -1,6 +1,7 @@
 //! What is fuzzed: one function per parser, which feeds it, uses what it read, and checks what
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
+use crate::artifact;
 use crate::outbound;
 use crate::signature::Signature;
 use crate::{tlog, upstream};
@@ -45,6 +46,8 @@ const fn target(
 
 /// Every parser of input that an outsider can shape.
 pub(crate) const TARGETS: &[Target] = &[
+    target("artifact_dvc", artifact::dvc, artifact::WORDS),
+    target("artifact_path", artifact::path, artifact::WORDS),
     target("contract_binary", contract_binary, OIP),
     target("contract_document", contract_document, DOCUMENT),
     target("contract_grpc", contract_grpc, GRPC),

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-api", 1),
     ("plimsoll-console", 1),
     ("plimsoll-contract", 1),
+    ("plimsoll-dvc", 1),
     ("plimsoll-explain", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
@@ -21,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-table", 1),
     ("plimsoll-tlog", 1),
     ("plimsoll-upstream", 1),
+    ("plimsoll-artifact", 2),
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
@@ -61,6 +63,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-types", &["tokio", "http", "rusqlite", "fs-err"], "the words do no I/O"),
     ("plimsoll-contract", &["tokio", "http", "hyper", "axum"], "a contract knows no HTTP"),
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
+    ("plimsoll-dvc", &["tokio", "http", "fs-err"], "a parser opens no file"),
     ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-stats", &["tokio", "http", "arrow", "fs-err"], "statistics are pure arithmetic"),
@@ -69,6 +72,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-serving", &["tokio", "rusqlite"], "planning is pure and never waits"),
     ("plimsoll-api", &["tokio", "axum", "rusqlite"], "wire types hold no logic"),
     ("plimsoll-ledger", &["plimsoll-store", "rusqlite", "http"], "the ledger stands without SQL"),
+    ("plimsoll-artifact", &["plimsoll-store", "rusqlite", "hyper"], "artifacts stand without SQL"),
     (
         "plimsoll-gateway",
         &[

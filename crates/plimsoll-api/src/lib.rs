@@ -7,6 +7,8 @@
 //! the use cases are in `plimsoll-control`, the route table in `plimsoll-server`.
 
 mod access;
+mod artifact;
+mod dataset;
 mod decision;
 mod deployment;
 mod event;
@@ -31,6 +33,11 @@ mod words;
 pub use access::{
     AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
     DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
+};
+pub use artifact::{CreateUpload, FinishUpload, UploadSession};
+pub use dataset::{
+    CreateDataset, Dataset, DatasetColumn, DatasetFile, DatasetGrant, DatasetManifest,
+    DatasetQuery, DatasetSource, DatasetUse, DatasetVersion, GrantDataset,
 };
 pub use decision::{
     Decision, DecisionBody, DecisionFilter, DecisionFlag, DecisionLeaf, DecisionOutput,

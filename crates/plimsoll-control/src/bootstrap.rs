@@ -114,7 +114,7 @@ impl Control {
         let policy_digest = sha256(&policies.source_bytes());
         let pepper = ledger.keys().derive(Label::ApiKeys).map_err(ControlError::Ledger)?;
         let hasher = KeyHasher::new(&pepper);
-        let artifacts = Artifacts::open(&config.data)?;
+        let artifacts = Artifacts::open(&config.data, ledger.keys())?;
         let compiler = Compiler::new(config.model_limits);
         let first = compiler.empty(tenant, &policies, policy_digest, &hasher, clock.now());
         let control = Self {

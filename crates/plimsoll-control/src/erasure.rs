@@ -85,7 +85,7 @@ impl Control {
     }
 
     /// Does what is due: ends erasures that were begun, rotates, states finality, ends what
-    /// is past its retention. Call it at start and every [`RECONCILE_EVERY`].
+    /// is past its retention, removes uploads that expired. Call it at start and every [`RECONCILE_EVERY`].
     ///
     /// # Errors
     /// The first [`ControlError`]; what is due stays due.
@@ -93,7 +93,8 @@ impl Control {
         self.end_erasures()?;
         self.end_retention()?;
         self.rotate_if_due()?;
-        self.finish_erasures()
+        self.finish_erasures()?;
+        self.reconcile_artifacts()
     }
 
     /// At start: erasures that a crash cut short are carried out, and keys that a backup of

@@ -1,6 +1,7 @@
 //! Why a use case said no, and how that is told to a caller.
 
 use plimsoll_api::Problem;
+use plimsoll_artifact::ArtifactError;
 use plimsoll_ledger::LedgerError;
 use plimsoll_policy::Action;
 use plimsoll_store::StoreError;
@@ -53,14 +54,9 @@ pub enum ControlError {
     /// The control state cannot be read or written.
     #[error("the control state cannot be read or written")]
     Store(#[source] StoreError),
-    /// An artifact cannot be read or written.
-    #[error("an artifact cannot be {what}")]
-    Artifact {
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        source: std::io::Error,
-    },
+    /// An artifact cannot be read or written, or is not what its name says.
+    #[error(transparent)]
+    Artifact(ArtifactError),
     /// The state was changed, but gateways still run the snapshot before.
     #[error("the change was made and recorded, but could not be published to the gateway")]
     Unpublished(#[source] Box<ControlError>),
@@ -79,9 +75,6 @@ impl ControlError {
     pub(crate) fn invalid(field: &'static str, detail: impl Into<Box<str>>) -> Self {
         Self::Invalid { field, detail: detail.into() }
     }
-    pub(crate) fn artifact(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Artifact { what, source }
-    }
 
     /// The HTTP status and the stable word for it.
     #[must_use]
@@ -94,7 +87,7 @@ impl ControlError {
             Self::Invalid { .. } => (422, "invalid"),
             Self::Ledger(_) => (503, "ledger_unavailable"),
             Self::Keys(_) => (503, "keys_unavailable"),
-            Self::Artifact { .. } | Self::Store(_) => (500, "storage"),
+            Self::Artifact(_) | Self::Store(_) => (500, "storage"),
             Self::Unreadable(_) | Self::Unpublished(_) | Self::Internal(_) => (500, "internal"),
         }
     }

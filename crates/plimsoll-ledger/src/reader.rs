@@ -6,7 +6,7 @@ use crate::LedgerError;
 use crate::disk::Handle;
 use crate::frame::Entry;
 use crate::index::{Live, note};
-use crate::keys::{Keys, Root};
+use crate::keys::{Keys, Label, Root};
 use crate::ledger::{Entries, open_body};
 use crate::log::{Active, Log, SharedLog};
 use crate::publish::Verification;
@@ -16,6 +16,7 @@ use plimsoll_types::{Digest, GatewayId, Time};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// A ledger's folder, open for reading.
 #[derive(Debug)]
@@ -99,6 +100,14 @@ impl LedgerReader {
         let log = Arc::new(SharedLog::new(Log { parts: Arc::new(parts), active }));
         let keys = keys.map(|keys| Keys::open_existing(keys, root)).transpose()?;
         Ok(Self { folder, gateway, keys, log })
+    }
+
+    /// The key that wraps the keys of artifacts.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyGone`] if the ledger was opened without keys.
+    pub fn artifact_key(&self) -> Result<Zeroizing<[u8; 32]>, LedgerError> {
+        self.keys.as_ref().ok_or(LedgerError::KeyGone)?.derive(Label::Artifacts)
     }
 
     /// The gateway whose sequence the ledger holds.

@@ -96,9 +96,22 @@ actions! {
     /// Read a model version and its manifest.
     ReadVersion => Version,
 
+    /// Read and list files under MLflow's paths.
+    ReadFile => Server,
+    /// Put or remove a file under MLflow's paths; those of registered versions never change.
+    ChangeFile => Server,
+
+    /// Open the list of datasets; each one shown needs `DescribeDataset`.
+    ListDatasets => Server,
+    /// See a dataset's manifest and who may use it, not its rows.
+    DescribeDataset => Dataset,
+    /// Register a dataset or another version of it.
+    CreateDataset => Dataset,
+    /// Say who may use a dataset, how and for which purpose.
+    GrantDataset => Dataset,
     /// Read a dataset.
     ReadDataset => Dataset,
-    /// Train on a dataset.
+    /// Fetch a dataset to train on it.
     TrainOnDataset => Dataset,
     /// Take a dataset out of the installation.
     ExportDataset => Dataset,

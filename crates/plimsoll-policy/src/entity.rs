@@ -89,14 +89,17 @@ impl Vocabulary {
                 into.name.to_string(),
                 attributes.deployment(into).version(model.as_str(), *number, author),
             ),
-            Resource::Model { name, owner, tenant } | Resource::Dataset { name, owner, tenant } => {
-                (
-                    name.to_string(),
-                    attributes
-                        .text("name", name.as_str())
-                        .text("owner", owner)
-                        .text("tenant", &tenant.to_string()),
-                )
+            Resource::Model { name, owner, tenant } => {
+                (name.to_string(), attributes.owned(name.as_str(), owner, &tenant.to_string()))
+            }
+            Resource::Dataset { name, owner, personal, granted, tenant } => {
+                let granted = granted.iter().map(|&word| word.to_owned());
+                let granted = granted.map(RestrictedExpression::new_string);
+                let attributes = attributes
+                    .owned(name.as_str(), owner, &tenant.to_string())
+                    .value("personal", RestrictedExpression::new_bool(*personal))
+                    .value("granted", RestrictedExpression::new_set(granted));
+                (name.to_string(), attributes)
             }
             Resource::Version { model, number, author, tenant } => (
                 format!("{model}/{number}"),
@@ -179,6 +182,9 @@ impl<'a> Attributes<'a> {
             .text("owner", &deployment.owner)
             .text("tier", &deployment.tier)
             .text("tenant", &deployment.tenant.to_string())
+    }
+    fn owned(self, name: &str, owner: &str, tenant: &str) -> Self {
+        self.text("name", name).text("owner", owner).text("tenant", tenant)
     }
     fn version(self, model: &str, number: u32, author: &str) -> Self {
         self.text("model", model)

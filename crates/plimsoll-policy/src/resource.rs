@@ -130,6 +130,10 @@ pub enum Resource {
         name: Name,
         /// The principal id or team that answers for it.
         owner: Box<str>,
+        /// Whether its manifest names classes of personal data.
+        personal: bool,
+        /// What was granted to the asker for the purpose stated: `read`, `train`, `export`.
+        granted: Vec<&'static str>,
         /// The organisation it belongs to.
         tenant: TenantId,
     },

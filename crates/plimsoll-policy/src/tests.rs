@@ -84,6 +84,11 @@ fn server(public_ledger: bool) -> Resource {
     Resource::Server { tenant: HOME, public_ledger }
 }
 
+fn dataset(owner: &str, personal: bool, granted: &[&'static str]) -> Resource {
+    let (name, owner) = (name("loans"), owner.into());
+    Resource::Dataset { name, owner, personal, granted: granted.to_vec(), tenant: HOME }
+}
+
 /// One of each kind, and more where the limits tell them apart.
 fn resources() -> Vec<(&'static str, Resource)> {
     use Environment::{Development, Production, Staging};
@@ -99,9 +104,13 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("author's, production", release("author", Production)),
         ("author's, development", release("author", Development)),
         ("dev's, development", release("dev", Development)),
-        ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
+        ("model", Resource::Model { name: model.clone(), owner, tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
-        ("dataset", Resource::Dataset { name: name("loans"), owner, tenant: HOME }),
+        ("dataset", dataset("risk-team", false, &[])),
+        ("personal dataset", dataset("risk-team", true, &[])),
+        ("personal dataset, granted for training", dataset("risk-team", true, &["train"])),
+        ("personal dataset, granted", dataset("risk-team", true, &["read", "export"])),
+        ("no-role's dataset", dataset("no-role", true, &[])),
         ("of credit, production", decision("credit", Production)),
         ("of fraud, staging", decision("fraud", Staging)),
         ("asked by author, production", asked("author", Production)),

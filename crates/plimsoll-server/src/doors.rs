@@ -53,7 +53,13 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
         ResourceKind::Version => {
             Resource::Version { model: name, number: 1, author: nobody, tenant }
         }
-        ResourceKind::Dataset => Resource::Dataset { name, owner: nobody, tenant },
+        ResourceKind::Dataset => Resource::Dataset {
+            name,
+            owner: principal.id.clone(),
+            personal: false,
+            granted: vec!["read", "train", "export"],
+            tenant,
+        },
         ResourceKind::Decision => Resource::Decision {
             id: DecisionId::from_bytes([0; 16]),
             deployment: name,

@@ -29,6 +29,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(access());
     routes.extend(records());
     routes.extend(crate::handlers_ledger::routes());
+    routes.extend(crate::handlers_artifact::routes());
+    routes.extend(crate::handlers_dataset::routes());
     routes.extend(crate::handlers_explain::routes());
     routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());

@@ -3,7 +3,7 @@
 use crate::body::Whole;
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
@@ -17,6 +17,10 @@ use std::task::{Context, Poll};
 pub(crate) trait Pieces: Send {
     /// The next piece; an error breaks the reply off.
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>>;
+    /// Bytes that are still to come, if that is known.
+    fn left(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A reply that could not be given to its end. The connection is cut, so that nobody takes the
@@ -51,13 +55,15 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
-            Self::Pieces(_) => false,
+            Self::Pieces(pieces) => pieces.left() == Some(0),
         }
     }
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(whole) => whole.size_hint(),
-            Self::Pieces(_) => SizeHint::default(),
+            Self::Pieces(pieces) => {
+                pieces.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
         }
     }
 }
@@ -87,6 +93,8 @@ pub(crate) struct Reply {
     pub(crate) cache: &'static str,
     /// A cookie to set.
     pub(crate) cookie: Option<HeaderValue>,
+    /// Headers of this reply alone.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Nothing but the published log may be kept by anyone.
@@ -116,16 +124,21 @@ impl Reply {
             retry_after: None,
             cache: NO_STORE,
             cookie: None,
+            headers: Vec::new(),
         }
     }
     /// A reply that comes piece by piece.
     pub(crate) fn pieces(status: u16, media: &'static str, pieces: Box<dyn Pieces>) -> Self {
-        let body = Content::Pieces(pieces);
-        Self { status, media, body, retry_after: None, cache: NO_STORE, cookie: None }
+        Self { body: Content::Pieces(pieces), ..Self::bytes(status, media, Vec::new()) }
     }
     /// The same reply, which others may keep like this.
     pub(crate) fn cached(self, cache: &'static str) -> Self {
         Self { cache, ..self }
+    }
+    /// The same reply with one more header.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
     /// A reply without a body.
     pub(crate) fn empty(status: u16) -> Self {
@@ -154,6 +167,7 @@ impl Reply {
         if self.status == 401 {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
         }
+        headers.extend(self.headers);
         if let Some(cookie) = self.cookie {
             headers.insert(SET_COOKIE, cookie);
         }

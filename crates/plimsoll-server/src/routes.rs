@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::console;
 use crate::doors;
 use crate::handlers;
+use crate::handlers_artifact;
 use crate::handlers_lake;
 use crate::handlers_ledger;
 use crate::handlers_protocols;
@@ -37,6 +38,8 @@ pub(crate) struct Input {
     pub(crate) params: Vec<(String, String)>,
     pub(crate) query: String,
     pub(crate) media: String,
+    /// The header `range`.
+    pub(crate) range: String,
     pub(crate) body: Bytes,
 }
 
@@ -113,6 +116,10 @@ pub(crate) enum Call {
     Session,
     /// The body is streamed into an artifact.
     Upload,
+    /// The body is streamed into a file.
+    PutFile,
+    /// The body is streamed into an upload that was begun before.
+    Append,
     /// Waits for new decisions.
     Tail,
     /// Answered row by row from the decision tables.
@@ -278,6 +285,12 @@ struct Found {
     params: Vec<(String, String)>,
 }
 
+impl Found {
+    fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+}
+
 /// Percent-decoding of a path segment. A segment that decodes to something with a slash stays
 /// one segment: matching is done before decoding.
 fn decoded(segment: &str) -> String {
@@ -348,8 +361,8 @@ async fn from_ledger(app: &Arc<App>, found: Found) -> Reply {
     let Call::Ledger(handler) = found.route.call else {
         return oip::refused(RefusalCode::MethodNotAllowed);
     };
-    let (query, media, body) = (String::new(), String::new(), Bytes::new());
-    let input = Input { params: found.params, query, media, body };
+    let (query, media, range) = (String::new(), String::new(), String::new());
+    let input = Input { params: found.params, query, media, range, body: Bytes::new() };
     let app = Arc::clone(app);
     let ran = tokio::task::spawn_blocking(move || handler(&app, &input)).await;
     ran.unwrap_or_else(|error| {
@@ -370,6 +383,14 @@ async fn answer(
     let route = found.route;
     let result = match route.call {
         Call::Upload => handlers::upload(app, context, request).await,
+        Call::PutFile => {
+            let path = found.param("path");
+            handlers_artifact::put_file(app, context, path, request).await
+        }
+        Call::Append => {
+            let upload = found.param("upload").to_owned();
+            handlers_artifact::append(app, context, upload, request).await
+        }
         Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
             Ok(from_ledger(app, found).await)
         }
@@ -386,6 +407,7 @@ async fn answer(
                 params: found.params,
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 media: header(http::header::CONTENT_TYPE).to_owned(),
+                range: handlers_artifact::range_header(&parts.headers),
                 body,
             };
             run(app, call, caller, context, input).await
@@ -428,9 +450,12 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer | Call::Session | Call::Ledger(_) => {
-            Ok(oip::refused(RefusalCode::MethodNotAllowed))
-        }
+        Call::Upload
+        | Call::PutFile
+        | Call::Append
+        | Call::Infer
+        | Call::Session
+        | Call::Ledger(_) => Ok(oip::refused(RefusalCode::MethodNotAllowed)),
     }
 }
 
@@ -487,6 +512,16 @@ fn refusal(path: &str, refusal: &Refusal) -> Reply {
         return oip::refused_in(protocol, refusal.code);
     }
     let status = plimsoll_gateway::status(refusal.code);
+    if handlers_artifact::is_mlflow(path) {
+        let code = match status {
+            401 => "UNAUTHENTICATED",
+            404 | 405 => "ENDPOINT_NOT_FOUND",
+            429 => "REQUEST_LIMIT_EXCEEDED",
+            400..=499 => "BAD_REQUEST",
+            _ => "TEMPORARILY_UNAVAILABLE",
+        };
+        return handlers_artifact::mlflow_error(status, code, &plimsoll_gateway::said(refusal));
+    }
     let mut problem = Problem::new(status, refusal.code.as_str(), plimsoll_gateway::said(refusal));
     problem.phase = Some(refusal.phase);
     if status == 401 {

@@ -9,8 +9,10 @@
 //! cannot reach this crate.
 
 mod change;
+mod dataset;
 mod error;
 mod explain;
+mod file;
 mod head;
 mod read;
 mod release;
@@ -22,7 +24,9 @@ mod store;
 mod subject;
 mod write;
 
+pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
+pub use file::{PathRow, ProtectedRow};
 pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};

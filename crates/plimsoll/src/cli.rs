@@ -142,6 +142,9 @@ Examples:
     /// Sinks: receivers of events that follow the ledger
     #[command(subcommand)]
     Sink(crate::commands::sink::Verb),
+    /// Datasets: what they are, where they come from, who may use them for what
+    #[command(subcommand)]
+    Dataset(crate::commands::dataset::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

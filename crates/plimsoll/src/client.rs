@@ -168,6 +168,28 @@ impl Client {
         self.json(Method::POST, path, Some(Payload { bytes, length, media, timeout: None }))
     }
 
+    /// `GET` of bytes into `out`, however many there are and however long they take.
+    pub(crate) fn download(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        out: &mut dyn std::io::Write,
+    ) -> Result<(), Failure> {
+        let path = format!("{path}{}", query_text(query)?);
+        let mut request =
+            Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {}", key.0));
+        }
+        let mut response = self.run(request, (), None)?;
+        if !response.status().is_success() {
+            return read(response).map(drop);
+        }
+        std::io::copy(&mut response.body_mut().as_reader(), out)
+            .map(drop)
+            .map_err(|error| Failure::user("the download broke off").because(error))
+    }
+
     /// A list, page after page, up to `limit` items.
     pub(crate) fn list<T: DeserializeOwned>(
         &self,

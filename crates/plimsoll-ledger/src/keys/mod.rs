@@ -64,6 +64,8 @@ pub enum Label {
     Index,
     /// The sealing of secrets that others keep: [`Keys::seal_secret`].
     Secrets,
+    /// The wrapping of the keys of artifacts.
+    Artifacts,
 }
 
 impl Label {
@@ -74,6 +76,7 @@ impl Label {
             Self::Assignment => b"plimsoll assignment v1",
             Self::Index => b"plimsoll index v1",
             Self::Secrets => b"plimsoll secrets v1",
+            Self::Artifacts => b"plimsoll artifacts v1",
         }
     }
 }

@@ -237,6 +237,7 @@ fn is_left_out(path: &str) -> bool {
     let of_process = matches!(
         path,
         "artifacts/uploads"
+            | "artifacts/sessions"
             | "lake"
             | "format.new"
             | "ledger/lock"

@@ -10,6 +10,8 @@ mod backup;
 mod config;
 mod contract;
 mod data;
+pub(crate) mod dataset;
+mod dataset_dvc;
 mod decision;
 pub(crate) mod decision_explain;
 mod demo;
@@ -158,6 +160,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Dataset(verb) => dataset::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Query(args) => query::run(context, &args),

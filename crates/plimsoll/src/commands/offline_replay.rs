@@ -4,8 +4,9 @@ use super::{Context, decision, ledger};
 use crate::failure::Failure;
 use aws_lc_rs::digest::{SHA256, digest};
 use plimsoll_api::{Replay, ReplayDifference, ReplayResult};
+use plimsoll_artifact::{ArtifactError, ArtifactKey, ArtifactStore};
 use plimsoll_contract::{CompiledContract, Contract};
-use plimsoll_ledger::Entry;
+use plimsoll_ledger::{Entry, LedgerReader};
 use plimsoll_model::{Limits, Model};
 use plimsoll_serving::{Difference, compare, fit, recompute};
 use plimsoll_store::{Read, Store, StoreError};
@@ -44,7 +45,7 @@ pub(super) fn replay(
         .map_err(|error| Failure::unverified("the body is not a decision's").because(error))?;
     let (contract, artifact) = stored(context, data, draft)?;
     replay.artifact = Some(artifact);
-    let model = model(data, artifact)?;
+    let model = model(&reader, data, artifact)?;
     let misfit =
         |error| Failure::unverified("the version does not fit the contract").because(error);
     let binding = fit(&contract, &model).map_err(misfit)?;
@@ -110,21 +111,17 @@ fn parts(read: &Read<'_>, draft: &LeafDraft) -> Result<Option<Parts>, StoreError
     Ok(file.map(|file| (contract.document, version.manifest, version.digest, file.digest)))
 }
 
-fn model(data: &Path, artifact: Digest) -> Result<Model, Failure> {
-    let name = artifact.to_string();
-    let folder = data.join("artifacts/sha256").join(name.get(..2).unwrap_or_default());
-    let path = folder.join(&name);
+/// The model file, out of the sealed store or out of a folder that was not sealed yet.
+fn model(reader: &LedgerReader, data: &Path, artifact: Digest) -> Result<Model, Failure> {
     let limits = Limits::default();
-    let size = fs_err::metadata(&path)?.len();
-    if usize::try_from(size).map_or(true, |size| size > limits.bytes_max) {
-        return Err(Failure::user("the model file is larger than may be loaded"));
-    }
-    let bytes = fs_err::read(&path)?;
-    if sha256(&bytes) != artifact {
-        return Err(Failure::unverified(format!(
-            "the artifact `{name}` is not what its digest says"
-        )));
-    }
+    let secret = reader.artifact_key().map_err(ledger::failure)?;
+    let key = ArtifactKey::new(&secret).map_err(|error| Failure::user(error.to_string()))?;
+    let store = ArtifactStore::open_existing(&data.join("artifacts"), key);
+    let limit = u64::try_from(limits.bytes_max).unwrap_or(u64::MAX);
+    let bytes = store.read(artifact, limit).map_err(|error| match error {
+        ArtifactError::Damaged { .. } => Failure::unverified(error.to_string()),
+        other => Failure::user(other.to_string()),
+    })?;
     Model::load(&bytes, &limits)
         .map_err(|error| Failure::unverified("the model file does not load").because(error))
 }

@@ -87,7 +87,7 @@ settings! {
     tls_key: Option<PathBuf> = "tls.key", "", "its private key in PEM";
     max_connections: usize = "limits.max_connections", "4096", "connections at once, over all listeners";
     max_in_flight: usize = "limits.max_in_flight", "1024", "inference requests in flight at once, over all deployments";
-    max_artifact: Size = "limits.max_artifact", "256MiB", "largest artifact upload";
+    max_artifact: Size = "limits.max_artifact", "16GiB", "largest artifact upload";
     header_timeout: Duration = "limits.header_timeout", "10s", "time to send a request's headers";
     body_timeout: Duration = "limits.body_timeout", "30s", "time to send a request's body";
     idle_timeout: Duration = "limits.idle_timeout", "75s", "time an idle connection is held";

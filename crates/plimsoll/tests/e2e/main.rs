@@ -6,11 +6,15 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod artifacts;
+#[cfg(test)]
 mod auditor;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod datasets;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
