@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
+    ("plimsoll-batch", 3),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
     ("plimsoll-root", 3),
@@ -39,6 +40,7 @@ const TOOLS: u8 = 9;
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
     ("plimsoll-api", "plimsoll-explain"),
+    ("plimsoll-batch", "plimsoll-gateway"),
     ("plimsoll-explain", "plimsoll-contract"),
     ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-contract"),
@@ -67,6 +69,11 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
         "plimsoll-gateway",
         &["plimsoll-store", "plimsoll-control", "plimsoll-table", "rusqlite", "axum"],
         "no SQL, control plane or tables on the path of a request",
+    ),
+    (
+        "plimsoll-batch",
+        &["plimsoll-store", "plimsoll-control", "hyper"],
+        "a job knows no control state",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
     ("plimsoll-tlog", &["tokio", "http", "rusqlite", "fs-err"], "the log is mathematics"),

@@ -7,6 +7,7 @@
 //! the use cases are in `plimsoll-control`, the route table in `plimsoll-server`.
 
 mod access;
+mod batch;
 mod decision;
 mod deployment;
 mod event;
@@ -30,6 +31,7 @@ pub use access::{
     AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
     DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
 };
+pub use batch::{Batch, BatchFile, BatchQuery};
 pub use decision::{
     Decision, DecisionBody, DecisionFilter, DecisionFlag, DecisionLeaf, DecisionOutput,
     DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
@@ -70,8 +72,8 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,
-    SinkProfile, SinkState, Tier,
+    BatchFormat, BatchState, Environment, Explain, PrincipalKind, ReviewMode, ReviewState,
+    ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
 };
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod admit;
 mod answer;
 mod answer_raw;
 mod answer_table;
+mod batch;
 mod decide;
 mod explain;
 mod gunzip;
@@ -24,6 +25,7 @@ mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
 pub use answer::{Answer, Protocol, said, status};
+pub use batch::{Asker, Batch, MAX_SLICE, Outcome, Scored, Slice};
 pub use decide::BodyError;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use pass::Pass;

@@ -156,10 +156,7 @@ impl Pass {
 
     /// What the deployment serves.
     pub(crate) fn serving(&self) -> Result<&Serving, Refusal> {
-        self.deployment.serving.as_ref().map_err(|_| {
-            Refusal::new(Phase::Plan, RefusalCode::NotReady)
-                .with_rule("the deployment has no version and contract to serve with")
-        })
+        self.deployment.serving.as_ref().map_err(|_| unready(&self.deployment))
     }
 
     pub(crate) fn mark(&mut self, phase: Phase) {
@@ -199,7 +196,7 @@ impl Pass {
     }
 
     /// What of a refusal the deployment lets its callers know.
-    fn redacted(&self, refusal: &Refusal) -> Refusal {
+    pub(crate) fn redacted(&self, refusal: &Refusal) -> Refusal {
         match &self.deployment.serving {
             Ok(serving) if refusal.phase == Phase::Validate => {
                 serving.contract.contract().limits.error_detail.redact(refusal)
@@ -219,6 +216,18 @@ impl Pass {
         metrics.total.observe(total);
         metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
     }
+}
+
+/// Why a deployment that serves nothing does not answer.
+pub(crate) fn unready(deployment: &ServedDeployment) -> Refusal {
+    let (code, rule) = match deployment.observed {
+        Some(_) => (
+            RefusalCode::ObserveOnly,
+            "its decisions are made elsewhere; report them to its `observations`",
+        ),
+        None => (RefusalCode::NotReady, "the deployment has no version and contract to serve with"),
+    };
+    Refusal::new(Phase::Plan, code).with_rule(rule)
 }
 
 /// How a request ends that is refused so.

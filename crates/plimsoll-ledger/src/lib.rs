@@ -27,8 +27,8 @@ mod writer;
 pub use error::LedgerError;
 pub use frame::{Entry, leaf_hash};
 pub use keys::{
-    ErasedKey, ErasedKeys, Keys, Label, LocalRoot, Root, RootError, RootState, Rotation,
-    rewrap_root,
+    ErasedKey, ErasedKeys, FileReader, FileWriter, Keys, Label, LocalRoot, Root, RootError,
+    RootState, Rotation, SealedFile, rewrap_root,
 };
 pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,

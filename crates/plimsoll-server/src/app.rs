@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use crate::background_batches::Batches;
 use crate::config::ServerLimits;
 use crate::routes::RouteTable;
 use crate::traces::Traces;
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) control: Arc<Control>,
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
+    pub(crate) batches: Batches,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

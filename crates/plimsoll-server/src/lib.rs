@@ -10,6 +10,7 @@
 mod accept;
 mod app;
 mod background;
+mod background_batches;
 mod background_explain;
 mod body;
 mod bucket;
@@ -21,6 +22,7 @@ mod error;
 mod folder;
 mod grpc;
 mod handlers;
+mod handlers_batches;
 mod handlers_explain;
 mod handlers_forensics;
 mod handlers_ledger;

@@ -1,6 +1,6 @@
 //! Replies of everything that is not inference.
 
-use crate::body::Whole;
+use crate::body::{Streamed, Whole};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
@@ -12,6 +12,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) media: &'static str,
     pub(crate) body: Vec<u8>,
+    /// Read while it is sent, in the place of `body`.
+    pub(crate) stream: Option<Streamed>,
     pub(crate) retry_after: Option<u32>,
     /// How long others may keep it.
     pub(crate) cache: &'static str,
@@ -37,7 +39,7 @@ impl Reply {
     }
     /// A reply of bytes.
     pub(crate) fn bytes(status: u16, media: &'static str, body: Vec<u8>) -> Self {
-        Self { status, media, body, retry_after: None, cache: NO_STORE }
+        Self { status, media, body, stream: None, retry_after: None, cache: NO_STORE }
     }
     /// The same reply, which others may keep like this.
     pub(crate) fn cached(self, cache: &'static str) -> Self {
@@ -55,7 +57,8 @@ impl Reply {
     }
 
     pub(crate) fn into_response(self) -> Response<Whole> {
-        let mut response = Response::new(Whole::from(self.body));
+        let body = self.stream.map_or_else(|| Whole::from(self.body), Whole::streamed);
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::doors;
 use crate::handlers;
+use crate::handlers_batches;
 use crate::handlers_ledger;
 use crate::handlers_protocols;
 use crate::oip;
@@ -109,6 +110,10 @@ pub(crate) enum Call {
     Receipt,
     /// The body is streamed into an artifact.
     Upload,
+    /// The body is streamed into the file of a batch job.
+    Batch,
+    /// Decisions that were made elsewhere are recorded, each when it is durable.
+    Observe,
     /// Waits for new decisions.
     Tail,
     /// Answered by [`crate::service`] before the table is asked; here for the document.
@@ -357,6 +362,7 @@ async fn answer(
     let route = found.route;
     let result = match route.call {
         Call::Upload => handlers::upload(app, context, request).await,
+        Call::Batch => handlers_batches::begin(app, context, request).await,
         Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
             Ok(from_ledger(app, found).await)
         }
@@ -414,7 +420,8 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer | Call::Ledger(_) => {
+        Call::Observe => Err(Fail::problem(501, "not_built", "not built yet")),
+        Call::Upload | Call::Batch | Call::Infer | Call::Ledger(_) => {
             Ok(oip::refused(RefusalCode::MethodNotAllowed))
         }
     }

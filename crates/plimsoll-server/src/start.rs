@@ -3,6 +3,7 @@
 use crate::accept::{self, Acceptor, Life};
 use crate::app::App;
 use crate::background;
+use crate::background_batches::{self, Batches};
 use crate::background_explain;
 use crate::checkpoint_sinks;
 use crate::config::ServerConfig;
@@ -15,6 +16,7 @@ use crate::service::Service;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
+use plimsoll_batch::{Engine, Vault};
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
@@ -131,6 +133,7 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -209,7 +212,10 @@ fn open(
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
+    let vault = Vault::new(config.data.join("batches"), gateway.ledger().clone());
+    let engine = Engine::new(gateway.clone(), vault, Arc::clone(&clock), Handle::current());
     let app = App {
+        batches: Batches::new(engine),
         gateway,
         control,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),

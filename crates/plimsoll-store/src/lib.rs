@@ -8,6 +8,7 @@
 //! fits a model, what a word means: all of it is settled before a row comes here. The gateway
 //! cannot reach this crate.
 
+mod batch;
 mod change;
 mod error;
 mod explain;
@@ -21,6 +22,7 @@ mod store;
 mod subject;
 mod write;
 
+pub use batch::{BatchProgress, BatchRow};
 pub use error::StoreError;
 pub use head::{TreeHeadRow, read_tree_head};
 pub use read::{MAX_PAGE, Read};

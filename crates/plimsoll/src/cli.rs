@@ -142,6 +142,9 @@ Examples:
     /// Sinks: receivers of events that follow the ledger
     #[command(subcommand)]
     Sink(crate::commands::sink::Verb),
+    /// Batch jobs: every row of a file decided and recorded
+    #[command(subcommand)]
+    Batch(crate::commands::batch::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -409,6 +412,9 @@ pub(crate) struct DeploymentCreate {
     /// The registered model
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Name,
+    /// Only record decisions that are made elsewhere; the model needs no version
+    #[arg(long, conflicts_with_all = ["version", "fallback", "review"])]
+    pub(crate) observe: bool,
     /// The number of the version to release
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<u32>,

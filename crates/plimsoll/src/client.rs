@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +127,28 @@ impl Client {
     ) -> Result<T, Failure> {
         let media = "application/octet-stream";
         self.json(Method::POST, path, Some(Payload { bytes, length, media, timeout: None }))
+    }
+
+    /// `GET` of a file of any length, written to `out` while it comes. Gives its length.
+    pub(crate) fn download(&self, path: &str, out: &mut dyn Write) -> Result<u64, Failure> {
+        let mut request =
+            Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {}", key.0));
+        }
+        let mut response = self.run(request, (), None)?;
+        if !response.status().is_success() {
+            return read(response).map(|_| 0);
+        }
+        let length = response.headers().get("content-length");
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let mut body = response.body_mut().as_reader();
+        let copied = std::io::copy(&mut body, out)
+            .map_err(|error| Failure::user("the file broke off").because(error))?;
+        match length {
+            Some(length) if length != copied => Err(Failure::user("the file broke off")),
+            _ => Ok(copied),
+        }
     }
 
     /// A list, page after page, up to `limit` items.
@@ -339,7 +361,7 @@ fn members(query: &impl Serialize) -> Result<serde_json::Map<String, Value>, Fai
 }
 
 /// `?a=1&b=2`, or nothing.
-fn query_text(query: &impl Serialize) -> Result<String, Failure> {
+pub(crate) fn query_text(query: &impl Serialize) -> Result<String, Failure> {
     let mut text = String::new();
     for (name, value) in members(query)? {
         let value = match value {

@@ -13,6 +13,7 @@ mod cache;
 mod crypt;
 mod epoch;
 mod erase;
+mod file;
 mod journal;
 mod root;
 mod rotate;
@@ -20,6 +21,7 @@ mod secret;
 
 pub(crate) use crypt::{aead, expand, prk, random};
 pub use erase::{ErasedKey, ErasedKeys};
+pub use file::{FileReader, FileWriter, SealedFile};
 pub use root::{LocalRoot, Root, RootError, RootState};
 pub use rotate::Rotation;
 
@@ -62,6 +64,8 @@ pub enum Label {
     Index,
     /// The sealing of secrets that others keep: [`Keys::seal_secret`].
     Secrets,
+    /// Files that the server keeps for a while: [`Keys::seal_file`].
+    Files,
 }
 
 impl Label {
@@ -72,6 +76,7 @@ impl Label {
             Self::Assignment => b"plimsoll assignment v1",
             Self::Index => b"plimsoll index v1",
             Self::Secrets => b"plimsoll secrets v1",
+            Self::Files => b"plimsoll files v1",
         }
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod archive;
 mod backup;
+pub(crate) mod batch;
 mod config;
 mod contract;
 mod data;
@@ -150,6 +151,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Batch(verb) => batch::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),
