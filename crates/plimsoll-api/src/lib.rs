@@ -14,6 +14,7 @@ mod event;
 mod explain;
 mod forensics;
 mod model;
+mod observation;
 pub mod oip;
 mod openapi;
 mod page;
@@ -52,6 +53,7 @@ pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,
 };
+pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
@@ -72,8 +74,8 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    BatchFormat, BatchState, Environment, Explain, PrincipalKind, ReviewMode, ReviewState,
-    ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
+    BatchFormat, BatchState, Environment, Explain, ObservedState, PrincipalKind, ReviewMode,
+    ReviewState, ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
 };
 
 #[cfg(test)]

@@ -147,6 +147,20 @@ words! {
         /// It is not; its place in the ledger is kept.
         Paused = "paused",
     }
+    /// What became of a decision that was reported.
+    ObservedState {
+        /// It is durable in the ledger.
+        Recorded = "recorded",
+        /// It is durable, and broke the contract or could not be read whole; the record says why.
+        Broken = "broken",
+        /// It was recorded before.
+        Known = "known",
+        /// It waits for the other half of its pair.
+        Waiting = "waiting",
+        /// It is no observation; nothing was recorded.
+        Malformed = "malformed",
+    }
+
     /// The format of a batch job's rows or result.
     BatchFormat {
         /// Comma-separated values (RFC 4180) with a header.

@@ -435,6 +435,18 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Whether the caller may report decisions to a deployment.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn may_observe(&self, ctx: &RequestContext, name: &Name) -> Result<(), ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        self.may_read(ctx, Action::Observe, &Resource::Deployment(resource))?;
+        row.map(drop).ok_or_else(|| ControlError::not_found("deployment", name))
+    }
+}
+
 fn kept(query: &api::BatchQuery) -> Result<Vec<String>, ControlError> {
     let Some(names) = &query.keep else { return Ok(Vec::new()) };
     let names: Vec<String> = names.split(',').map(str::to_owned).collect();

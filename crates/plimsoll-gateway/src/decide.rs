@@ -76,10 +76,10 @@ impl Work {
 /// What the contract maps from the request, and what the caller asked of the answer.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    caller_id: Option<String>,
+    pub(crate) caller_id: Option<String>,
     subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
-    mapped: Vec<(&'static str, String)>,
+    pub(crate) mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
     form: Form,
@@ -317,8 +317,7 @@ impl Pass {
         envelope: &Envelope<'_>,
         scratch: &Scratch,
     ) -> Result<Facts, Refusal> {
-        let serving = self.serving()?;
-        let map = serving.contract.mapping();
+        let map = self.contract()?.mapping();
         let mut facts = Facts {
             caller_id: envelope.id.map(str::to_owned),
             why: envelope.explain == Some(true),
@@ -380,7 +379,7 @@ impl Pass {
         source: &CompiledSource,
     ) -> Result<Option<Cow<'a, str>>, Refusal> {
         let text = match source.source {
-            Source::Field(_) => self.serving()?.contract.mapped_text(&scratch.rows, row, source),
+            Source::Field(_) => self.contract()?.mapped_text(&scratch.rows, row, source),
             Source::Header => {
                 let value = headers.get(&*source.name).and_then(|value| value.to_str().ok());
                 value

@@ -6,8 +6,9 @@ use crate::admit::Gateway;
 use crate::answer::{Answer, Protocol};
 use crate::recorder::Ended;
 use crate::tally::Listener;
+use plimsoll_contract::CompiledContract;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
-use plimsoll_types::record::ResultClass;
+use plimsoll_types::record::{Origin, ResultClass};
 use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -65,6 +66,8 @@ pub struct Pass {
     pub(crate) request: Option<[u8; 16]>,
     /// Length of the body as received.
     pub(crate) request_len: u64,
+    /// Where the decision was made, if not here.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Pass {
@@ -100,6 +103,7 @@ impl Pass {
             tag: None,
             request: None,
             request_len: 0,
+            origin: None,
         }
     }
 
@@ -159,6 +163,14 @@ impl Pass {
         self.deployment.serving.as_ref().map_err(|_| unready(&self.deployment))
     }
 
+    /// The contract that rows are held against, here or elsewhere.
+    pub(crate) fn contract(&self) -> Result<&CompiledContract, Refusal> {
+        match &self.deployment.observed {
+            Some(observed) => Ok(&observed.contract),
+            None => self.serving().map(|serving| &*serving.contract),
+        }
+    }
+
     pub(crate) fn mark(&mut self, phase: Phase) {
         self.clock.mark(phase, self.gateway.0.clock.monotonic());
     }
@@ -197,9 +209,9 @@ impl Pass {
 
     /// What of a refusal the deployment lets its callers know.
     pub(crate) fn redacted(&self, refusal: &Refusal) -> Refusal {
-        match &self.deployment.serving {
-            Ok(serving) if refusal.phase == Phase::Validate => {
-                serving.contract.contract().limits.error_detail.redact(refusal)
+        match self.contract() {
+            Ok(contract) if refusal.phase == Phase::Validate => {
+                contract.contract().limits.error_detail.redact(refusal)
             }
             _ => refusal.clone(),
         }

@@ -2,6 +2,7 @@
 
 use crate::background_batches::Batches;
 use crate::config::ServerLimits;
+use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::traces::Traces;
 use plimsoll_control::Control;
@@ -18,6 +19,8 @@ pub(crate) struct App {
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
     pub(crate) batches: Batches,
+    /// Halves of decisions made elsewhere that wait for the other.
+    pub(crate) pairs: Pairs,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());
     routes.extend(crate::handlers_batches::routes());
+    routes.extend(crate::handlers_observe::routes());
     routes
 }
 

@@ -9,6 +9,7 @@ use crate::doors;
 use crate::handlers;
 use crate::handlers_batches;
 use crate::handlers_ledger;
+use crate::handlers_observe;
 use crate::handlers_protocols;
 use crate::oip;
 use crate::reply::Reply;
@@ -363,6 +364,11 @@ async fn answer(
     let result = match route.call {
         Call::Upload => handlers::upload(app, context, request).await,
         Call::Batch => handlers_batches::begin(app, context, request).await,
+        Call::Observe => {
+            let name = found.params.into_iter().find(|(key, _)| key == "name");
+            let name = name.map(|(_, name)| name).unwrap_or_default();
+            handlers_observe::observe(app, context, caller, &name, request).await
+        }
         Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
             Ok(from_ledger(app, found).await)
         }
@@ -420,8 +426,7 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Observe => Err(Fail::problem(501, "not_built", "not built yet")),
-        Call::Upload | Call::Batch | Call::Infer | Call::Ledger(_) => {
+        Call::Upload | Call::Batch | Call::Observe | Call::Infer | Call::Ledger(_) => {
             Ok(oip::refused(RefusalCode::MethodNotAllowed))
         }
     }

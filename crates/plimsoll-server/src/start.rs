@@ -9,8 +9,10 @@ use crate::checkpoint_sinks;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
+use crate::handlers_observe;
 use crate::heads::StoredHeads;
 use crate::lane::Lanes;
+use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::sinks;
@@ -133,6 +135,7 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
+    tasks.spawn(handlers_observe::expire(Arc::clone(&app), life.clone()));
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
@@ -216,6 +219,7 @@ fn open(
     let engine = Engine::new(gateway.clone(), vault, Arc::clone(&clock), Handle::current());
     let app = App {
         batches: Batches::new(engine),
+        pairs: Pairs::default(),
         gateway,
         control,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),

@@ -145,6 +145,9 @@ Examples:
     /// Batch jobs: every row of a file decided and recorded
     #[command(subcommand)]
     Batch(crate::commands::batch::Verb),
+    /// Decisions that are made elsewhere, recorded here
+    #[command(subcommand)]
+    Observe(crate::commands::observe::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

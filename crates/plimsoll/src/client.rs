@@ -118,6 +118,18 @@ impl Client {
         self.call(Method::DELETE, path, None).map(drop)
     }
 
+    /// `POST` of bytes of a media type.
+    pub(crate) fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media: &str,
+        mut bytes: &[u8],
+    ) -> Result<T, Failure> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let timeout = Some(self.timeout);
+        self.json(Method::POST, path, Some(Payload { bytes: &mut bytes, length, media, timeout }))
+    }
+
     /// `POST` of `length` bytes, however long they take.
     pub(crate) fn upload<T: DeserializeOwned>(
         &self,

@@ -25,6 +25,7 @@ mod key;
 mod ledger;
 mod ledger_keys;
 mod model;
+pub(crate) mod observe;
 mod offline;
 mod offline_replay;
 mod predict;
@@ -152,6 +153,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
+        Command::Observe(verb) => observe::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;
@@ -25,6 +27,8 @@ mod hostile;
 mod lifecycle;
 #[cfg(test)]
 mod mail;
+#[cfg(test)]
+mod observe;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
