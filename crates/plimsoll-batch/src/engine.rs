@@ -14,13 +14,19 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// Threads that decide rows. More than a machine of today has cores for one ledger's writer.
-const MAX_WORKERS: usize = 16;
+/// Threads that decide rows: one ledger's writer keeps up with no more.
+const MAX_WORKERS: usize = 4;
 /// Slices of one worker whose records are under way to the disk: one is written while the next is
-/// made. Two workers' 1,024 records leave the ledger's queue of 4,096 to callers.
+/// made.
 const UNDER_WAY: usize = 2;
+/// Records that wait for the ledger's writer before a worker adds a slice. With a slice of each
+/// worker on top, half of the queue of 4,096 is left to callers.
+const MAX_QUEUED: usize = 1_024;
+/// How long a worker waits for the writer: about a sync.
+const QUEUE_WAIT: Duration = Duration::from_micros(200);
 /// Rows past the noted ones that may be recorded: as many as the largest chunk has.
 const MAX_CHUNK: u64 = plimsoll_table::MAX_BATCH_ROWS as u64;
 
@@ -208,6 +214,9 @@ impl Shared<'_> {
             let start = self.next.fetch_add(MAX_SLICE, Relaxed);
             if start >= self.chunk.rows() || self.is_stopped() {
                 break Ok(());
+            }
+            while self.engine.gateway.ledger().queued() >= MAX_QUEUED && !self.is_stopped() {
+                thread::sleep(QUEUE_WAIT);
             }
             let since = self.engine.pace.now();
             let end = (start + MAX_SLICE).min(self.chunk.rows());

@@ -24,6 +24,3 @@ pub use job::{Job, Notes, Progress, Running, decision_id};
 pub use vault::{InputWriter, Vault};
 
 pub use plimsoll_table::Format;
-
-#[cfg(test)]
-mod tests;

@@ -143,6 +143,12 @@ fn score(context: &Context, args: Score) -> Result<(), Failure> {
 fn resume(context: &Context, id: BatchId, output: Option<&Path>) -> Result<(), Failure> {
     let client = context.client()?;
     let batch: Batch = client.get(&path(id), &())?;
+    if let Some(output) = output
+        && format_of(output)? != batch.output
+    {
+        return Err(Failure::user(format!("the result of this job is {}", batch.output))
+            .hint(format!("give the file a name that ends in `.{}`", batch.output)));
+    }
     if batch.state == BatchState::Failed {
         let _: Batch = client.post(&format!("{}/resume", path(id)), &json!({}))?;
     }

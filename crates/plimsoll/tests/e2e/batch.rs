@@ -205,19 +205,9 @@ fn killed_again_and_again(mode: &str, rows: usize, rounds: u32, seed: u64) {
     let (input, output) = (path(&server, "in.csv"), path(&server, "out.parquet"));
     csv(&input, rows, |n| n % 7 == 5);
     let text = input.to_str().expect("UTF-8").to_owned();
-    let begun = server
-        .cli(&[
-            "batch",
-            "score",
-            "-d",
-            "credit-default",
-            &text,
-            "--keep",
-            "loan",
-            "--no-wait",
-            "--json",
-        ])
-        .json();
+    let out = output.to_str().expect("UTF-8").to_owned();
+    let args = ["batch", "score", "-d", "credit-default", &text, "--keep", "loan", "-o", &out];
+    let begun = server.cli(&[&args[..], &["--no-wait", "--json"]].concat()).json();
     let id = begun["id"].as_str().expect("an id").to_owned();
     let mut state = seed | 1;
     let mut killed_running = 0;
@@ -228,7 +218,8 @@ fn killed_again_and_again(mode: &str, rows: usize, rounds: u32, seed: u64) {
         let folder = server.kill();
         server = Server::start_in(folder, &["--dev"]);
     }
-    let out = output.to_str().expect("UTF-8").to_owned();
+    let other = server.cli(&["batch", "resume", &id, "-o", "result.csv"]);
+    assert!(other.code == 1 && other.stderr.contains("parquet"), "{}", other.stderr);
     let batch = server.cli(&["batch", "resume", &id, "-o", &out, "--json"]).json();
     assert_eq!((&batch["state"], &batch["rows"]), (&"done".into(), &rows.into()), "seed {seed}");
     assert!(killed_running > 0, "seed {seed}: the job was never killed while it ran");

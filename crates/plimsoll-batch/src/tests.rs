@@ -1,1 +1,0 @@
-//! Jobs against a real ledger, contract and model.
