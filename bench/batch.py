@@ -103,12 +103,15 @@ def main():
             server.terminate()
             server.wait()
 
-        features = [n for n, name in enumerate(names) if name in contract_features()]
+        # The model file knows no categories: codes stand for them, as in training.
+        features = contract_features()
+        code = lambda name, value: value if features[name] is None or value == "" else features[name].index(value)
+        coded = [[code(name, row[names.index(name)]) for name in features] for row in rows]
         narrow = folder / "features.csv"
         with narrow.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([names[n] for n in features])
-            writer.writerows([rows[n % len(rows)][f] for f in features] for n in range(ROWS))
+            writer.writerow(features)
+            writer.writerows(coded[n % len(coded)] for n in range(ROWS))
         before, started = children(), time.monotonic()
         subprocess.run([PLIMSOLL, "model", "predict", str(CREDIT / "model.json"), str(narrow), "--output", str(folder / "out.csv")], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         say("plimsoll model predict, nothing recorded", ROWS, time.monotonic() - started, children() - before)
@@ -127,14 +130,17 @@ def main():
 
 
 def contract_features():
-    """Names of the features in the demo's contract, whose order is the model's."""
-    names, within = [], False
+    """The features in the demo's contract, whose order is the model's, with the values of categories."""
+    features, within = {}, False
     for line in (CREDIT / "contract.yaml").read_text().splitlines():
         if line and not line[0].isspace():
             within = line.startswith("features:")
         elif within and line.startswith("  - name: "):
-            names.append(line.removeprefix("  - name: ").strip())
-    return names
+            name = line.removeprefix("  - name: ").strip()
+            features[name] = None
+        elif within and line.startswith("    values: ["):
+            features[name] = line.strip().removeprefix("values: [").removesuffix("]").split(", ")
+    return features
 
 
 if __name__ == "__main__":

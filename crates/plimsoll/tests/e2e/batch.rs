@@ -225,7 +225,8 @@ fn killed_again_and_again(mode: &str, rows: usize, rounds: u32, seed: u64) {
     assert!(killed_running > 0, "seed {seed}: the job was never killed while it ran");
     let table = read(&output);
     let (data, keys) = (server.data_folder(), server.keys_folder());
-    drop(server.stop());
+    let (_folder, code) = server.stop();
+    assert_eq!(code, Some(0));
     let found = completions(&data, &keys);
     assert_eq!((table.rows, found.len()), (rows, rows), "seed {seed}");
     let (ids, results) = (texts(&table, "decision_id"), texts(&table, "result"));
