@@ -88,8 +88,8 @@ impl Vault {
     /// # Errors
     /// I/O.
     pub fn tidy(&self, job: BatchId, parts: u64) -> io::Result<()> {
-        let names = (0..parts).map(part).chain([INPUT.to_owned()]);
-        names.map(|name| gone(fs::remove_file(self.path(job).join(name)))).collect()
+        let mut names = (0..parts).map(part).chain([INPUT.to_owned()]);
+        names.try_for_each(|name| gone(fs::remove_file(self.path(job).join(name))))
     }
 
     /// Removes everything of a job.
