@@ -72,7 +72,7 @@ limits: { max_rows: 1 }
         let mut scratch = Scratch::default();
         let told = |violations: Violations| {
             let field = |field: &Option<Box<str>>| field.as_deref().unwrap_or_default().to_owned();
-            violations.iter().map(|one| (one.code, field(&one.field))).collect()
+            violations.iter().map(|one| (one.code, field(&one.field))).collect::<Vec<_>>()
         };
         contract.validate_row(values.iter().copied(), &mut scratch).map_err(told)?;
         Ok(scratch)

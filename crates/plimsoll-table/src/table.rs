@@ -62,8 +62,8 @@ pub struct ColumnSchema {
 /// Why a table cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// Of no format that is known here.
-    #[error("`{}` is not a .csv or .parquet file", path.display())]
+    /// Neither `.csv` nor `.parquet`.
+    #[error("`{}` is neither a .csv nor a .parquet file", path.display())]
     Extension {
         /// The file.
         path: PathBuf,
