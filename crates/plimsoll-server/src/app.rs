@@ -4,9 +4,11 @@ use crate::background_batches::Batches;
 use crate::config::ServerLimits;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
+use crate::sessions::Sessions;
 use crate::traces::Traces;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
+use plimsoll_lake::Lake;
 use plimsoll_outbound::Outbound;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
@@ -21,6 +23,7 @@ pub(crate) struct App {
     pub(crate) batches: Batches,
     /// Halves of decisions made elsewhere that wait for the other.
     pub(crate) pairs: Pairs,
+    pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,
@@ -34,6 +37,10 @@ pub(crate) struct App {
     pub(crate) default_deployment: Option<String>,
     /// Under `--dev` one listener serves everything.
     pub(crate) one_port: bool,
+    /// Whether connections are encrypted, so that cookies may insist on it.
+    pub(crate) is_tls: bool,
+    /// The browsers that are signed in.
+    pub(crate) sessions: Sessions,
 }
 
 impl App {

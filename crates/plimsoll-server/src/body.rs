@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// The whole body, at most `limit` bytes, within `time`.
 pub(crate) async fn read_body(
@@ -29,20 +28,11 @@ pub(crate) async fn read_body(
     }
 }
 
-/// Bytes that are read while they are sent, and how many there are.
-#[derive(Debug)]
-pub(crate) struct Streamed {
-    pub(crate) pieces: mpsc::Receiver<Bytes>,
-    pub(crate) left: u64,
-}
-
-/// The body of a response: all bytes at once, then the trailers that gRPC ends with; or pieces of
-/// a file.
+/// The body of a response: all bytes at once, then the trailers that gRPC ends with.
 #[derive(Debug, Default)]
 pub(crate) struct Whole {
     bytes: Bytes,
     trailers: Option<HeaderMap>,
-    stream: Option<Streamed>,
 }
 
 impl Whole {
@@ -50,15 +40,17 @@ impl Whole {
     pub(crate) fn with_trailers(self, trailers: HeaderMap) -> Self {
         Self { trailers: Some(trailers), ..self }
     }
-    /// A body that is read while it is sent.
-    pub(crate) fn streamed(stream: Streamed) -> Self {
-        Self { stream: Some(stream), ..Self::default() }
+}
+
+impl From<Bytes> for Whole {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, trailers: None }
     }
 }
 
 impl From<Vec<u8>> for Whole {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes: bytes.into(), ..Self::default() }
+        Self { bytes: bytes.into(), trailers: None }
     }
 }
 
@@ -68,17 +60,8 @@ impl Body for Whole {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(stream) = &mut self.stream {
-            // A reader that fails sends less than was announced, and the connection breaks: the
-            // caller sees that the file is not whole.
-            return stream.pieces.poll_recv(context).map(|piece| {
-                let piece = piece?;
-                stream.left = stream.left.saturating_sub(piece.len() as u64);
-                Some(Ok(Frame::data(piece)))
-            });
-        }
         if !self.bytes.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))));
         }
@@ -86,15 +69,10 @@ impl Body for Whole {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
-            && self.trailers.is_none()
-            && self.stream.as_ref().is_none_or(|stream| stream.left == 0)
+        self.bytes.is_empty() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if let Some(stream) = &self.stream {
-            return SizeHint::with_exact(stream.left);
-        }
         match self.trailers {
             Some(_) => SizeHint::default(),
             None => SizeHint::with_exact(self.bytes.len() as u64),

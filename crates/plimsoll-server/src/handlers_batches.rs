@@ -2,9 +2,8 @@
 
 use crate::app::App;
 use crate::background_batches::job;
-use crate::body::Streamed;
 use crate::handlers::{blocking, created, ok};
-use crate::reply::Reply;
+use crate::reply::{BrokeOff, Pieces, Reply};
 use crate::routes::{Call, Fail, Input, Route, control, other};
 use bytes::Bytes;
 use http::Request;
@@ -19,6 +18,7 @@ use plimsoll_policy::Action;
 use plimsoll_types::BatchId;
 use std::io::Read as _;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 /// Bytes read at once of a result that is fetched, and pieces that wait to be sent.
@@ -203,5 +203,24 @@ fn result(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail>
         api::BatchFormat::Parquet => "application/vnd.apache.parquet",
         api::BatchFormat::JsonLines => "application/x-ndjson",
     };
-    Ok(Reply { stream: Some(Streamed { pieces, left }), ..Reply::bytes(200, media, Vec::new()) })
+    Ok(Reply::pieces(200, media, Box::new(Rest { pieces, left })))
+}
+
+/// What of a result is not sent yet.
+struct Rest {
+    pieces: mpsc::Receiver<Bytes>,
+    left: u64,
+}
+
+impl Pieces for Rest {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
+        self.pieces.poll_recv(context).map(|piece| match piece {
+            Some(piece) => {
+                self.left = self.left.saturating_sub(piece.len() as u64);
+                Some(Ok(piece))
+            }
+            None if self.left == 0 => None,
+            None => Some(Err(BrokeOff)),
+        })
+    }
 }

@@ -5,9 +5,11 @@
 //! does not exist; a route here cannot forget its action.
 
 use crate::app::App;
+use crate::console;
 use crate::doors;
 use crate::handlers;
 use crate::handlers_batches;
+use crate::handlers_lake;
 use crate::handlers_ledger;
 use crate::handlers_observe;
 use crate::handlers_protocols;
@@ -109,6 +111,8 @@ pub(crate) enum Call {
     Ledger(Public),
     /// Waits for the checkpoint that covers a decision.
     Receipt,
+    /// A browser signs in or out, or asks who it is.
+    Session,
     /// The body is streamed into an artifact.
     Upload,
     /// The body is streamed into the file of a batch job.
@@ -117,6 +121,8 @@ pub(crate) enum Call {
     Observe,
     /// Waits for new decisions.
     Tail,
+    /// Answered row by row from the decision tables.
+    Query,
     /// Answered by [`crate::service`] before the table is asked; here for the document.
     Infer,
 }
@@ -318,7 +324,14 @@ pub(crate) async fn dispatch(
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
-    let caller = match app.gateway.authenticate(request.headers()) {
+    if matches!(found.route.call, Call::Session) {
+        return console::session(app, listener, request).await;
+    }
+    let known = match console::caller(app, listener, request.method(), request.headers()) {
+        Ok(known) => known,
+        Err(forged) => return forged,
+    };
+    let caller = match known {
         Ok(caller) => caller,
         Err(_) if !has_key && is_open_ledger(app, &found.route) => {
             return from_ledger(app, found).await;
@@ -417,6 +430,7 @@ async fn run(
         Call::Open(handler) => Ok(handler(app)),
         Call::Quick(handler) => Ok(handler(app, caller, &input)),
         Call::Tail => handlers::tail(app, context, input).await,
+        Call::Query => handlers_lake::query(app, context, input).await,
         Call::Receipt => handlers_ledger::receipt(app, context, input).await,
         Call::Control(handler) => {
             let app = Arc::clone(app);
@@ -426,9 +440,12 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Batch | Call::Observe | Call::Infer | Call::Ledger(_) => {
-            Ok(oip::refused(RefusalCode::MethodNotAllowed))
-        }
+        Call::Upload
+        | Call::Batch
+        | Call::Observe
+        | Call::Infer
+        | Call::Session
+        | Call::Ledger(_) => Ok(oip::refused(RefusalCode::MethodNotAllowed)),
     }
 }
 

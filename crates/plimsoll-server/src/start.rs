@@ -11,10 +11,12 @@ use crate::error::ServerError;
 use crate::folder;
 use crate::handlers_observe;
 use crate::heads::StoredHeads;
+use crate::lake;
 use crate::lane::Lanes;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
@@ -137,7 +139,8 @@ async fn serve(
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
     tasks.spawn(handlers_observe::expire(Arc::clone(&app), life.clone()));
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::each_hour(Arc::clone(&app), life));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -217,11 +220,13 @@ fn open(
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
     let vault = Vault::new(config.data.join("batches"), gateway.ledger().clone());
     let engine = Engine::new(gateway.clone(), vault, Arc::clone(&clock), Handle::current());
+    let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
     let app = App {
         batches: Batches::new(engine),
         pairs: Pairs::default(),
         gateway,
         control,
+        lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
         outbound,
         started: clock.now(),
@@ -233,6 +238,8 @@ fn open(
         has_witnesses: config.log.policy.is_some(),
         default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
+        is_tls: config.tls.is_some(),
+        sessions: Sessions::default(),
     };
     Ok((app, recovery, opened.admin_key))
 }

@@ -173,7 +173,7 @@ fn follow(
         }
     }
     if let Some(output) = output {
-        fetch(client, id, output)?;
+        fetch(client, &batch, output)?;
         context.printer.note(&format!("wrote {}", output.display()));
     }
     show(context, &batch)
@@ -229,11 +229,15 @@ fn line(batch: &Batch) -> String {
 }
 
 /// The result appears under its name when all of it is there.
-fn fetch(client: &Client, id: BatchId, output: &Path) -> Result<(), Failure> {
+fn fetch(client: &Client, batch: &Batch, output: &Path) -> Result<(), Failure> {
     let mut partial = output.as_os_str().to_owned();
     partial.push(".part");
     let mut file = fs::File::create(&partial)?;
-    client.download(&format!("{}/result", path(id)), &mut file)?;
+    let length = client.download(&format!("{}/result", path(batch.id)), &mut file)?;
+    if batch.result.is_some_and(|result| result.bytes != length) {
+        return Err(Failure::user("the result broke off")
+            .hint(format!("fetch it with `plimsoll batch resume {} -o FILE`", batch.id)));
+    }
     file.flush()?;
     file.sync_all()?;
     Ok(fs::rename(&partial, output)?)

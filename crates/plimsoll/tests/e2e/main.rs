@@ -9,6 +9,7 @@ mod access;
 mod auditor;
 #[cfg(test)]
 mod batch;
+mod console;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -39,6 +40,8 @@ mod proofs;
 mod protocols;
 #[cfg(test)]
 mod python;
+#[cfg(test)]
+mod query;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
