@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-lake console tools-console
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
 	@echo "make bench-upstream a wrapped service that is slow, dead, lying or flapping, under load"
+	@echo "make bench-batch    what a recorded row of a batch job costs, next to plain prediction"
 	@echo "make bench-explain  what exact SHAP values cost, next to what people use"
 	@echo "make bench-drift    what comparing two tables costs, next to Evidently and others"
 	@echo "make bench-ledger   what a durable record costs, next to SQLite and PostgreSQL"
@@ -94,6 +95,10 @@ bench-gateway: tools-c tools-bench
 bench-upstream: tools-c
 	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/upstream.py
+
+bench-batch: tools-c
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/batch.py
 
 # 10 million decisions by default; goes on with what is in .cache/lake.
 LAKE_DECISIONS ?= 10000000

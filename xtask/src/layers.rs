@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
     ("plimsoll-lake", 2),
+    ("plimsoll-batch", 3),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
     ("plimsoll-root", 3),
@@ -44,6 +45,7 @@ const TOOLS: u8 = 9;
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
     ("plimsoll-api", "plimsoll-explain"),
+    ("plimsoll-batch", "plimsoll-gateway"),
     ("plimsoll-explain", "plimsoll-contract"),
     ("plimsoll-explain", "plimsoll-model"),
     ("plimsoll-release", "plimsoll-stats"),
@@ -84,6 +86,11 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
             "axum",
         ],
         "no SQL, control plane or tables on the path of a request",
+    ),
+    (
+        "plimsoll-batch",
+        &["plimsoll-store", "plimsoll-control", "hyper"],
+        "a job knows no control state",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
     (

@@ -1,7 +1,7 @@
 //! Decisions as the ledger has them.
 
 use crate::time::Timestamp;
-use plimsoll_types::record::{Kind, ResultClass, Route};
+use plimsoll_types::record::{Kind, Origin, ResultClass, Route};
 use plimsoll_types::{
     ApiKeyId, DecisionId, DeploymentId, Digest, GatewayId, Phase, PrincipalId, RefusalCode,
     TenantId,
@@ -80,6 +80,9 @@ pub struct DecisionSummary {
     /// The phase that refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_in: Option<Phase>,
+    /// Where it was made, if not here: `unverified`, as somebody reported it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// A decision: its leaf always, its body if the caller may read it.

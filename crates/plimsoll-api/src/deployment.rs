@@ -64,6 +64,10 @@ pub struct CreateDeployment {
     /// Which answers a person looks at; `off` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
+    /// Whether it only records decisions that are made elsewhere, marked as unverified. No version
+    /// is released into it, and it answers nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observe: bool,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -163,6 +167,9 @@ pub struct Deployment {
     pub retention_days: Option<u32>,
     /// Which answers a person looks at.
     pub review: Review,
+    /// Whether it only records decisions that are made elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observe: bool,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

@@ -8,6 +8,7 @@
 
 mod access;
 mod artifact;
+mod batch;
 mod dataset;
 mod decision;
 mod deployment;
@@ -15,6 +16,7 @@ mod event;
 mod explain;
 mod forensics;
 mod model;
+mod observation;
 pub mod oip;
 mod openapi;
 mod page;
@@ -35,6 +37,7 @@ pub use access::{
     DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
 };
 pub use artifact::{CreateUpload, FinishUpload, UploadSession};
+pub use batch::{Batch, BatchFile, BatchQuery};
 pub use dataset::{
     CreateDataset, Dataset, DatasetColumn, DatasetFile, DatasetGrant, DatasetManifest,
     DatasetQuery, DatasetSource, DatasetUse, DatasetVersion, GrantDataset,
@@ -59,6 +62,7 @@ pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,
 };
+pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
@@ -81,8 +85,8 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    Environment, Explain, PrincipalKind, ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat,
-    SinkProfile, SinkState, Tier,
+    BatchFormat, BatchState, Environment, Explain, ObservedState, PrincipalKind, ReviewMode,
+    ReviewState, ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
 };
 
 #[cfg(test)]

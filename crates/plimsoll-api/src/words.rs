@@ -147,4 +147,41 @@ words! {
         /// It is not; its place in the ledger is kept.
         Paused = "paused",
     }
+    /// What became of a decision that was reported.
+    ObservedState {
+        /// It is durable in the ledger.
+        Recorded = "recorded",
+        /// It is durable, and broke the contract or could not be read whole; the record says why.
+        Broken = "broken",
+        /// It was recorded before.
+        Known = "known",
+        /// It waits for the other half of its pair.
+        Waiting = "waiting",
+        /// It is no observation; nothing was recorded.
+        Malformed = "malformed",
+    }
+
+    /// The format of a batch job's rows or result.
+    BatchFormat {
+        /// Comma-separated values (RFC 4180) with a header.
+        Csv = "csv",
+        /// Apache Parquet.
+        Parquet = "parquet",
+        /// One JSON object in each line.
+        JsonLines = "jsonl",
+    }
+
+    /// Where a batch job stands.
+    BatchState {
+        /// It waits for the jobs before it.
+        Queued = "queued",
+        /// It is being carried out, or goes on when what it waits for is there.
+        Running = "running",
+        /// Every row is decided, and its result is there.
+        Done = "done",
+        /// It could not go on; what is decided stays decided.
+        Failed = "failed",
+        /// Somebody ended it; what is decided stays decided.
+        Cancelled = "cancelled",
+    }
 }

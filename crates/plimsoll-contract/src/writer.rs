@@ -118,12 +118,16 @@ impl From<Refusal> for Fault {
 
 /// A value of a request, before the contract has judged it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
+    /// Absent.
     Null,
+    /// True or false.
     Boolean(bool),
+    /// A whole number within ±2^53.
     Integer(i64),
     /// Finite.
     Number(f64),
+    /// A text.
     Text(&'a str),
     /// Not what the dialect's own typing promised: a code, and its rule where the contract's
     /// words do not say it.

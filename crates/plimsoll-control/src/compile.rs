@@ -15,8 +15,8 @@ use plimsoll_explain::{
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{PolicySet, Principal};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, Review, ServedDeployment,
-    ServedVersion, Serving, ServingSnapshot, SnapshotParts,
+    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, Observed, Review,
+    ServedDeployment, ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow, Read,
@@ -144,7 +144,13 @@ impl Control {
         };
         // A deployment without a fallback of its own has that of its upstream.
         let mut fallback = settings.fallback.clone();
+        let observed = compiled.as_ref().ok().filter(|_| settings.observe).map(|contract| {
+            Observed { contract: Arc::clone(contract), contract_digest: deployed.contract.digest }
+        });
         let serving = compiled.and_then(|contract| {
+            if settings.observe {
+                return Err("it records decisions that are made elsewhere".into());
+            }
             if let Some(wrong) = profile_wrong {
                 return Err(wrong);
             }
@@ -193,6 +199,7 @@ impl Control {
                 review: review(settings.review),
             },
             profile: profile.map(Arc::new),
+            observed,
             serving,
         })
     }

@@ -193,6 +193,7 @@ impl Control {
             route: draft.route,
             result: draft.result.unwrap_or(ResultClass::Failed),
             refused_in: draft.refused_in,
+            origin: draft.extension.origin,
         })
     }
 

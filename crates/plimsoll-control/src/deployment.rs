@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) explain_profile: Option<Digest>,
     pub(crate) retention_days: Option<u32>,
     pub(crate) review: api::Review,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) observe: bool,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             explain_profile: None,
             retention_days: None,
             review: api::Review { mode: api::ReviewMode::Off, share: None },
+            observe: false,
         }
     }
 }
@@ -62,6 +65,10 @@ impl Settings {
         let finite = |numbers: &Vec<f64>| {
             (1..=MAX_FALLBACK).contains(&numbers.len()) && numbers.iter().all(|n| n.is_finite())
         };
+        if self.observe && (self.fallback.is_some() || self.review.mode != api::ReviewMode::Off) {
+            let detail = "a deployment that observes gives no answers: neither fallback nor review";
+            return Err(ControlError::invalid("observe", detail));
+        }
         if !self.fallback.as_ref().is_none_or(finite) {
             return Err(ControlError::invalid("fallback", "must be 1 to 1024 finite numbers"));
         }
@@ -113,6 +120,7 @@ impl Control {
             explain_profile: wanted.explain_profile,
             retention_days: wanted.retention_days,
             review: wanted.review.unwrap_or(defaults.review),
+            observe: wanted.observe,
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -235,6 +243,10 @@ impl Control {
         let resource = Resource::Release { model, number: wanted.version, author, into };
         let permit = self.permit(ctx, Action::Release, &resource)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        if settings_of(&row)?.observe {
+            let detail = "the deployment only observes decisions that are made elsewhere";
+            return Err(ControlError::conflict(detail));
+        }
         let (_, version) =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
         self.check_fit(&row, wanted.version)?;
@@ -436,6 +448,7 @@ impl Control {
             max_in_flight: settings.max_in_flight,
             retention_days: settings.retention_days,
             review: settings.review,
+            observe: settings.observe,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

@@ -13,6 +13,7 @@
 mod access;
 mod act;
 mod artifact;
+mod batch;
 mod bom;
 mod bootstrap;
 mod compile;
@@ -52,6 +53,7 @@ mod version;
 mod words;
 
 pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
+pub use batch::{BatchTask, MAX_BATCH_BYTES};
 pub use bootstrap::{Control, ControlConfig, Opened};
 pub use context::RequestContext;
 pub use contract::ContractFormat;

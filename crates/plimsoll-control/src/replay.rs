@@ -59,6 +59,11 @@ impl Control {
             differing: 0,
             differences: Vec::new(),
         };
+        if draft.extension.origin.is_some() {
+            let why =
+                "the decision was made elsewhere: there is no version here to compute it with";
+            return Err(ControlError::conflict(why));
+        }
         if !is_answered(draft) {
             return Ok(replay);
         }

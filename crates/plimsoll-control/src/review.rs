@@ -390,6 +390,7 @@ impl Control {
                 route: draft.route,
                 result: draft.result.unwrap_or(ResultClass::Failed),
                 refused_in: draft.refused_in,
+                origin: draft.extension.origin,
             },
             why: stored(&row.why, "reason of a review")?,
             state: stored(&row.state, "state of a review")?,

@@ -313,6 +313,7 @@ pub const fn status(code: RefusalCode) -> u16 {
     match code {
         C::Unauthenticated | C::KeyExpired | C::KeyRevoked => 401,
         C::Forbidden | C::WrongEnvironment | C::UngovernedChange => 403,
+        C::ObserveOnly => 409,
         C::UnknownDeployment | C::VersionNotServed | C::NotFound => 404,
         C::MethodNotAllowed => 405,
         C::IdempotencyInFlight => 409,
@@ -368,6 +369,7 @@ const fn words(code: RefusalCode) -> &'static str {
         C::NotReady => "the deployment is not ready",
         C::Forbidden => "policy does not permit this",
         C::WrongEnvironment => "the key belongs to another environment",
+        C::ObserveOnly => "the deployment only observes: its decisions are made elsewhere",
         C::RateLimited => "too many requests",
         C::Overloaded => "too much load",
         C::LedgerUnavailable => "the decision cannot be recorded",

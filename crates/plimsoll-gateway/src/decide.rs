@@ -5,7 +5,7 @@ use crate::answer::{Answer, Answered, Form, Protocol};
 use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
-use crate::pass::{Pass, ended};
+use crate::pass::{Pass, ended, unready};
 use crate::recorder::Ended;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -75,11 +75,11 @@ impl Work {
 
 /// What the contract maps from the request, and what the caller asked of the answer.
 #[derive(Debug, Default)]
-struct Facts {
-    caller_id: Option<String>,
+pub(crate) struct Facts {
+    pub(crate) caller_id: Option<String>,
     subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
-    mapped: Vec<(&'static str, String)>,
+    pub(crate) mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
     form: Form,
@@ -119,7 +119,7 @@ impl Pass {
             return self.replay(&entry, headers, body, work);
         }
         let deployment = Arc::clone(&self.deployment);
-        let serving = deployment.serving.as_ref().map_err(|_| not_ready())?;
+        let serving = deployment.serving.as_ref().map_err(|_| unready(&deployment))?;
         let facts = self.validate(headers, body, &mut work.scratch)?;
         let plan = plan(serving);
         if let Some(upstream) = &plan.version.upstream
@@ -311,14 +311,13 @@ impl Pass {
     }
 
     /// Reads what the contract maps: subjects, interaction, event time, slices.
-    fn facts(
+    pub(crate) fn facts(
         &self,
         headers: &HeaderMap,
         envelope: &Envelope<'_>,
         scratch: &Scratch,
     ) -> Result<Facts, Refusal> {
-        let serving = self.serving()?;
-        let map = serving.contract.mapping();
+        let map = self.contract()?.mapping();
         let mut facts = Facts {
             caller_id: envelope.id.map(str::to_owned),
             why: envelope.explain == Some(true),
@@ -380,7 +379,7 @@ impl Pass {
         source: &CompiledSource,
     ) -> Result<Option<Cow<'a, str>>, Refusal> {
         let text = match source.source {
-            Source::Field(_) => self.serving()?.contract.mapped_text(&scratch.rows, row, source),
+            Source::Field(_) => self.contract()?.mapped_text(&scratch.rows, row, source),
             Source::Header => {
                 let value = headers.get(&*source.name).and_then(|value| value.to_str().ok());
                 value
@@ -465,6 +464,33 @@ impl Pass {
             .with_rule("every output must be finite"))
     }
 
+    /// How the request ends: with the answer in `values`, with the declared fallback, which takes
+    /// its place there, or with the failure.
+    pub(crate) fn ending(
+        &self,
+        route: Route,
+        explained: Result<Option<Explanation>, Refusal>,
+        rows: usize,
+        values: &mut Vec<f64>,
+    ) -> Ending {
+        let (route, result, refusal, explanation) = match explained {
+            Ok(explanation) => (route, ResultClass::Answered, None, explanation),
+            Err(refusal) => match &self.deployment.settings.fallback {
+                Fallback::Outputs(declared) => {
+                    values.clear();
+                    (0..rows).for_each(|_| values.extend_from_slice(declared));
+                    (Route::Fallback, ResultClass::Answered, Some(refusal), None)
+                }
+                Fallback::Refuse => (route, ended(refusal.code), Some(refusal), None),
+            },
+        };
+        let review = self.deployment.settings.review;
+        let is_reviewed = result == ResultClass::Answered && review.picks(self.id);
+        let is_held = is_reviewed && review == Review::Held;
+        let result = if is_held { ResultClass::Held } else { result };
+        Ending { route, result, refusal, explanation, is_reviewed }
+    }
+
     /// Records the answer, the fallback or the failure, and gives it.
     fn conclude(
         &mut self,
@@ -474,21 +500,9 @@ impl Pass {
         work: &mut Work,
     ) -> Concluded {
         let rows = work.scratch.rows.len();
-        let (route, result, refusal, explanation) = match explained {
-            Ok(explanation) => (plan.route, ResultClass::Answered, None, explanation),
-            Err(refusal) => match &self.deployment.settings.fallback {
-                Fallback::Outputs(values) => {
-                    work.values.clear();
-                    (0..rows).for_each(|_| work.values.extend_from_slice(values));
-                    (Route::Fallback, ResultClass::Answered, Some(refusal), None)
-                }
-                Fallback::Refuse => (plan.route, ended(refusal.code), Some(refusal), None),
-            },
-        };
-        let review = self.deployment.settings.review;
-        let is_reviewed = result == ResultClass::Answered && review.picks(self.id);
-        let is_held = is_reviewed && review == Review::Held;
-        let result = if is_held { ResultClass::Held } else { result };
+        let Ending { route, result, refusal, explanation, is_reviewed } =
+            self.ending(plan.route, explained, rows, &mut work.values);
+        let is_held = result == ResultClass::Held;
         let plan = RoutePlan { route, version: plan.version };
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
@@ -532,11 +546,28 @@ impl Pass {
     }
 }
 
+/// How a request ends that reached the model.
+pub(crate) struct Ending {
+    pub(crate) route: Route,
+    pub(crate) result: ResultClass,
+    /// Why there is no answer, or why it is the fallback.
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) explanation: Option<Explanation>,
+    pub(crate) is_reviewed: bool,
+}
+
+impl Ending {
+    /// Why the fallback answered, if it did.
+    pub(crate) fn fallback_reason(&self) -> Option<RefusalCode> {
+        self.refusal.as_ref().filter(|_| self.route == Route::Fallback).map(|refusal| refusal.code)
+    }
+}
+
 impl Facts {
-    fn mapped(&self) -> Vec<Mapped<'_>> {
+    pub(crate) fn mapped(&self) -> Vec<Mapped<'_>> {
         self.mapped.iter().map(|(role, value)| Mapped { role, value }).collect()
     }
-    fn ended<'a>(
+    pub(crate) fn ended<'a>(
         &'a self,
         mapped: &'a [Mapped<'a>],
         kind: Kind,
@@ -644,8 +675,4 @@ fn refuse_body(error: BodyError) -> Refusal {
         BodyError::Broken => (RefusalCode::MalformedRequest, "the body broke off"),
     };
     Refusal::new(Phase::Accept, code).with_rule(rule)
-}
-
-fn not_ready() -> Refusal {
-    Refusal::new(Phase::Plan, RefusalCode::NotReady)
 }

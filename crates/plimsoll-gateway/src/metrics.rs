@@ -76,6 +76,10 @@ pub struct Metrics {
     pub deferred_lag: AtomicU64,
     /// Inference requests in flight.
     pub in_flight: AtomicU64,
+    /// Rows of batch jobs recorded; they count as resolved too.
+    pub batch_rows: AtomicU64,
+    /// Decisions made elsewhere that were recorded here.
+    pub observed: AtomicU64,
 }
 
 impl Metrics {

@@ -6,8 +6,9 @@ use crate::admit::Gateway;
 use crate::answer::{Answer, Protocol};
 use crate::recorder::Ended;
 use crate::tally::Listener;
+use plimsoll_contract::CompiledContract;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
-use plimsoll_types::record::ResultClass;
+use plimsoll_types::record::{Origin, ResultClass};
 use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -65,6 +66,8 @@ pub struct Pass {
     pub(crate) request: Option<[u8; 16]>,
     /// Length of the body as received.
     pub(crate) request_len: u64,
+    /// Where the decision was made, if not here.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Pass {
@@ -100,6 +103,7 @@ impl Pass {
             tag: None,
             request: None,
             request_len: 0,
+            origin: None,
         }
     }
 
@@ -156,10 +160,15 @@ impl Pass {
 
     /// What the deployment serves.
     pub(crate) fn serving(&self) -> Result<&Serving, Refusal> {
-        self.deployment.serving.as_ref().map_err(|_| {
-            Refusal::new(Phase::Plan, RefusalCode::NotReady)
-                .with_rule("the deployment has no version and contract to serve with")
-        })
+        self.deployment.serving.as_ref().map_err(|_| unready(&self.deployment))
+    }
+
+    /// The contract that rows are held against, here or elsewhere.
+    pub(crate) fn contract(&self) -> Result<&CompiledContract, Refusal> {
+        match &self.deployment.observed {
+            Some(observed) => Ok(&observed.contract),
+            None => self.serving().map(|serving| &*serving.contract),
+        }
     }
 
     pub(crate) fn mark(&mut self, phase: Phase) {
@@ -199,10 +208,10 @@ impl Pass {
     }
 
     /// What of a refusal the deployment lets its callers know.
-    fn redacted(&self, refusal: &Refusal) -> Refusal {
-        match &self.deployment.serving {
-            Ok(serving) if refusal.phase == Phase::Validate => {
-                serving.contract.contract().limits.error_detail.redact(refusal)
+    pub(crate) fn redacted(&self, refusal: &Refusal) -> Refusal {
+        match self.contract() {
+            Ok(contract) if refusal.phase == Phase::Validate => {
+                contract.contract().limits.error_detail.redact(refusal)
             }
             _ => refusal.clone(),
         }
@@ -219,6 +228,18 @@ impl Pass {
         metrics.total.observe(total);
         metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
     }
+}
+
+/// Why a deployment that serves nothing does not answer.
+pub(crate) fn unready(deployment: &ServedDeployment) -> Refusal {
+    let (code, rule) = match deployment.observed {
+        Some(_) => (
+            RefusalCode::ObserveOnly,
+            "its decisions are made elsewhere; report them to its `observations`",
+        ),
+        None => (RefusalCode::NotReady, "the deployment has no version and contract to serve with"),
+    };
+    Refusal::new(Phase::Plan, code).with_rule(rule)
 }
 
 /// How a request ends that is refused so.

@@ -95,7 +95,8 @@ impl Pass {
             self.parts(ended, |parts| parts.encode(plaintext));
             ledger.seal(&self.holders(ended.subjects), plaintext)
         })?;
-        let tag = self.tag.filter(|_| ended.is_answered());
+        // What was observed is found again however it ended, so that it is not recorded twice.
+        let tag = self.tag.filter(|_| ended.is_answered() || self.origin.is_some());
         ledger.append(self.leaf(ended), sealed, tag)
     }
 
@@ -136,7 +137,9 @@ impl Pass {
 
     fn leaf(&self, ended: &Ended<'_>) -> LeafDraft {
         let parts = self.snapshot.parts();
-        let contract = self.deployment.serving.as_ref().ok().map(|serving| serving.contract_digest);
+        let observed = self.deployment.observed.as_ref().map(|observed| observed.contract_digest);
+        let serving = self.deployment.serving.as_ref().ok();
+        let contract = observed.or(serving.map(|serving| serving.contract_digest));
         let id = *self.id.as_bytes();
         LeafDraft {
             deployment: Some(self.deployment.id),
@@ -156,6 +159,7 @@ impl Pass {
                 explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),
                 // One review for one decision: it has the decision's id.
                 review: ended.is_reviewed.then_some(id),
+                origin: self.origin,
                 ..Extension::default()
             },
             ..LeafDraft::new(ended.kind, id, self.deployment.tenant, self.now, self.clock.started)

@@ -107,6 +107,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
             tier: "unassessed".into(),
             settings: settings.clone(),
             profile: None,
+            observed: None,
             serving,
         })
     };
@@ -527,6 +528,7 @@ async fn overflow(setup: &Setup) -> Answer {
         tier: credit.tier.clone(),
         settings: credit.settings.clone(),
         profile: None,
+        observed: None,
         serving: Ok(Serving { primary: Arc::new(primary), ..serving.clone() }),
     };
     setup.gateway.0.snapshots.store(Arc::new(ServingSnapshot::new(SnapshotParts {

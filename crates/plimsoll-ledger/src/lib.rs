@@ -28,8 +28,8 @@ mod writer;
 pub use error::LedgerError;
 pub use frame::{Entry, leaf_hash};
 pub use keys::{
-    CELL_TAG, CellKey, ErasedKey, ErasedKeys, Keys, Label, LocalRoot, Root, RootError, RootState,
-    Rotation, rewrap_root,
+    CELL_TAG, CellKey, ErasedKey, ErasedKeys, FileReader, FileWriter, Keys, Label, LocalRoot, Root,
+    RootError, RootState, Rotation, SealedFile, rewrap_root,
 };
 pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,

@@ -162,6 +162,13 @@ actions! {
     /// Fetch the answer of a decision that was held for review.
     ReadAnswer => Decision,
 
+    /// Open the list of batch jobs; each one shown needs `ReadDeployment`.
+    ListBatches => Server,
+    /// Begin, end or resume a batch job (each row needs `Infer` as well), and fetch its result.
+    ScoreBatch => Deployment,
+    /// Report decisions that were made elsewhere.
+    Observe => Deployment,
+
     /// Read an input contract.
     ReadContract => Contract,
     /// Store an input contract.

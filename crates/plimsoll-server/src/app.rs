@@ -1,6 +1,8 @@
 //! What every request can reach.
 
+use crate::background_batches::Batches;
 use crate::config::ServerLimits;
+use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::sessions::Sessions;
 use crate::traces::Traces;
@@ -18,6 +20,9 @@ pub(crate) struct App {
     pub(crate) control: Arc<Control>,
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
+    pub(crate) batches: Batches,
+    /// Halves of decisions made elsewhere that wait for the other.
+    pub(crate) pairs: Pairs,
     pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,

@@ -114,6 +114,10 @@ impl Page {
         let help = "Answers withheld because they could not be explained";
         let failures = metrics.explanation_failures.load(Relaxed);
         counter(to, "explanation_failures", help, failures)?;
+        let help = "Rows of batch jobs recorded; they count as requests too";
+        counter(to, "batch_rows", help, metrics.batch_rows.load(Relaxed))?;
+        let help = "Decisions made elsewhere that were recorded";
+        counter(to, "observed_decisions", help, metrics.observed.load(Relaxed))?;
         let help = "Explanations made after the reply and recorded";
         counter(to, "deferred_explanations", help, metrics.deferred_made.load(Relaxed))?;
         let help = "Decisions that could not be explained after the reply";

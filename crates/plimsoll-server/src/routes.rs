@@ -9,8 +9,10 @@ use crate::console;
 use crate::doors;
 use crate::handlers;
 use crate::handlers_artifact;
+use crate::handlers_batches;
 use crate::handlers_lake;
 use crate::handlers_ledger;
+use crate::handlers_observe;
 use crate::handlers_protocols;
 use crate::oip;
 use crate::reply::Reply;
@@ -120,6 +122,10 @@ pub(crate) enum Call {
     PutFile,
     /// The body is streamed into an upload that was begun before.
     Append,
+    /// The body is streamed into the file of a batch job.
+    Batch,
+    /// Decisions that were made elsewhere are recorded, each when it is durable.
+    Observe,
     /// Waits for new decisions.
     Tail,
     /// Answered row by row from the decision tables.
@@ -391,6 +397,12 @@ async fn answer(
             let upload = found.param("upload").to_owned();
             handlers_artifact::append(app, context, upload, request).await
         }
+        Call::Batch => handlers_batches::begin(app, context, request).await,
+        Call::Observe => {
+            let name = found.params.into_iter().find(|(key, _)| key == "name");
+            let name = name.map(|(_, name)| name).unwrap_or_default();
+            handlers_observe::observe(app, context, caller, &name, request).await
+        }
         Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
             Ok(from_ledger(app, found).await)
         }
@@ -453,6 +465,8 @@ async fn run(
         Call::Upload
         | Call::PutFile
         | Call::Append
+        | Call::Batch
+        | Call::Observe
         | Call::Infer
         | Call::Session
         | Call::Ledger(_) => Ok(oip::refused(RefusalCode::MethodNotAllowed)),

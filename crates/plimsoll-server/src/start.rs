@@ -3,20 +3,24 @@
 use crate::accept::{self, Acceptor, Life};
 use crate::app::App;
 use crate::background;
+use crate::background_batches::{self, Batches};
 use crate::background_explain;
 use crate::checkpoint_sinks;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
+use crate::handlers_observe;
 use crate::heads::StoredHeads;
 use crate::lake;
 use crate::lane::Lanes;
+use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
+use plimsoll_batch::{Engine, Vault};
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
@@ -133,6 +137,8 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
+    tasks.spawn(handlers_observe::expire(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
@@ -212,8 +218,12 @@ fn open(
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
+    let vault = Vault::new(config.data.join("batches"), gateway.ledger().clone());
+    let engine = Engine::new(gateway.clone(), vault, Arc::clone(&clock), Handle::current());
     let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
     let app = App {
+        batches: Batches::new(engine),
+        pairs: Pairs::default(),
         gateway,
         control,
         lake,

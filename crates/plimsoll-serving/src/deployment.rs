@@ -59,6 +59,15 @@ pub struct Serving {
     pub primary: Arc<ServedVersion>,
 }
 
+/// What decisions that are made elsewhere are held against.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The compiled contract.
+    pub contract: Arc<CompiledContract>,
+    /// The digest of its canonical JSON.
+    pub contract_digest: Digest,
+}
+
 /// The limits and habits of a deployment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -129,6 +138,9 @@ pub struct ServedDeployment {
     pub settings: Settings,
     /// What persons are told of its decisions.
     pub profile: Option<Arc<CompiledProfile>>,
+    /// Of one that records decisions which are made elsewhere: the contract that they are held
+    /// against. Such a deployment serves nothing.
+    pub observed: Option<Observed>,
     /// What it serves, or why it cannot, in words for the owner.
     pub serving: Result<Serving, Box<str>>,
 }

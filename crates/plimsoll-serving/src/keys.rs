@@ -63,6 +63,18 @@ pub struct ApiKey {
     pub revoked: bool,
 }
 
+impl ApiKey {
+    fn caller(&self, now: Time) -> Result<&Arc<Caller>, RefusalCode> {
+        if self.revoked {
+            return Err(RefusalCode::KeyRevoked);
+        }
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(RefusalCode::KeyExpired);
+        }
+        Ok(&self.caller)
+    }
+}
+
 /// Every key of the installation by its keyed digest.
 #[derive(Debug, Clone)]
 pub struct KeyRing {
@@ -87,13 +99,17 @@ impl KeyRing {
             return Err(RefusalCode::Unauthenticated);
         }
         let held = self.keys.get(&self.hasher.digest(key)).ok_or(RefusalCode::Unauthenticated)?;
-        if held.revoked {
-            return Err(RefusalCode::KeyRevoked);
-        }
-        if held.expires.is_some_and(|expires| expires <= now) {
-            return Err(RefusalCode::KeyExpired);
-        }
-        Ok(&held.caller)
+        held.caller(now)
+    }
+
+    /// The caller that the key with this id stands for at `now`: for work that goes on after the
+    /// request that began it. Looks at every key.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub fn holder(&self, id: ApiKeyId, now: Time) -> Result<&Arc<Caller>, RefusalCode> {
+        let held = self.keys.values().find(|key| key.caller.key == Some(id));
+        held.ok_or(RefusalCode::Unauthenticated)?.caller(now)
     }
 }
 

@@ -13,7 +13,8 @@ mod snapshot;
 pub mod traffic;
 
 pub use deployment::{
-    Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
+    Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
+    Settings, plan,
 };
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};

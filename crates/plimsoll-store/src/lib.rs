@@ -8,6 +8,7 @@
 //! fits a model, what a word means: all of it is settled before a row comes here. The gateway
 //! cannot reach this crate.
 
+mod batch;
 mod change;
 mod dataset;
 mod error;
@@ -24,6 +25,7 @@ mod store;
 mod subject;
 mod write;
 
+pub use batch::{BatchProgress, BatchRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};

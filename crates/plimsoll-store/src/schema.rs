@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_sinks_reviews.sql"),
     include_str!("../migrations/0012_releases.sql"),
     include_str!("../migrations/0010_artifacts.sql"),
+    include_str!("../migrations/0008_batches.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -4,14 +4,17 @@
 //! is written and read again keeps its values, but not always its types: a text `12` comes
 //! back as an integer, and an empty text as null.
 
+use crate::Typing;
+use crate::bytes::{Bytes, FileBytes};
 use crate::table::{Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
 use crate::{Limits, batch_rows};
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow::temporal_conversions::timestamp_us_to_datetime;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of one row. A quote that is never closed would otherwise read the file into memory.
 const MAX_ROW_BYTES: usize = 16 << 20;
@@ -36,10 +39,15 @@ struct Rows {
 }
 
 /// A file that gives out no more bytes than it is allowed for each row.
-#[derive(Debug)]
 struct Rationed {
-    file: File,
+    file: Box<dyn Read + Send>,
     left: usize,
+}
+
+impl std::fmt::Debug for Rationed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rationed").field("left", &self.left).finish_non_exhaustive()
+    }
 }
 
 impl Read for Rationed {
@@ -62,8 +70,29 @@ impl CsvReader {
         limits: &Limits,
         columns: Option<&[&str]>,
     ) -> Result<Self, TableError> {
-        let (mut rows, names) = Rows::open(path, limits)?;
+        let io = |source| TableError::Io { path: path.to_owned(), source };
+        let bytes = File::open(path).and_then(FileBytes::new).map_err(io)?;
+        let bytes: Arc<dyn Bytes> = Arc::new(bytes);
+        Self::of_bytes(&bytes, path, limits, columns, Typing::Guessed)
+    }
+
+    pub(crate) fn of_bytes(
+        bytes: &Arc<dyn Bytes>,
+        path: &Path,
+        limits: &Limits,
+        columns: Option<&[&str]>,
+        typing: Typing,
+    ) -> Result<Self, TableError> {
+        let (mut rows, names) = Rows::open(&**bytes, path, limits)?;
         let places = places(path, &names, columns)?;
+        if typing == Typing::Texts {
+            let text = |place: &usize| ColumnSchema {
+                name: names.get(*place).cloned().unwrap_or_default(),
+                kind: ColumnKind::Text,
+            };
+            let schema = places.iter().map(text).collect();
+            return Ok(Self { rows, schema, places });
+        }
         let mut guesses = vec![Guess::default(); places.len()];
         while rows.next()? {
             for (guess, place) in guesses.iter_mut().zip(&places) {
@@ -75,7 +104,7 @@ impl CsvReader {
             kind: guess.kind(),
         };
         let schema = guesses.iter().zip(&places).map(column).collect();
-        Ok(Self { rows: Rows::open(path, limits)?.0, schema, places })
+        Ok(Self { rows: Rows::open(&**bytes, path, limits)?.0, schema, places })
     }
 
     pub(crate) fn schema(&self) -> &[ColumnSchema] {
@@ -102,9 +131,12 @@ impl CsvReader {
 
 impl Rows {
     /// Opens the file and reads its header.
-    fn open(path: &Path, limits: &Limits) -> Result<(Self, Vec<String>), TableError> {
-        let io = |source| TableError::Io { path: path.to_owned(), source };
-        let file = Rationed { file: File::open(path).map_err(io)?, left: 0 };
+    fn open(
+        bytes: &dyn Bytes,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<String>), TableError> {
+        let file = Rationed { file: bytes.reader(0), left: 0 };
         let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
         let mut rows = Self { path: path.to_owned(), reader, record: csv::ByteRecord::new() };
         let header = |what: String| TableError::Header { path: path.to_owned(), what };
@@ -281,16 +313,24 @@ fn timestamp(field: &str) -> Option<i64> {
     string_to_timestamp_nanos(field).ok().map(|nanos| nanos.div_euclid(1_000))
 }
 
-#[derive(Debug)]
 pub(crate) struct CsvWriter {
     path: PathBuf,
-    writer: csv::Writer<File>,
+    writer: csv::Writer<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for CsvWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CsvWriter").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl CsvWriter {
-    pub(crate) fn create(path: &Path, schema: &[ColumnSchema]) -> Result<Self, TableError> {
-        let io = |source| TableError::Io { path: path.to_owned(), source };
-        let writer = csv::Writer::from_writer(File::create(path).map_err(io)?);
+    pub(crate) fn to(
+        sink: Box<dyn Write + Send>,
+        path: &Path,
+        schema: &[ColumnSchema],
+    ) -> Result<Self, TableError> {
+        let writer = csv::Writer::from_writer(sink);
         let mut csv = Self { path: path.to_owned(), writer };
         csv.row(schema.iter().map(|column| column.name.clone()))?;
         Ok(csv)
@@ -308,8 +348,9 @@ impl CsvWriter {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), TableError> {
-        self.writer.flush().map_err(|source| TableError::Io { path: self.path, source })
+    pub(crate) fn finish(self) -> Result<Box<dyn Write + Send>, TableError> {
+        let Self { path, writer } = self;
+        writer.into_inner().map_err(|error| TableError::Io { path, source: error.into_error() })
     }
 
     fn row(&mut self, fields: impl Iterator<Item = String>) -> Result<(), TableError> {

@@ -5,17 +5,23 @@
 //! **Architecture invariant:** this crate is never on the request path, and knows nothing of
 //! contracts, models or deployments.
 
+mod bytes;
 mod csv_file;
+mod json_lines;
 mod parquet_file;
 mod summary;
 mod table;
 
+pub use bytes::Bytes;
 pub use summary::{ColumnSummary, MAX_DISTINCT, summarise};
 pub use table::{Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
 
 use csv_file::{CsvReader, CsvWriter};
+use json_lines::JsonLinesWriter;
 use parquet_file::{ParquetReader, ParquetWriter};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows of one batch.
 pub const MAX_BATCH_ROWS: usize = 65_536;
@@ -42,21 +48,40 @@ impl Default for Limits {
     }
 }
 
-/// The two formats, told apart by the extension of the file's name.
-#[derive(Clone, Copy)]
-enum Format {
+/// The formats, told apart by the extension of the file's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// Comma-separated values (RFC 4180) with a header.
     Csv,
+    /// Apache Parquet.
     Parquet,
+    /// One JSON object in each line. Written only: a line has no types until somebody says what
+    /// it should hold.
+    JsonLines,
 }
 
 impl Format {
-    fn of(path: &Path) -> Result<Self, TableError> {
+    /// The format that the extension of a file's name says.
+    ///
+    /// # Errors
+    /// [`TableError::Extension`] if it says none.
+    pub fn of(path: &Path) -> Result<Self, TableError> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
+            Some("jsonl" | "ndjson") => Ok(Self::JsonLines),
             _ => Err(TableError::Extension { path: path.to_owned() }),
         }
     }
+}
+
+/// How the columns of a CSV file get their types. Parquet has its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Typing {
+    /// Guessed from all rows, which reads the file twice.
+    Guessed,
+    /// Texts, all of them: somebody else knows what they should be.
+    Texts,
 }
 
 /// Reads a whole table into memory. Large files: [`TableReader`].
@@ -114,9 +139,44 @@ impl TableReader {
             Format::Parquet => {
                 Source::Parquet(Box::new(ParquetReader::open(path, limits, columns)?))
             }
+            Format::JsonLines => return Err(TableError::Extension { path: path.to_owned() }),
         };
         let max_rows = limits.max_rows;
         Ok(Self { path: path.to_owned(), source, rows_left: max_rows, max_rows, is_done: false })
+    }
+
+    /// Reads `bytes`, which errors call `name`, as [`open`](Self::open) reads a file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`TableError::Extension`] for a format that is only written.
+    pub fn of_bytes(
+        bytes: &Arc<dyn Bytes>,
+        name: &Path,
+        format: Format,
+        typing: Typing,
+        limits: &Limits,
+    ) -> Result<Self, TableError> {
+        let source = match format {
+            Format::Csv => {
+                Source::Csv(Box::new(CsvReader::of_bytes(bytes, name, limits, None, typing)?))
+            }
+            Format::Parquet => {
+                let parquet = ParquetReader::of_bytes(Arc::clone(bytes), name, limits, None)?;
+                Source::Parquet(Box::new(parquet))
+            }
+            Format::JsonLines => return Err(TableError::Extension { path: name.to_owned() }),
+        };
+        let max_rows = limits.max_rows;
+        Ok(Self { path: name.to_owned(), source, rows_left: max_rows, max_rows, is_done: false })
+    }
+
+    /// How many rows there are, where the file says so before it is read.
+    #[must_use]
+    pub fn row_count(&self) -> Option<u64> {
+        match &self.source {
+            Source::Csv(_) => None,
+            Source::Parquet(reader) => Some(reader.row_count()),
+        }
     }
 
     /// The columns, in the order of each batch.
@@ -168,6 +228,7 @@ pub struct TableWriter {
 enum Sink {
     Csv(Box<CsvWriter>),
     Parquet(Box<ParquetWriter>),
+    JsonLines(Box<JsonLinesWriter>),
 }
 
 impl TableWriter {
@@ -177,11 +238,28 @@ impl TableWriter {
     /// # Errors
     /// [`TableError`] if it cannot be created.
     pub fn create(path: &Path, schema: &[ColumnSchema]) -> Result<Self, TableError> {
-        let sink = match Format::of(path)? {
-            Format::Csv => Sink::Csv(Box::new(CsvWriter::create(path, schema)?)),
-            Format::Parquet => Sink::Parquet(Box::new(ParquetWriter::create(path, schema)?)),
+        let format = Format::of(path)?;
+        let io = |source| TableError::Io { path: path.to_owned(), source };
+        let file = std::fs::File::create(path).map_err(io)?;
+        Self::to(Box::new(file), path, format, schema)
+    }
+
+    /// Writes to `sink`, which errors call `name`.
+    ///
+    /// # Errors
+    /// [`TableError`] if the header cannot be written.
+    pub fn to(
+        sink: Box<dyn Write + Send>,
+        name: &Path,
+        format: Format,
+        schema: &[ColumnSchema],
+    ) -> Result<Self, TableError> {
+        let sink = match format {
+            Format::Csv => Sink::Csv(Box::new(CsvWriter::to(sink, name, schema)?)),
+            Format::Parquet => Sink::Parquet(Box::new(ParquetWriter::to(sink, name, schema)?)),
+            Format::JsonLines => Sink::JsonLines(Box::new(JsonLinesWriter::to(sink, name))),
         };
-        Ok(Self { path: path.to_owned(), schema: schema.to_vec(), sink })
+        Ok(Self { path: name.to_owned(), schema: schema.to_vec(), sink })
     }
 
     /// Writes `batch`, whose columns must be those of the writer.
@@ -195,6 +273,7 @@ impl TableWriter {
         match &mut self.sink {
             Sink::Csv(writer) => writer.write(batch),
             Sink::Parquet(writer) => writer.write(batch),
+            Sink::JsonLines(writer) => writer.write(batch),
         }
     }
 
@@ -203,9 +282,18 @@ impl TableWriter {
     /// # Errors
     /// [`TableError`] if the file cannot be written.
     pub fn finish(self) -> Result<(), TableError> {
+        self.into_sink().map(drop)
+    }
+
+    /// Completes the table and gives back what it was written to.
+    ///
+    /// # Errors
+    /// [`TableError`] if it cannot be written.
+    pub fn into_sink(self) -> Result<Box<dyn Write + Send>, TableError> {
         match self.sink {
             Sink::Csv(writer) => writer.finish(),
             Sink::Parquet(writer) => writer.finish(),
+            Sink::JsonLines(writer) => writer.finish(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Parquet: columns of scalars. Nested columns, decimals and binaries are refused by name.
 
+use crate::bytes::{Bytes, Chunks, FileBytes};
 use crate::csv_file::places;
 use crate::table::{Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
 use crate::{Limits, batch_rows};
@@ -16,6 +17,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ pub(crate) struct ParquetReader {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
     schema: Vec<ColumnSchema>,
+    rows: u64,
 }
 
 impl ParquetReader {
@@ -33,7 +36,22 @@ impl ParquetReader {
         limits: &Limits,
         columns: Option<&[&str]>,
     ) -> Result<Self, TableError> {
-        guarded(path, || Self::open_unguarded(path, limits, columns))
+        let io = |source| TableError::Io { path: path.to_owned(), source };
+        let bytes = File::open(path).and_then(FileBytes::new).map_err(io)?;
+        Self::of_bytes(Arc::new(bytes), path, limits, columns)
+    }
+
+    pub(crate) fn of_bytes(
+        bytes: Arc<dyn Bytes>,
+        name: &Path,
+        limits: &Limits,
+        columns: Option<&[&str]>,
+    ) -> Result<Self, TableError> {
+        guarded(name, || Self::open_unguarded(bytes, name, limits, columns))
+    }
+
+    pub(crate) fn row_count(&self) -> u64 {
+        self.rows
     }
 
     pub(crate) fn batch(&mut self) -> Result<Option<Table>, TableError> {
@@ -41,14 +59,14 @@ impl ParquetReader {
     }
 
     fn open_unguarded(
+        bytes: Arc<dyn Bytes>,
         path: &Path,
         limits: &Limits,
         columns: Option<&[&str]>,
     ) -> Result<Self, TableError> {
-        let io = |source| TableError::Io { path: path.to_owned(), source };
         let damaged = |source| TableError::Parquet { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(Chunks(bytes)).map_err(damaged)?;
+        let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let fields = builder.schema().fields().clone();
         let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         check_names(path, &names, limits)?;
@@ -62,7 +80,7 @@ impl ParquetReader {
             .with_batch_size(batch_rows(schema.len()))
             .build()
             .map_err(damaged)?;
-        Ok(Self { path: path.to_owned(), reader, schema })
+        Ok(Self { path: path.to_owned(), reader, schema, rows })
     }
 
     pub(crate) fn schema(&self) -> &[ColumnSchema] {
@@ -184,7 +202,7 @@ fn target(data_type: &DataType, kind: ColumnKind) -> DataType {
 pub(crate) struct ParquetWriter {
     path: PathBuf,
     schema: Arc<Schema>,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Box<dyn Write + Send>>,
 }
 
 impl std::fmt::Debug for ParquetWriter {
@@ -194,17 +212,19 @@ impl std::fmt::Debug for ParquetWriter {
 }
 
 impl ParquetWriter {
-    pub(crate) fn create(path: &Path, schema: &[ColumnSchema]) -> Result<Self, TableError> {
-        let io = |source| TableError::Io { path: path.to_owned(), source };
+    pub(crate) fn to(
+        sink: Box<dyn Write + Send>,
+        path: &Path,
+        schema: &[ColumnSchema],
+    ) -> Result<Self, TableError> {
         let damaged = |source| TableError::Parquet { path: path.to_owned(), source };
         let fields: Vec<Field> = schema.iter().map(arrow_field).collect();
         let schema = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let file = File::create(path).map_err(io)?;
         let writer =
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(damaged)?;
+            ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties)).map_err(damaged)?;
         Ok(Self { path: path.to_owned(), schema, writer })
     }
 
@@ -216,9 +236,9 @@ impl ParquetWriter {
         written.map_err(|source| TableError::Parquet { path: self.path.clone(), source })
     }
 
-    pub(crate) fn finish(self) -> Result<(), TableError> {
+    pub(crate) fn finish(self) -> Result<Box<dyn Write + Send>, TableError> {
         let path = self.path;
-        self.writer.close().map(drop).map_err(|source| TableError::Parquet { path, source })
+        self.writer.into_inner().map_err(|source| TableError::Parquet { path, source })
     }
 }
 

@@ -86,4 +86,6 @@ ids! {
     TenantId,
     /// A receiver of events that follow the ledger.
     SinkId,
+    /// A batch job: a file of rows that a deployment scores.
+    BatchId,
 }

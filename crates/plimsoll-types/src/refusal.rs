@@ -106,6 +106,8 @@ words! {
         Forbidden = 26 "forbidden",
         /// The key belongs to another environment than the deployment.
         WrongEnvironment = 27 "wrong_environment",
+        /// The deployment records decisions that are made elsewhere; it makes none.
+        ObserveOnly = 28 "observe_only",
 
         /// The principal asks faster than its limit.
         RateLimited = 30 "rate_limited",

@@ -145,6 +145,12 @@ Examples:
     /// Datasets: what they are, where they come from, who may use them for what
     #[command(subcommand)]
     Dataset(crate::commands::dataset::Verb),
+    /// Batch jobs: every row of a file decided and recorded
+    #[command(subcommand)]
+    Batch(crate::commands::batch::Verb),
+    /// Decisions that are made elsewhere, recorded here
+    #[command(subcommand)]
+    Observe(crate::commands::observe::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.
@@ -429,6 +435,9 @@ pub(crate) struct DeploymentCreate {
     /// The registered model
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Name,
+    /// Only record decisions that are made elsewhere; the model needs no version
+    #[arg(long, conflicts_with_all = ["version", "fallback", "review"])]
+    pub(crate) observe: bool,
     /// The number of the version to release
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<u32>,

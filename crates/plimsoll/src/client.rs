@@ -157,6 +157,18 @@ impl Client {
         self.call(Method::DELETE, path, None).map(drop)
     }
 
+    /// `POST` of bytes of a media type.
+    pub(crate) fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media: &str,
+        mut bytes: &[u8],
+    ) -> Result<T, Failure> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let timeout = Some(self.timeout);
+        self.json(Method::POST, path, Some(Payload { bytes: &mut bytes, length, media, timeout }))
+    }
+
     /// `POST` of `length` bytes, however long they take.
     pub(crate) fn upload<T: DeserializeOwned>(
         &self,
@@ -168,13 +180,14 @@ impl Client {
         self.json(Method::POST, path, Some(Payload { bytes, length, media, timeout: None }))
     }
 
-    /// `GET` of bytes into `out`, however many there are and however long they take.
+    /// `GET` of a file of any length, written to `out` while it comes, however long it takes.
+    /// Gives its length.
     pub(crate) fn download(
         &self,
         path: &str,
         query: &impl Serialize,
-        out: &mut dyn std::io::Write,
-    ) -> Result<(), Failure> {
+        out: &mut dyn Write,
+    ) -> Result<u64, Failure> {
         let path = format!("{path}{}", query_text(query)?);
         let mut request =
             Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
@@ -183,11 +196,17 @@ impl Client {
         }
         let mut response = self.run(request, (), None)?;
         if !response.status().is_success() {
-            return read(response).map(drop);
+            return read(response).map(|_| 0);
         }
-        std::io::copy(&mut response.body_mut().as_reader(), out)
-            .map(drop)
-            .map_err(|error| Failure::user("the download broke off").because(error))
+        let length = response.headers().get("content-length");
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let mut body = response.body_mut().as_reader();
+        let copied = std::io::copy(&mut body, out)
+            .map_err(|error| Failure::user("the file broke off").because(error))?;
+        match length {
+            Some(length) if length != copied => Err(Failure::user("the file broke off")),
+            _ => Ok(copied),
+        }
     }
 
     /// A list, page after page, up to `limit` items.
@@ -400,7 +419,7 @@ fn members(query: &impl Serialize) -> Result<serde_json::Map<String, Value>, Fai
 }
 
 /// `?a=1&b=2`, or nothing.
-fn query_text(query: &impl Serialize) -> Result<String, Failure> {
+pub(crate) fn query_text(query: &impl Serialize) -> Result<String, Failure> {
     let mut text = String::new();
     for (name, value) in members(query)? {
         let value = match value {

@@ -14,6 +14,7 @@ mod cells;
 mod crypt;
 mod epoch;
 mod erase;
+mod file;
 mod journal;
 mod root;
 mod rotate;
@@ -21,6 +22,7 @@ mod secret;
 
 pub(crate) use crypt::{aead, expand, prk, random};
 pub use erase::{ErasedKey, ErasedKeys};
+pub use file::{FileReader, FileWriter, SealedFile};
 pub use root::{LocalRoot, Root, RootError, RootState};
 pub use rotate::Rotation;
 
@@ -66,6 +68,8 @@ pub enum Label {
     Secrets,
     /// The wrapping of the keys of artifacts.
     Artifacts,
+    /// Files that the server keeps for a while: [`Keys::seal_file`].
+    Files,
 }
 
 impl Label {
@@ -77,6 +81,7 @@ impl Label {
             Self::Index => b"plimsoll index v1",
             Self::Secrets => b"plimsoll secrets v1",
             Self::Artifacts => b"plimsoll artifacts v1",
+            Self::Files => b"plimsoll files v1",
         }
     }
 }

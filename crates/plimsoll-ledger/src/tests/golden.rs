@@ -71,6 +71,8 @@ fn full() -> Leaf {
                 fallback_reason: Some(u8::MAX),
                 review: Some([0x35; 16]),
                 replay_of: Some([0x36; 16]),
+                // Younger than these vectors; one of its own is in plimsoll-types.
+                origin: None,
             },
         },
     }

@@ -1,7 +1,7 @@
 //! The leaf: what enters the Merkle tree. No subject, no plaintext, no key material.
 
 use super::wire::{Out, RecordError, finish, fixed, infallible, map_len};
-use super::{Kind, ResultClass, Route};
+use super::{Kind, Origin, ResultClass, Route};
 use crate::{DeploymentId, Digest, GatewayId, KeyId, Phase, TenantId, Time};
 use minicbor::{Decoder, Encoder};
 
@@ -50,6 +50,8 @@ pub struct Extension {
     pub review: Option<[u8; 16]>,
     /// The decision whose recorded answer was given again.
     pub replay_of: Option<[u8; 16]>,
+    /// Where the decision was made, if not here.
+    pub origin: Option<Origin>,
 }
 
 /// A leaf before it has its place in the gateway's sequence.
@@ -147,6 +149,7 @@ impl LeafDraft {
             x.fallback_reason.is_some(),
             x.review.is_some(),
             x.replay_of.is_some(),
+            x.origin.is_some(),
         ];
         flags.into_iter().map(u64::from).sum::<u64>() + if self.sealed.is_some() { 3 } else { 0 }
     }
@@ -200,6 +203,7 @@ impl Leaf {
         number(e, 41, x.fallback_reason.map(u64::from))?;
         bytes(e, 42, x.review.as_ref().map(|v| &v[..]))?;
         bytes(e, 43, x.replay_of.as_ref().map(|v| &v[..]))?;
+        number(e, 44, x.origin.map(|v| v.code().into()))?;
         Ok(())
     }
 
@@ -313,6 +317,7 @@ impl Fields {
             41 => x.fallback_reason = Some(input.u8()?),
             42 => x.review = Some(fixed(input)?),
             43 => x.replay_of = Some(fixed(input)?),
+            44 => x.origin = Some(word(input, Origin::from_code, "origin")?),
             _ => return Err(RecordError::Unknown("leaf field")),
         }
         Ok(())

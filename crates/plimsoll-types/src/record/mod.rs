@@ -87,6 +87,14 @@ words! {
 }
 
 words! {
+    /// Where a decision was made, if not here. Absent from decisions that were made here.
+    Origin {
+        /// Elsewhere, as somebody says who may say so: nobody here saw it being made.
+        Unverified = 1 "unverified",
+    }
+}
+
+words! {
     /// When a deployment's answer may leave.
     Mode {
         /// An intent is durable before the model is called, the decision before the reply.

@@ -54,10 +54,19 @@ fn full() -> Leaf {
                 fallback_reason: Some(20),
                 review: Some([21; 16]),
                 replay_of: Some([22; 16]),
+                // Younger than this vector; `observed` has it.
+                origin: None,
             },
             ..draft()
         },
     }
+}
+
+/// A decision that was made elsewhere.
+fn observed() -> Leaf {
+    let mut leaf = minimal();
+    leaf.draft.extension.origin = Some(Origin::Unverified);
+    leaf
 }
 
 fn encoded(leaf: &Leaf) -> Vec<u8> {
@@ -76,6 +85,7 @@ fn golden_leaves() {
         let leaf = match name {
             "minimal" => minimal(),
             "full" => full(),
+            "observed" => observed(),
             other => panic!("unknown vector {other}"),
         };
         assert_eq!(hex(&encoded(&leaf)), bytes, "{name}");
@@ -88,7 +98,7 @@ fn golden_leaves() {
         assert!(bytes.len() <= MAX_LEAF_LEN);
         seen += 1;
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
 }
 
 #[test]

@@ -10,6 +10,7 @@ full = {
     32: b(12), 33: 13, 34: b(14), 35: 15, 36: 16, 37: b(17), 38: 4, 39: b(18, 32), 40: b(19, 32),
     41: 20, 42: b(21), 43: b(22),
 }
+observed = minimal | {44: 1}
 print("# Leaves of format version 1: name, canonical bytes. Made by make_leaf_v1.py; never changed.")
-for name, leaf in (("minimal", minimal), ("full", full)):
+for name, leaf in (("minimal", minimal), ("full", full), ("observed", observed)):
     print(name, cbor2.dumps(leaf, canonical=True).hex())

@@ -323,7 +323,7 @@ fn fetch(
     let mut part = target.as_os_str().to_owned();
     part.push(".part");
     let mut out = Hashed { file: fs::File::create(&part)?, hash: Hash::new(&SHA256) };
-    let done = client.download(url, query, &mut out).and_then(|()| {
+    let done = client.download(url, query, &mut out).and_then(|_| {
         out.file.sync_all()?;
         if digest_of(out.hash) == file.digest {
             return Ok(fs::rename(&part, target)?);

@@ -147,6 +147,7 @@ fn line(context: &Context, one: &DecisionSummary) -> String {
 fn result(one: &DecisionSummary) -> String {
     match one.refused_in {
         Some(phase) => format!("{} in {phase}", one.result),
+        None if one.origin.is_some() => format!("{} elsewhere", one.result),
         None => one.result.to_string(),
     }
 }
@@ -182,6 +183,7 @@ fn summary(context: &Context, one: &DecisionSummary) -> String {
         .maybe("version", one.version)
         .maybe("route", one.route)
         .add("result", result(one))
+        .maybe("origin", one.origin)
         .to_string()
 }
 

@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::Facts;
 use crate::settings::Value as _;
-use plimsoll_api::{CreateDeployment, Fallback, ReleaseVersion, UpdateDeployment};
+use plimsoll_api::{CreateDeployment, CreateModel, Fallback, ReleaseVersion, UpdateDeployment};
 use plimsoll_contract::ErrorDetail;
 use plimsoll_types::{Digest, Name};
 use std::time::Duration;
@@ -60,10 +60,21 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         max_in_flight: args.max_in_flight,
         retention_days: args.retention.as_deref().map(days).transpose()?.flatten(),
         review: args.review.map(|setting| setting.0),
+        observe: args.observe,
     };
+    if args.observe {
+        named_model(&client, &body.model)?;
+    }
     let made: plimsoll_api::Deployment = client.post(PATH, &body)?;
     let Some(version) = args.version else {
         show(context, &made)?;
+        if made.observe {
+            context.printer.hint(&format!(
+                "report decisions with `plimsoll observe import --deployment {} FILE`",
+                made.name
+            ));
+            return Ok(());
+        }
         context.printer.hint(&format!(
             "let a version answer with `plimsoll deployment release {} --version N`",
             made.name
@@ -74,6 +85,15 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         failure.within(&format!("deployment {} was made, but no version answers in it", made.name))
     })?;
     show(context, &released)
+}
+
+/// Registers the model whose decisions are observed, unless it is there: it has a name and no file.
+fn named_model(client: &Client, name: &Name) -> Result<(), Failure> {
+    let body = CreateModel { name: name.clone(), owner: None, description: None };
+    match client.post::<plimsoll_api::RegisteredModel>("/api/v1/models", &body) {
+        Err(failure) if failure.status() != Some(409) => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 /// A retention as the API has it: whole days, or none with `forever`.

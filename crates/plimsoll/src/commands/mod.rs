@@ -7,6 +7,7 @@ mod access;
 mod archive;
 pub(crate) mod assess;
 mod backup;
+pub(crate) mod batch;
 mod config;
 mod contract;
 mod data;
@@ -29,6 +30,7 @@ mod lake;
 mod ledger;
 mod ledger_keys;
 mod model;
+pub(crate) mod observe;
 mod offline;
 mod offline_replay;
 mod predict;
@@ -161,6 +163,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
         Command::Dataset(verb) => dataset::run(context, verb),
+        Command::Batch(verb) => batch::run(context, verb),
+        Command::Observe(verb) => observe::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Query(args) => query::run(context, &args),

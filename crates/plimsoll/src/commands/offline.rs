@@ -96,6 +96,7 @@ fn summary(id: DecisionId, entry: &Entry, body: Option<&record::DecisionBody>) -
         route: draft.route,
         result: draft.result.unwrap_or(ResultClass::Abandoned),
         refused_in: draft.refused_in,
+        origin: draft.extension.origin,
     }
 }
 

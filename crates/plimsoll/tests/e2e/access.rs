@@ -132,6 +132,9 @@ fn an_under_privileged_key_gets_in_nowhere_and_is_counted() {
             || (["/v1/models", "/v2/models", "/v2/repository/index"].contains(&path.as_str())
                 && status == 200)
             || path == "/api/v1/deployments" && status == 200
+            // The list of jobs of one's own deployments (none); a job names its deployment in the
+            // query, which is missing here.
+            || path == "/api/v1/batches" && matches!((verb.as_str(), status), ("GET", 200) | ("POST", 400))
         {
             continue;
         }

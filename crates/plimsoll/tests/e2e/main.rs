@@ -10,6 +10,7 @@ mod artifacts;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod batch;
 mod console;
 #[cfg(test)]
 mod crash;
@@ -31,6 +32,8 @@ mod hostile;
 mod lifecycle;
 #[cfg(test)]
 mod mail;
+#[cfg(test)]
+mod observe;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
