@@ -168,6 +168,16 @@ Examples:
     /// Has a table drifted from a reference? Offline, column by column
     #[command(subcommand)]
     Drift(crate::commands::drift::Drift),
+    /// What would a model file do to whoever loads it? Exit code 2 if anything is found
+    ///
+    /// Pickles, archives and models of every kind are read and never loaded; folders are looked
+    /// through. docs/scanning.md has the rules.
+    #[command(after_help = "\
+Examples:
+  plimsoll scan model.pkl
+  plimsoll scan ./download --json
+  plimsoll scan model.pt --sarif -o findings.sarif")]
+    Scan(crate::commands::scan::ScanArgs),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
@@ -275,6 +285,20 @@ Examples:
   plimsoll model check-upstream upstream.yaml --contract contract.yaml
   plimsoll model check-upstream upstream.yaml --contract contract.yaml --request one.json --reply reply.json")]
     CheckUpstream(CheckUpstream),
+    /// Sign a model, a file or a folder, in the format of OpenSSF Model Signing
+    #[command(after_help = "\
+Examples:
+  plimsoll model sign ./model --signing-key key.pem
+  plimsoll model sign model.ubj --signing-key key.pem -o model.ubj.sig
+  plimsoll model sign ./model --signing-key key.pem --certificate me.pem --chain ca.pem")]
+    Sign(crate::commands::model_sign::SignArgs),
+    /// Verify a model's signature and every file of it; exit code 3 if either does not hold
+    #[command(after_help = "\
+Examples:
+  plimsoll model verify ./model --public-key key.pub
+  plimsoll model verify model.ubj --signature model.ubj.sig --public-key key.pub
+  plimsoll model verify ./model --root ca.pem")]
+    Verify(crate::commands::model_sign::VerifyArgs),
 }
 
 /// Options of `model add`.

@@ -24,6 +24,7 @@ mod key;
 mod ledger;
 mod ledger_keys;
 mod model;
+pub(crate) mod model_sign;
 mod offline;
 mod offline_replay;
 mod predict;
@@ -32,6 +33,7 @@ mod restore;
 pub(crate) mod review;
 mod root;
 mod rows;
+pub(crate) mod scan;
 mod serve;
 pub(crate) mod sink;
 mod status;
@@ -158,6 +160,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Witness(verb) => witness::run(context, verb),
         Command::Explain(verb) => explain::run(context, verb),
         Command::Drift(verb) => drift::run(context, verb),
+        Command::Scan(args) => scan::run(context, &args),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn run(context: &Context, verb: Model) -> Result<(), Failure> {
         }
         Model::Predict(args) => predict::run(context, &args),
         Model::CheckUpstream(args) => super::upstream::run(context, &args),
+        Model::Sign(args) => super::model_sign::sign(context, &args),
+        Model::Verify(args) => super::model_sign::verify(context, &args),
     }
 }
 
