@@ -35,7 +35,8 @@ pub use decision::{
     DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
 };
 pub use deployment::{
-    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
+    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, Signer,
+    UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
 pub use explain::{
@@ -48,7 +49,7 @@ pub use forensics::{
 };
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
-    ModelVersion, RegisteredModel, VersionFacts,
+    ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
 pub use page::{Page, PageQuery};

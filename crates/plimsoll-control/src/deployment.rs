@@ -6,6 +6,7 @@ use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
 use crate::retention;
+use crate::signers;
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) explain_profile: Option<Digest>,
     pub(crate) retention_days: Option<u32>,
     pub(crate) review: api::Review,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signers: Vec<api::Signer>,
 }
 
 impl Default for Settings {
@@ -47,6 +50,7 @@ impl Default for Settings {
             explain_profile: None,
             retention_days: None,
             review: api::Review { mode: api::ReviewMode::Off, share: None },
+            signers: Vec::new(),
         }
     }
 }
@@ -74,7 +78,7 @@ impl Settings {
             let detail = "`sampled` takes a share above 0 and at most 1, the others none";
             return Err(ControlError::invalid("review", detail));
         }
-        Ok(())
+        signers::check(&self.signers)
     }
     fn json(&self) -> String {
         json!(self).to_string()
@@ -113,6 +117,7 @@ impl Control {
             explain_profile: wanted.explain_profile,
             retention_days: wanted.retention_days,
             review: wanted.review.unwrap_or(defaults.review),
+            signers: wanted.signers.clone().unwrap_or_default(),
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -164,6 +169,7 @@ impl Control {
         let changed = self.changed(ctx, row.clone(), wanted)?;
         if let Some(release) = changed.released {
             self.check_fit(&changed, release.number)?;
+            self.check_signature(&permit, &changed, release.number)?;
         }
         let row = self.carry_out(permit, json!(wanted), |tx, now| {
             // Someone else may have changed it since it was read.
@@ -209,6 +215,9 @@ impl Control {
             settings.retention_days = days;
         }
         settings.review = wanted.review.unwrap_or(settings.review);
+        if let Some(signers) = &wanted.signers {
+            settings.signers.clone_from(signers);
+        }
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -238,12 +247,16 @@ impl Control {
         let (_, version) =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
         self.check_fit(&row, wanted.version)?;
-        let facts = json!({
+        let signer = self.check_signature(&permit, &row, wanted.version)?;
+        let mut facts = json!({
             "version": wanted.version,
             "digest": version.digest,
             "contract": row.contract,
             "before": row.released.map(|release| release.number),
         });
+        if let Some(signer) = signer {
+            facts["signer"] = json!(signer);
+        }
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             let release = Release { number: wanted.version, by: ctx.id, at: now };
@@ -433,6 +446,7 @@ impl Control {
             max_in_flight: settings.max_in_flight,
             retention_days: settings.retention_days,
             review: settings.review,
+            signers: settings.signers,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

@@ -37,12 +37,14 @@ mod report;
 mod retention;
 mod review;
 mod review_queue;
+mod signers;
 mod sink;
 mod sink_feed;
 mod status;
 mod subject;
 mod trace;
 mod version;
+mod version_scan;
 mod words;
 
 pub use artifact::{MAX_ARTIFACT_BYTES, Upload};

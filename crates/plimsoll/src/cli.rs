@@ -475,6 +475,9 @@ pub(crate) struct DeploymentCreate {
     /// Which answers a person looks at: off, held, or sampled:SHARE [default: off]
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,
+    /// Ask for a signature: who may have signed, and the public key in PEM; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) signer: Vec<String>,
 }
 
 /// Options of `deployment update`.
@@ -515,6 +518,9 @@ pub(crate) struct DeploymentUpdate {
     /// Which answers a person looks at: off, held, or sampled:SHARE
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,
+    /// Who may have signed what is released, instead of those before; `none` asks for no signature
+    #[arg(long, value_name = "NAME=FILE|none")]
+    pub(crate) signer: Vec<String>,
 }
 
 /// Verbs of principals.

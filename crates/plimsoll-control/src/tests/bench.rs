@@ -194,5 +194,6 @@ pub(super) fn deployment(
         max_in_flight: None,
         retention_days: None,
         review: None,
+        signers: None,
     }
 }

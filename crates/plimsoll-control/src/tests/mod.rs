@@ -3,6 +3,7 @@
 mod bench;
 mod decisions;
 mod forensics;
+mod integrity;
 mod reviews;
 mod sinks;
 mod subjects;

@@ -131,6 +131,7 @@ fn description(
         max_in_flight: None,
         retention_days: None,
         review: None,
+        signers: None,
     })
 }
 
