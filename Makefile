@@ -166,6 +166,9 @@ tools-test:
 	test .venv/python-client/stamp -nt clients/python/plimsoll/tests/requirements.txt || \
 		(python3 -m venv .venv/python-client && .venv/python-client/bin/pip install --quiet \
 			-r clients/python/plimsoll/tests/requirements.txt && touch .venv/python-client/stamp)
+	test .venv/signing/stamp -nt tools/sign/requirements.txt || \
+		(python3 -m venv .venv/signing && .venv/signing/bin/pip install --quiet -r tools/sign/requirements.txt \
+			&& touch .venv/signing/stamp)
 	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
 		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
 			&& touch .venv/clients/stamp)

@@ -12,6 +12,7 @@ mod engine;
 mod memory;
 mod mutate;
 mod outbound;
+mod scan;
 mod signature;
 mod state;
 mod targets;
