@@ -114,6 +114,7 @@ def bad_pickles():
     yield "build_forges.pkl", b"\x80\x04" + short("numpy") + short("log") + b"\x93}" + short("__builtins__") + short("x") + b"sb."
     yield "forged_name.pkl", b"\x80\x04" + short("numpy") + short("size.__builtins__") + b"\x93)R."
     yield "call_of_made.pkl", b"\x80\x02ccollections\nOrderedDict\n)R)R."
+    yield "model_of_a_path.pkl", call("lightgbm.basic", "Booster", "/etc/hostname")
     yield "setitem_on_import.pkl", b"\x80\x02ccollections\nOrderedDict\nX\x01\0\0\0aK\x01s."
     yield "codec.pkl", call("_codecs", "encode", "harmless", "rot13")
     yield "persistent_id.pkl", b"\x80\x02X\x04\0\0\0evilQ."
@@ -403,6 +404,7 @@ def good():
     yield "arrays.joblib", dumped({"a": np.arange(5), "b": np.array(["x", None], object), "c": np.ones((2, 2), "f4", "F")}, "m.joblib")
     booster = models["xgboost"].get_booster()
     yield "xgboost.ubj", bytes(booster.save_raw("ubj"))
+    yield "xgboost_small.json", (CORPUS.parents[2] / "plimsoll-control/src/tests/small.json").read_bytes()
     yield "xgboost.json", bytes(booster.save_raw("json"))
     yield "lightgbm.txt", models["lightgbm"].booster_.model_to_string().encode()
     yield "booster.pkl", pickle.dumps(models["lightgbm"].booster_)

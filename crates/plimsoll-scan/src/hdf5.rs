@@ -10,7 +10,7 @@ use crate::scan::{Place, Scan};
 
 const MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// Descriptions in one file: the model's, and its training's.
-const MAX_DESCRIPTIONS: usize = 1000;
+const MAX_DESCRIPTIONS: usize = 64;
 /// Bytes of a description: a network of ten thousand layers has some megabytes.
 const MAX_DESCRIPTION: usize = 64 << 20;
 
@@ -57,11 +57,15 @@ pub(crate) fn scan(scan: &mut Scan, place: &Place, bytes: &[u8]) {
     }
 }
 
-/// Where the next object that has a class begins.
+/// Where the next object that has a class begins. One pass, however many there are.
 fn next_description(bytes: &[u8]) -> Option<usize> {
-    let keys: [&[u8]; 4] =
-        [b"\"class_name\"", b"\"module\"", b"\"config\"", b"\"registered_name\""];
-    let key = keys.iter().filter_map(|key| find(bytes, key)).min()?;
+    const KEYS: [&[u8]; 4] = [b"class_name\"", b"module\"", b"config\"", b"registered_name\""];
+    let begins = |at: usize| {
+        let rest = bytes.get(at + 1..).unwrap_or_default();
+        KEYS.iter().any(|key| rest.starts_with(key))
+    };
+    let mut quotes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'"');
+    let key = quotes.find_map(|(at, _)| begins(at).then_some(at))?;
     // Whatever key comes first, its object begins shortly before it.
     let brace = bytes.get(..key)?.iter().rposition(|&byte| byte == b'{');
     Some(brace.unwrap_or(key))

@@ -9,7 +9,7 @@ use crate::text;
 use serde_json::{Map, Value};
 
 /// Bytes of JSON that is read as a tree, which takes some ten times as much memory.
-const MAX_TREE: usize = 64 << 20;
+const MAX_TREE: usize = 32 << 20;
 /// Words for which even a larger file must be read.
 const TELLING: [&[u8]; 6] = [
     b"\"class_name\"",
@@ -20,17 +20,22 @@ const TELLING: [&[u8]; 6] = [
     b"\"cells\"",
 ];
 
+fn is_telling(bytes: &[u8]) -> bool {
+    TELLING.iter().any(|word| find(bytes, word).is_some())
+}
+
 /// Looks at a JSON file.
 pub(crate) fn scan(scan: &mut Scan, place: &Place, bytes: &[u8]) {
     if bytes.len() > MAX_TREE {
-        if TELLING.iter().any(|word| find(bytes, word).is_some()) {
+        if is_telling(bytes) {
             scan.find(Rule::Limit, place, 0, "it is too large, and may describe code");
         }
         return;
     }
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
-        if place.has_ending(&[".json", ".ipynb"]) {
-            scan.find(Rule::Unreadable, place, 0, "it is no JSON");
+        // XGBoost writes numbers that JSON does not know; only what may describe code matters.
+        if place.has_ending(&[".ipynb"]) || is_telling(bytes) {
+            scan.find(Rule::Unreadable, place, 0, "it is no JSON, and may describe code");
         }
         return text::scan(scan, place, bytes);
     };

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Bytes of a safetensors header, by its specification.
 const MAX_HEADER: u64 = 100_000_000;
+/// Bytes of one that is read as a tree: a million tensors.
+const MAX_READ: usize = 32 << 20;
 
 fn header(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = Reader::new(bytes);
@@ -56,6 +58,9 @@ pub(crate) fn safetensors(scan: &mut Scan, place: &Place, bytes: &[u8]) {
 }
 
 fn check(header: &[u8], length: u64) -> Result<(), &'static str> {
+    if header.len() > MAX_READ {
+        return Err("its header is longer than that of any model");
+    }
     let Items(items) = serde_json::from_slice(header).map_err(|_| "its header is no JSON")?;
     let mut names = std::collections::HashSet::new();
     let mut spans = Vec::new();

@@ -86,6 +86,9 @@ fn requirements(scan: &mut Scan, place: &Place, text: &str) {
     }
 }
 
+/// Bytes of a template: those of models have some thousand.
+const MAX_TEMPLATE: usize = 256 << 10;
+
 /// What a template needs to leave its sandbox, in any spelling that Jinja reads.
 pub(crate) fn template(scan: &mut Scan, place: &Place, at: usize, template: &str) {
     const REACHES: &[&str] = &[
@@ -116,6 +119,9 @@ pub(crate) fn template(scan: &mut Scan, place: &Place, at: usize, template: &str
         "format_map",
         ".format(",
     ];
+    if template.len() > MAX_TEMPLATE {
+        return scan.find(Rule::Limit, place, at, "its template is longer than any");
+    }
     let lower = template.to_ascii_lowercase();
     // Only what is within the marks is run.
     let code: String = code_of(&lower);

@@ -16,6 +16,8 @@ const MAX_CHAIN: usize = 16;
 const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
 /// `id-ce-keyUsage`, 2.5.29.15.
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+/// `id-ce-extKeyUsage`, 2.5.29.37.
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 /// `id-at-commonName`, 2.5.4.3.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
@@ -78,7 +80,7 @@ impl Chain {
             &anchors,
             between,
             UnixTime::since_unix_epoch(Duration::from_secs(trust.at_secs)),
-            KeyUsage::required(CODE_SIGNING),
+            KeyUsage::required_if_present(CODE_SIGNING),
             None,
             None,
         );
@@ -117,9 +119,13 @@ fn read(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, SignError> {
     certificates.ok().filter(|certificates| !certificates.is_empty()).ok_or(wrong)
 }
 
-/// If a certificate says what its key is for, signing must be part of it.
+/// If a certificate says what its key is for, signing must be part of it; and it must say for
+/// what purpose. (Which one that is, the path's verification asks of all certificates that say.)
 fn check_usage(certificate: &[u8]) -> Result<(), SignError> {
     const DIGITAL_SIGNATURE: u8 = 0x80;
+    if extension(certificate, EXTENDED_KEY_USAGE).is_none() {
+        return Err(SignError::Certificate("the certificate is not for signing code"));
+    }
     let Some(value) = extension(certificate, KEY_USAGE) else { return Ok(()) };
     match element(value) {
         Some((0x03, [_, bits, ..], _)) if bits & DIGITAL_SIGNATURE != 0 => Ok(()),

@@ -615,6 +615,8 @@ impl<'a> Machine<'a> {
             if size.is_none_or(|size| size > MAX_CONSTRUCTED) {
                 self.note(Rule::PickleAllocation, "it asks for an array of a size of its choice");
             }
+        } else if has_files(import) && !elements.is_empty() {
+            self.note(Rule::PickleUnresolved, "it makes a model with arguments of its choice");
         } else if import.is(COPYREG, "_reconstructor") || import.is(COPYREG, "__newobj__") {
             let are_known = elements.first().is_some_and(|of| matches!(of, Value::Import(_)));
             if !are_known {
@@ -708,6 +710,11 @@ impl<'a> Machine<'a> {
             notes.push(Note { rule, at: self.op, why });
         }
     }
+}
+
+/// Constructors that read a file if they are given its name. Savers give them nothing.
+fn has_files(import: &Import<'_>) -> bool {
+    matches!(import.module.as_str(), "xgboost.core" | "lightgbm.basic")
 }
 
 /// An integer as Python's `int` reads it, if it fits; a fault if it is none.
