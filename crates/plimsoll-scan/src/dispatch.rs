@@ -185,10 +185,8 @@ fn unknown(scan: &mut Scan, place: &Place, bytes: &[u8]) {
 /// Looks at bytes within a pickle. Most such bytes are data of no format.
 pub(crate) fn embedded(scan: &mut Scan, place: &Place, bytes: &[u8]) {
     match kind(place, bytes) {
-        Kind::Pickle => {
-            if scan.enter(place, bytes.len()) {
-                pickle::sniff(scan, place, bytes);
-            }
+        Kind::Pickle if scan.enter(place, bytes.len()) => {
+            pickle::sniff(scan, place, bytes);
         }
         Kind::Zip | Kind::Packed(_) => content(scan, place, bytes),
         _ => {}

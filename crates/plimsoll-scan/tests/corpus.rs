@@ -1,5 +1,7 @@
 //! The corpus of `tools/scan/generate.py`: what attacks is caught, what savers write is clean.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use plimsoll_scan::{Limits, Report, Scanner, scan};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};

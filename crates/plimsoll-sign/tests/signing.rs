@@ -1,6 +1,8 @@
 //! What is signed holds, and nothing else does. Keys and certificates are of
 //! `tools/sign/fixtures.py`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use plimsoll_sign::{
     Difference, Manifest, Method, PublicKey, Resource, Serialization, SignError, Signer, Trust,
     is_ignored, sign, verify,

@@ -764,7 +764,7 @@ fn unescape(bytes: &[u8], escapes: Escapes) -> Option<String> {
             text.push(char::from(byte));
             continue;
         }
-        let Some((&kind, after)) = rest.split_first() else { return None };
+        let (&kind, after) = rest.split_first()?;
         let digits = match (escapes, kind) {
             (Escapes::Python, b'x') => 2,
             (Escapes::Unicode, b'u') => 4,
