@@ -85,7 +85,7 @@ pub(crate) fn content(bytes: &[u8]) -> Signature {
 /// A file that says it is a pickle: what it imports does not depend on what it is called.
 pub(crate) fn pickle(bytes: &[u8]) -> Signature {
     let named = scan("model.pkl", bytes);
-    if bytes.first() == Some(&0x80) {
+    if matches!(bytes, [0x80, 0..=5, ..]) {
         let renamed = scan("model", bytes);
         let rules = |report: &Report| report.findings.iter().map(|f| f.rule).collect::<Vec<_>>();
         assert_eq!(rules(&named), rules(&renamed), "a name hides something");
