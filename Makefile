@@ -198,6 +198,9 @@ tools-test:
 	$(call need,git,git)
 	test -x .venv/dvc/bin/dvc || \
 		(python3 -m venv .venv/dvc && .venv/dvc/bin/pip install --quiet 'dvc==3.67.1')
+	test .venv/signing/stamp -nt tools/sign/requirements.txt || \
+		(python3 -m venv .venv/signing && .venv/signing/bin/pip install --quiet -r tools/sign/requirements.txt \
+			&& touch .venv/signing/stamp)
 	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
 		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
 			&& touch .venv/clients/stamp)

@@ -13,6 +13,7 @@ mod engine;
 mod memory;
 mod mutate;
 mod outbound;
+mod scan;
 mod signature;
 mod state;
 mod targets;

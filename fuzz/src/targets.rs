@@ -4,7 +4,7 @@
 use crate::artifact;
 use crate::outbound;
 use crate::signature::Signature;
-use crate::{tlog, upstream};
+use crate::{scan, tlog, upstream};
 use plimsoll_contract::{
     CompiledContract, Contract, Pattern, Scratch, Table, Violations, parse_timestamp,
 };
@@ -71,6 +71,10 @@ pub(crate) const TARGETS: &[Target] = &[
     target("text_words", text_words, &["-", ".", "_", "019"]),
     Target { seeds: outbound::urls, ..target("outbound_url", outbound::url, outbound::WORDS) },
     target("record_review", outbound::review, &[]),
+    target("scan_content", scan::content, scan::WORDS),
+    target("scan_pickle", scan::pickle, scan::OPCODES),
+    target("scan_zip", scan::zip, scan::WORDS),
+    target("sign_bundle", scan::bundle, scan::BUNDLE),
     Target { seeds: tlog::bundles, ..target("tlog_bundle", tlog::bundle, &[]) },
     Target { seeds: tlog::checkpoints, ..target("tlog_checkpoint", tlog::checkpoint, tlog::WORDS) },
     Target { seeds: tlog::notes, ..target("tlog_note", tlog::note, tlog::WORDS) },

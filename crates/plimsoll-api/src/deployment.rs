@@ -17,6 +17,16 @@ pub struct Fallback {
     pub outputs: Vec<f64>,
 }
 
+/// Someone whose signature a version may carry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signer {
+    /// What the signer is called here.
+    pub name: Name,
+    /// The public key in PEM, of ECDSA over P-256 (also P-384, P-521).
+    pub public_key: String,
+}
+
 /// Makes a deployment. It answers once a version is released into it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +78,9 @@ pub struct CreateDeployment {
     /// is released into it, and it answers nobody.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observe: bool,
+    /// Who may have signed what is released; anybody or nobody unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signers: Option<Vec<Signer>>,
 }
 
 /// Changes a deployment. Absent members stay as they are.
@@ -107,6 +120,9 @@ pub struct UpdateDeployment {
     /// Which answers a person looks at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
+    /// Who may have signed what is released; none asks for no signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signers: Option<Vec<Signer>>,
 }
 
 /// Lets a version answer.
@@ -170,6 +186,9 @@ pub struct Deployment {
     /// Whether it only records decisions that are made elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observe: bool,
+    /// Who may have signed what is released, if a signature is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signer>,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

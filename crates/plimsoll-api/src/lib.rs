@@ -47,7 +47,8 @@ pub use decision::{
     DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
 };
 pub use deployment::{
-    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, UpdateDeployment,
+    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, Signer,
+    UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
 pub use explain::{
@@ -60,7 +61,7 @@ pub use forensics::{
 };
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
-    ModelVersion, RegisteredModel, VersionFacts,
+    ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

@@ -120,6 +120,21 @@ pub struct VersionFacts {
     pub features: u64,
     /// Numbers per row in an answer.
     pub outputs: u64,
+    /// What the scan of its files looked at; it found nothing, or there would be no version.
+    /// Absent for versions from before scans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanFacts>,
+}
+
+/// What a scan that found nothing looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ScanFacts {
+    /// Files, and members of archives among them.
+    pub looked_at: u64,
+    /// Bytes of them, unpacked.
+    pub bytes: u64,
+    /// The scanner's version.
+    pub scanner: String,
 }
 
 /// A stored contract. Contracts are posted as their own document, in JSON or YAML.

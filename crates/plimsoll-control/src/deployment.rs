@@ -6,6 +6,7 @@ use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::page::{limit, page};
 use crate::retention;
+use crate::signers;
 use crate::words::{environment, stored};
 use plimsoll_api as api;
 use plimsoll_contract::ErrorDetail;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) review: api::Review,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) observe: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signers: Vec<api::Signer>,
 }
 
 impl Default for Settings {
@@ -50,6 +53,7 @@ impl Default for Settings {
             retention_days: None,
             review: api::Review { mode: api::ReviewMode::Off, share: None },
             observe: false,
+            signers: Vec::new(),
         }
     }
 }
@@ -81,7 +85,7 @@ impl Settings {
             let detail = "`sampled` takes a share above 0 and at most 1, the others none";
             return Err(ControlError::invalid("review", detail));
         }
-        Ok(())
+        signers::check(&self.signers)
     }
     fn json(&self) -> String {
         json!(self).to_string()
@@ -121,6 +125,7 @@ impl Control {
             retention_days: wanted.retention_days,
             review: wanted.review.unwrap_or(defaults.review),
             observe: wanted.observe,
+            signers: wanted.signers.clone().unwrap_or_default(),
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -172,6 +177,7 @@ impl Control {
         let changed = self.changed(ctx, row.clone(), wanted)?;
         if let Some(release) = changed.released {
             self.check_fit(&changed, release.number)?;
+            self.check_signature(&permit, &changed, release.number)?;
         }
         let row = self.carry_out(permit, json!(wanted), |tx, now| {
             // Someone else may have changed it since it was read.
@@ -217,6 +223,9 @@ impl Control {
             settings.retention_days = days;
         }
         settings.review = wanted.review.unwrap_or(settings.review);
+        if let Some(signers) = &wanted.signers {
+            settings.signers.clone_from(signers);
+        }
         settings.check()?;
         row.settings = settings.json();
         Ok(row)
@@ -250,12 +259,16 @@ impl Control {
         let (_, version) =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
         self.check_fit(&row, wanted.version)?;
-        let facts = json!({
+        let signer = self.check_signature(&permit, &row, wanted.version)?;
+        let mut facts = json!({
             "version": wanted.version,
             "digest": version.digest,
             "contract": row.contract,
             "before": row.released.map(|release| release.number),
         });
+        if let Some(signer) = signer {
+            facts["signer"] = json!(signer);
+        }
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             let release = Release { number: wanted.version, by: ctx.id, at: now };
@@ -449,6 +462,7 @@ impl Control {
             retention_days: settings.retention_days,
             review: settings.review,
             observe: settings.observe,
+            signers: settings.signers,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

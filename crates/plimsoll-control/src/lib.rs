@@ -43,6 +43,7 @@ mod retention;
 mod review;
 mod review_queue;
 mod rollback;
+mod signers;
 mod sink;
 mod sink_feed;
 mod status;
@@ -50,6 +51,7 @@ mod subject;
 mod trace;
 mod upload;
 mod version;
+mod version_scan;
 mod words;
 
 pub use artifact::{MAX_ARTIFACT_BYTES, Upload};

@@ -36,7 +36,8 @@ impl Control {
         let row = row.ok_or_else(|| ControlError::not_found("registered model", model))?;
         let files = manifest(wanted)?;
         self.check_files(&files)?;
-        let facts = self.load_facts(&files)?;
+        let mut facts = self.load_facts(&files)?;
+        facts.scan = Some(self.scan_files(&permit, &files)?);
         let manifest = json!({"files": files, "manifest": 1}).to_string();
         let digest = sha256(manifest.as_bytes());
         if let Some(same) = self.store.read(|r| r.version_with(row.id, digest))? {
@@ -238,10 +239,11 @@ fn facts_of(model: &Model) -> api::VersionFacts {
         trees: count(model.trees().len()),
         features: count(model.feature_count()),
         outputs: count(model.output().count),
+        scan: None,
     }
 }
 
-const fn role_word(role: FileRole) -> &'static str {
+pub(crate) const fn role_word(role: FileRole) -> &'static str {
     match role {
         FileRole::Model => "model",
         FileRole::Background => "background",

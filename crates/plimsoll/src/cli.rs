@@ -194,6 +194,16 @@ Examples:
     Gate(crate::commands::gate::Gate),
     /// Undo a release: the version before answers again
     Rollback(crate::commands::rollback::Rollback),
+    /// What would a model file do to whoever loads it? Exit code 2 if anything is found
+    ///
+    /// Pickles, archives and models of every kind are read and never loaded; folders are looked
+    /// through. docs/scanning.md has the rules.
+    #[command(after_help = "\
+Examples:
+  plimsoll scan model.pkl
+  plimsoll scan ./download --json
+  plimsoll scan model.pt --sarif -o findings.sarif")]
+    Scan(crate::commands::scan::ScanArgs),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,
@@ -301,6 +311,20 @@ Examples:
   plimsoll model check-upstream upstream.yaml --contract contract.yaml
   plimsoll model check-upstream upstream.yaml --contract contract.yaml --request one.json --reply reply.json")]
     CheckUpstream(CheckUpstream),
+    /// Sign a model, a file or a folder, in the format of OpenSSF Model Signing
+    #[command(after_help = "\
+Examples:
+  plimsoll model sign ./model --signing-key key.pem
+  plimsoll model sign model.ubj --signing-key key.pem -o model.ubj.sig
+  plimsoll model sign ./model --signing-key key.pem --certificate me.pem --chain ca.pem")]
+    Sign(crate::commands::model_sign::SignArgs),
+    /// Verify a model's signature and every file of it; exit code 3 if either does not hold
+    #[command(after_help = "\
+Examples:
+  plimsoll model verify ./model --public-key key.pub
+  plimsoll model verify model.ubj --signature model.ubj.sig --public-key key.pub
+  plimsoll model verify ./model --root ca.pem")]
+    Verify(crate::commands::model_sign::VerifyArgs),
 }
 
 /// Options of `model add`.
@@ -480,6 +504,9 @@ pub(crate) struct DeploymentCreate {
     /// Which answers a person looks at: off, held, or sampled:SHARE [default: off]
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,
+    /// Ask for a signature: who may have signed, and the public key in PEM; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) signer: Vec<String>,
 }
 
 /// Options of `deployment update`.
@@ -520,6 +547,9 @@ pub(crate) struct DeploymentUpdate {
     /// Which answers a person looks at: off, held, or sampled:SHARE
     #[arg(long, value_name = "WHICH")]
     pub(crate) review: Option<ReviewSetting>,
+    /// Who may have signed what is released, instead of those before; `none` asks for no signature
+    #[arg(long, value_name = "NAME=FILE|none")]
+    pub(crate) signer: Vec<String>,
 }
 
 /// Verbs of principals.

@@ -195,5 +195,6 @@ pub(super) fn deployment(
         retention_days: None,
         review: None,
         observe: false,
+        signers: None,
     }
 }

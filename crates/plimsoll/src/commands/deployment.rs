@@ -6,7 +6,9 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::Facts;
 use crate::settings::Value as _;
-use plimsoll_api::{CreateDeployment, CreateModel, Fallback, ReleaseVersion, UpdateDeployment};
+use plimsoll_api::{
+    CreateDeployment, CreateModel, Fallback, ReleaseVersion, Signer, UpdateDeployment,
+};
 use plimsoll_contract::ErrorDetail;
 use plimsoll_types::{Digest, Name};
 use std::time::Duration;
@@ -61,6 +63,7 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
         retention_days: args.retention.as_deref().map(days).transpose()?.flatten(),
         review: args.review.map(|setting| setting.0),
         observe: args.observe,
+        signers: signers(&args.signer)?,
     };
     if args.observe {
         named_model(&client, &body.model)?;
@@ -96,6 +99,22 @@ fn named_model(client: &Client, name: &Name) -> Result<(), Failure> {
     }
 }
 
+/// Signers as the API has them; none are told if no option was.
+fn signers(options: &[String]) -> Result<Option<Vec<Signer>>, Failure> {
+    match options {
+        [] => return Ok(None),
+        [one] if one == "none" => return Ok(Some(Vec::new())),
+        _ => {}
+    }
+    let signer = |text: &String| {
+        let wrong = || Failure::user("`--signer` takes NAME=FILE");
+        let (name, path) = text.split_once('=').ok_or_else(wrong)?;
+        let name = name.parse().map_err(|_| wrong())?;
+        Ok(Signer { name, public_key: fs_err::read_to_string(path)? })
+    };
+    options.iter().map(signer).collect::<Result<_, _>>().map(Some)
+}
+
 /// A retention as the API has it: whole days, or none with `forever`.
 fn days(text: &str) -> Result<Option<u32>, Failure> {
     if text == "forever" {
@@ -128,6 +147,7 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         max_in_flight: args.max_in_flight,
         retention_days: args.retention.as_deref().map(days).transpose()?,
         review: args.review.map(|setting| setting.0),
+        signers: signers(&args.signer)?,
     };
     let documents = args.contract.is_some() || args.explain_profile.is_some();
     if !documents && body == UpdateDeployment::default() {
@@ -221,12 +241,18 @@ pub(super) fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
             .add("max in flight", one.max_in_flight)
+            .maybe("signers", signer_names(&one.signers))
             .maybe("retention", one.retention_days.map(|days| format!("{days}d")))
             .add("created", context.time(one.created_at))
             .add("updated", context.time(one.updated_at))
             .maybe("archived", one.archived_at.map(|time| context.time(time)))
             .to_string()
     })
+}
+
+fn signer_names(signers: &[Signer]) -> Option<String> {
+    let names: Vec<&str> = signers.iter().map(|signer| signer.name.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn numbers(numbers: &[f64]) -> String {

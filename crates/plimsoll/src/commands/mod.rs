@@ -30,6 +30,7 @@ mod lake;
 mod ledger;
 mod ledger_keys;
 mod model;
+pub(crate) mod model_sign;
 pub(crate) mod observe;
 mod offline;
 mod offline_replay;
@@ -41,6 +42,7 @@ pub(crate) mod review;
 pub(crate) mod rollback;
 mod root;
 mod rows;
+pub(crate) mod scan;
 mod serve;
 pub(crate) mod sink;
 mod status;
@@ -175,6 +177,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Witness(verb) => witness::run(context, verb),
         Command::Explain(verb) => explain::run(context, verb),
         Command::Drift(verb) => drift::run(context, verb),
+        Command::Scan(args) => scan::run(context, &args),
         Command::HelpMarkdown => document::help_markdown(context),
     }
 }

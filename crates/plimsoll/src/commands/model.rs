@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::printer::{Facts, Table};
 use plimsoll_api::{
     Artifact, CreateModel, CreateVersion, FileRole, ManifestFile, ModelVersion, Page,
-    RegisteredModel,
+    RegisteredModel, ScanFacts,
 };
 use plimsoll_types::Name;
 use std::path::Path;
@@ -28,6 +28,8 @@ pub(super) fn run(context: &Context, verb: Model) -> Result<(), Failure> {
         }
         Model::Predict(args) => predict::run(context, &args),
         Model::CheckUpstream(args) => super::upstream::run(context, &args),
+        Model::Sign(args) => super::model_sign::sign(context, &args),
+        Model::Verify(args) => super::model_sign::verify(context, &args),
     }
 }
 
@@ -181,6 +183,7 @@ fn text(context: &Context, version: &ModelVersion) -> String {
         .add("trees", facts.trees)
         .add("features", facts.features)
         .add("outputs", facts.outputs)
+        .maybe("scan", facts.scan.as_ref().map(scanned))
         .add("author", &version.author_name)
         .add("created", context.time(version.created_at));
     let mut files = Table::new(&["file", "role", ">bytes", "digest"]);
@@ -189,6 +192,11 @@ fn text(context: &Context, version: &ModelVersion) -> String {
         files.row([file.path.clone(), role, file.size.to_string(), file.digest.short()]);
     }
     format!("{head}\n{files}")
+}
+
+fn scanned(scan: &ScanFacts) -> String {
+    let ScanFacts { looked_at, bytes, scanner } = scan;
+    format!("nothing found in {looked_at} files and members, {bytes} bytes (scanner {scanner})")
 }
 
 fn role_word(role: FileRole) -> &'static str {

@@ -22,6 +22,10 @@ mod files;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod model_sign;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod predict;
+#[cfg(test)]
+mod scan;

@@ -132,6 +132,7 @@ fn description(
         retention_days: None,
         review: None,
         observe: false,
+        signers: None,
     })
 }
 
