@@ -12,6 +12,7 @@ mod deployment;
 mod event;
 mod explain;
 mod forensics;
+mod limit;
 mod model;
 pub mod oip;
 mod openapi;
@@ -28,7 +29,7 @@ mod words;
 
 pub use access::{
     AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
-    DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
+    DecidingPolicy, ExternalIdentity, KeySecret, Policies, PolicyFile, Principal, RotateKey,
 };
 pub use decision::{
     Decision, DecisionBody, DecisionFilter, DecisionFlag, DecisionLeaf, DecisionOutput,
@@ -46,6 +47,7 @@ pub use forensics::{
     TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
     TracedRoute,
 };
+pub use limit::{Limit, LimitSet, SetLimit};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, VersionFacts,

@@ -16,18 +16,22 @@ mod decide;
 mod explain;
 mod gunzip;
 mod idempotency;
+mod limiter;
 mod metrics;
 mod pass;
 mod recorder;
 mod tally;
+mod trust;
 mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
 pub use answer::{Answer, Protocol, said, status};
 pub use decide::BodyError;
+pub use limiter::Whose;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use pass::Pass;
 pub use tally::{Listener, Tally};
+pub use trust::{IssuerStats, Meet, Trust, TrustedIssuer};
 pub use upstream::{UpstreamAccess, UpstreamStats};
 
 #[cfg(test)]

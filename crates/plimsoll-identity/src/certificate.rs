@@ -44,6 +44,14 @@ impl CertificateNames {
     }
 }
 
+impl CertificateNames {
+    /// The first name, with its kind.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().map(|name| &**name)
+    }
+}
+
 /// What a certificate with a name gives.
 #[derive(Debug, Clone)]
 pub struct CertificateRule {

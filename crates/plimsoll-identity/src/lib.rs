@@ -10,6 +10,7 @@
 
 mod certificate;
 mod claims;
+mod discovery;
 mod error;
 mod issuer;
 mod json;
@@ -18,6 +19,7 @@ mod jws;
 mod settings;
 
 pub use certificate::{CertificateNames, CertificateRule, MAX_NAMES};
+pub use discovery::{MAX_DISCOVERY_BYTES, discovered, discovery_url};
 pub use error::{IdentityError, KeysError, TokenError};
 pub use issuer::{Identity, Issuer, KeySource, Verified, principal_id};
 pub use jwks::{KeySet, MAX_KEYS, MAX_SET_BYTES};

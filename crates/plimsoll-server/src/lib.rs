@@ -24,13 +24,16 @@ mod handlers;
 mod handlers_explain;
 mod handlers_forensics;
 mod handlers_ledger;
+mod handlers_limits;
 mod handlers_protocols;
 mod handlers_reviews;
 mod handlers_sinks;
 mod handlers_subjects;
 mod heads;
+mod issuers;
 mod lane;
 mod metrics;
+mod metrics_identity;
 mod metrics_sinks;
 mod oip;
 mod plain;
@@ -44,8 +47,8 @@ mod traces;
 pub mod witness;
 
 pub use config::{
-    LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig, ServerLimits,
-    SinkRetries, TlsFiles,
+    ClientCertificates, LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings,
+    ServerConfig, ServerLimits, SinkRetries, TlsFiles,
 };
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;

@@ -4,6 +4,7 @@
 //! endpoint anonymously and under-privileged are all made from it. A route that is not here
 //! does not exist; a route here cannot forget its action.
 
+use crate::accept::peer;
 use crate::app::App;
 use crate::doors;
 use crate::handlers;
@@ -312,7 +313,9 @@ pub(crate) async fn dispatch(
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
-    let caller = match app.gateway.authenticate(request.headers()) {
+    let peer = peer(request.extensions());
+    let has_key = has_key || peer.is_some();
+    let caller = match app.gateway.authenticate(request.headers(), peer).await {
         Ok(caller) => caller,
         Err(_) if !has_key && is_open_ledger(app, &found.route) => {
             return from_ledger(app, found).await;

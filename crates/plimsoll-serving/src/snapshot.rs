@@ -1,6 +1,6 @@
 //! The snapshot itself, and the cache of access decisions that lives and dies with it.
 
-use crate::{Caller, KeyRing, ServedDeployment};
+use crate::{Caller, KeyRing, Limits, ServedDeployment};
 use plimsoll_policy::{Action, Deployment, PolicySet, Resource};
 use plimsoll_types::{Digest, Name, TenantId, Time};
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub struct SnapshotParts {
     pub deployments: Vec<Arc<ServedDeployment>>,
     /// The keys.
     pub keys: KeyRing,
+    /// How much may be asked, and by whom.
+    pub limits: Limits,
     /// How many callers there are: every [`Caller::index`] is below it.
     pub callers: u32,
     /// The one principal of `--dev`; without it, keys are required.

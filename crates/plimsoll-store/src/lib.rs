@@ -12,6 +12,7 @@ mod change;
 mod error;
 mod explain;
 mod head;
+mod identity;
 mod read;
 mod review;
 mod row;
@@ -23,6 +24,7 @@ mod write;
 
 pub use error::StoreError;
 pub use head::{TreeHeadRow, read_tree_head};
+pub use identity::{IdentityRow, LimitRow};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{

@@ -142,6 +142,9 @@ Examples:
     /// Sinks: receivers of events that follow the ledger
     #[command(subcommand)]
     Sink(crate::commands::sink::Verb),
+    /// Limits: how much may be asked, and by whom
+    #[command(subcommand)]
+    Limit(crate::commands::limit::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

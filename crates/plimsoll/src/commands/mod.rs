@@ -23,6 +23,7 @@ pub(crate) mod forensics;
 mod key;
 mod ledger;
 mod ledger_keys;
+pub(crate) mod limit;
 mod model;
 mod offline;
 mod offline_replay;
@@ -150,6 +151,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Limit(verb) => limit::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Status => status::run(context),
