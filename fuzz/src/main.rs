@@ -9,6 +9,7 @@
 //! What is fuzzed is in [`targets`]; nothing else here knows a format.
 
 mod engine;
+mod identity;
 mod memory;
 mod mutate;
 mod outbound;

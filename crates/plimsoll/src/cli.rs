@@ -142,6 +142,9 @@ Examples:
     /// Sinks: receivers of events that follow the ledger
     #[command(subcommand)]
     Sink(crate::commands::sink::Verb),
+    /// Identities: whose tokens and certificates are believed
+    #[command(subcommand)]
+    Identity(crate::commands::identity::Verb),
     /// Limits: how much may be asked, and by whom
     #[command(subcommand)]
     Limit(crate::commands::limit::Verb),

@@ -20,6 +20,7 @@ mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
+pub(crate) mod identity;
 mod key;
 mod ledger;
 mod ledger_keys;
@@ -151,6 +152,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Identity(verb) => identity::run(context, &verb),
         Command::Limit(verb) => limit::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),

@@ -137,6 +137,8 @@ settings! {
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
     ca_file: Option<PathBuf> = "client.ca_file", "", "root certificates in PEM to trust instead of the public ones";
+    client_cert: Option<PathBuf> = "client.cert_file", "", "certificate chain in PEM to show to a server that asks for one";
+    client_cert_key: Option<PathBuf> = "client.cert_key_file", "", "its private key in PEM";
     timeout: Duration = "client.timeout", "1m", "longest time for one request, uploads not counted";
 }
 
