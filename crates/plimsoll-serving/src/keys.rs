@@ -43,7 +43,7 @@ impl std::fmt::Debug for KeyHasher {
 #[derive(Debug)]
 pub struct Caller {
     /// Position among the snapshot's callers, from 0; [`Caller::ELSEWHERE`] of one it does not
-    /// list, whose verdicts are not kept.
+    /// list.
     pub index: u32,
     /// The principal's id as records name it.
     pub id: PrincipalId,
@@ -54,7 +54,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The position of a caller whom others vouch for.
+    /// The position of a caller whom others vouch for. Everything about it but its roles, which
+    /// each token brings, follows from its id for as long as the process runs.
     pub const ELSEWHERE: u32 = u32::MAX;
 }
 

@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// curl's exit codes when TLS ends the connection: in the handshake, or with TLS 1.3 after it.
-const NO_CONNECTION: [i32; 3] = [35, 55, 56];
+/// curl's exit codes when the server ends the connection: in the handshake, with an alert about
+/// certificates, or, with TLS 1.3, after it.
+const NO_CONNECTION: [i32; 4] = [35, 60, 55, 56];
 
 /// A key of an issuer.
 struct Key {
@@ -206,6 +207,11 @@ fn a_token_without_a_mapped_group_is_denied_and_recorded() {
         assert_eq!(shown["summary"]["result"], "refused", "{shown}");
         assert_eq!(shown["body"]["principal_name"], "curious of corp");
     }
+    // Groups count for the request that brings them, and for no other.
+    for (groups, status) in [(json!(["credit-callers"]), 200), (json!([]), 403)] {
+        let token = key.token(&issuer.url(), json!({"sub": "curious", "groups": groups}));
+        assert_eq!(ask(&server, &token).status, status, "{groups}");
+    }
     // On the control plane the same roles count, and a denial names who was denied.
     let auditor = key.token(&issuer.url(), json!({"sub": "rita", "groups": ["auditors"]}));
     let seen = server.cli_as(Some(&auditor), &["principal", "list", "--json"]);
@@ -393,7 +399,8 @@ fn clients(folder: &Path) {
     let config = "[ca]\ndefault_ca = own\n[own]\ndir = .\ndatabase = index\nserial = serial\n\
                   new_certs_dir = .\ndefault_md = sha256\npolicy = any\ndefault_days = 2\n\
                   default_crl_days = 2\ncopy_extensions = copy\nunique_subject = no\n\
-                  crlnumber = serial\ncrl_extensions = list\n\
+                  crlnumber = serial\ncrl_extensions = list\nx509_extensions = leaf\n\
+                  [leaf]\nbasicConstraints = CA:FALSE\n\
                   [list]\nauthorityKeyIdentifier = keyid\n\
                   [any]\ncommonName = supplied\n";
     std::fs::write(folder.join("ca.cnf"), config).expect("written");
@@ -508,13 +515,14 @@ fn where_a_certificate_is_required_the_command_line_can_show_one() {
     let run = |args: &[&str]| {
         let mut command = Command::new(BINARY);
         let url = format!("https://{}", server.address);
-        command.args(["openapi", "--url", &url]).env("PLIMSOLL_CA_FILE", server.ca());
+        command.args(["status", "--url", &url]).env("PLIMSOLL_CA_FILE", server.ca());
         for (variable, name) in ["PLIMSOLL_CERT_FILE", "PLIMSOLL_CERT_KEY_FILE"].iter().zip(args) {
             command.env(variable, server.folder.path().join(name));
         }
         command.output().expect("runs").status.code()
     };
-    assert_eq!(run(&["scorer.pem", "scorer.key"]), Some(0));
+    // Connected and known: the answer to a caller that asks for more is no.
+    assert_eq!(run(&["scorer.pem", "scorer.key"]), Some(2));
     assert_eq!(run(&[]), Some(1));
     assert_eq!(run(&["scorer.pem"]), Some(1), "a key belongs to it");
     assert_eq!(run(&["revoked.pem", "revoked.key"]), Some(1));
