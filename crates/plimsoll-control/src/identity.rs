@@ -13,6 +13,14 @@ use serde_json::{Value, json};
 const ISSUER_LEN: usize = 30;
 
 impl Control {
+    /// Whether it is on record who a principal is whom others vouch for.
+    ///
+    /// # Errors
+    /// [`ControlError::Store`].
+    pub fn has_introduced(&self, id: PrincipalId) -> Result<bool, ControlError> {
+        Ok(self.store.read(|r| r.identity(id))?.is_some())
+    }
+
     /// Records who a principal is that a token or certificate stood for, unless that was done
     /// before: a control event with issuer and subject, and a principal without roles of its own.
     /// Durable on return.
@@ -20,12 +28,9 @@ impl Control {
     /// # Errors
     /// [`ControlError::Ledger`] or [`ControlError::Store`]; the principal may not act then.
     pub fn introduce(&self, who: &Identity) -> Result<(), ControlError> {
-        // Asked again under the turn: two first requests make one principal.
-        if self.store.read(|r| r.identity(who.id))?.is_some() {
-            return Ok(());
-        }
         let mut turn = self.begin_turn()?;
-        if self.store.read(|r| r.identity(who.id))?.is_some() {
+        // Asked under the turn: two first requests make one principal.
+        if self.has_introduced(who.id)? {
             return Ok(());
         }
         let name = name(who)?;

@@ -32,6 +32,11 @@ const WAIT: Duration = Duration::from_secs(3);
 
 /// Makes principals known whom others vouch for, so that their ids in records can be read.
 pub trait Meet: Send + Sync + fmt::Debug {
+    /// Whether it is on record who an id stands for. May block.
+    ///
+    /// # Errors
+    /// Words for the log.
+    fn has_met(&self, id: PrincipalId) -> Result<bool, Box<str>>;
     /// Records who an id stands for, unless that was done before. Durable on return; may block.
     ///
     /// # Errors
@@ -337,32 +342,47 @@ impl Trust {
         lock(&self.meetings).met.contains(&id)
     }
 
-    /// Lets the ledger say who this is.
+    /// Lets the ledger say who this is, if it does not yet.
     pub(crate) async fn meet(&self, who: Arc<Identity>, now: Time) -> Result<(), Refusal> {
-        {
-            let mut meetings = lock(&self.meetings);
-            let minute = now.as_secs() / 60;
-            if meetings.minute != minute {
-                (meetings.minute, meetings.new) = (minute, 0);
-            }
-            if meetings.new >= MAX_NEW_PER_MINUTE {
-                let rule = "too many principals are new this minute; try again later";
-                return Err(refusal(RefusalCode::Overloaded).with_rule(rule));
-            }
-            meetings.new += 1;
+        let id = who.id;
+        if !self.aside(move |meet| meet.has_met(id)).await? {
+            lock(&self.meetings).admit(now)?;
+            self.aside(move |meet| meet.meet(&who)).await?;
         }
-        let (meet, id) = (Arc::clone(&self.meet), who.id);
-        let met = tokio::task::spawn_blocking(move || meet.meet(&who)).await;
-        let met = met.unwrap_or_else(|error| Err(error.to_string().into()));
-        met.map_err(|error| {
-            tracing::error!(%error, "a new principal could not be recorded");
-            refusal(RefusalCode::LedgerUnavailable)
-        })?;
         let mut meetings = lock(&self.meetings);
         if meetings.met.len() >= MAX_MET {
             meetings.met.clear();
         }
         meetings.met.insert(id);
+        Ok(())
+    }
+
+    /// Does what blocks on a thread that may.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Meet) -> Result<T, Box<str>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let meet = Arc::clone(&self.meet);
+        let done = tokio::task::spawn_blocking(move || work(&*meet)).await;
+        done.unwrap_or_else(|error| Err(error.to_string().into())).map_err(|error| {
+            tracing::error!(%error, "a principal from elsewhere could not be looked up or recorded");
+            refusal(RefusalCode::LedgerUnavailable)
+        })
+    }
+}
+
+impl Meetings {
+    /// Counts one more new principal.
+    fn admit(&mut self, now: Time) -> Result<(), Refusal> {
+        let minute = now.as_secs() / 60;
+        if self.minute != minute {
+            (self.minute, self.new) = (minute, 0);
+        }
+        if self.new >= MAX_NEW_PER_MINUTE {
+            let rule = "too many principals are new this minute; try again later";
+            return Err(refusal(RefusalCode::Overloaded).with_rule(rule));
+        }
+        self.new += 1;
         Ok(())
     }
 }

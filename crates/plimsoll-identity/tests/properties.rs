@@ -1,5 +1,7 @@
 //! Whatever is sent as a token or a key set, the answer is an error or what was meant.
 
+#![cfg(test)]
+
 use plimsoll_identity::{Algorithm, IdentityDocument, KeySet, MAX_TOKEN_BYTES, Token, TokenError};
 use plimsoll_types::{TenantId, Time};
 use proptest::prelude::*;

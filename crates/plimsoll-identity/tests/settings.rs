@@ -1,5 +1,7 @@
 //! Declarations that cannot be used, and what is said of them.
 
+#![cfg(test)]
+
 use plimsoll_identity::IdentityDocument;
 use plimsoll_types::TenantId;
 

@@ -10,7 +10,7 @@ use plimsoll_identity::{
     discovered, discovery_url,
 };
 use plimsoll_outbound::{Outbound, Request, Url};
-use plimsoll_types::{Clock, TenantId};
+use plimsoll_types::{Clock, PrincipalId, TenantId};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,9 @@ pub(crate) fn believed(
 struct Introductions(Arc<Control>);
 
 impl Meet for Introductions {
+    fn has_met(&self, id: PrincipalId) -> Result<bool, Box<str>> {
+        self.0.has_introduced(id).map_err(|error| error.to_string().into())
+    }
     fn meet(&self, who: &Identity) -> Result<(), Box<str>> {
         self.0.introduce(who).map_err(|error| error.to_string().into())
     }

@@ -105,7 +105,7 @@ async fn serve(
     let without = TlsFiles::without_clients;
     let metrics_tls = config.tls.as_ref().map(without).as_ref().map(Tls::load).transpose()?;
     let parts = tokio::task::block_in_place(|| open(&config, Arc::clone(&clock)))?;
-    let (app, issuers, recovery, admin_key) = parts;
+    let Opened { app, issuers, recovery, admin_key } = parts;
     let app = Arc::new(app);
 
     let (stage, life) = watch::channel(Life::Serving);
@@ -186,11 +186,17 @@ async fn serve(
     close(&app).await
 }
 
+/// What was opened.
+struct Opened {
+    app: App,
+    /// Whose keys have to be kept fresh.
+    issuers: Vec<Arc<TrustedIssuer>>,
+    recovery: Recovery,
+    admin_key: Option<String>,
+}
+
 /// Opens everything there is on disk.
-fn open(
-    config: &ServerConfig,
-    clock: Arc<dyn Clock>,
-) -> Result<(App, Vec<Arc<TrustedIssuer>>, Recovery, Option<String>), ServerError> {
+fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerError> {
     folder::prepare(&config.data)?;
     let store =
         Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
@@ -247,7 +253,7 @@ fn open(
         default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
     };
-    Ok((app, issuers, recovery, opened.admin_key))
+    Ok(Opened { app, issuers, recovery, admin_key: opened.admin_key })
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.

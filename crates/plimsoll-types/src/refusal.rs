@@ -107,7 +107,7 @@ words! {
         /// The key belongs to another environment than the deployment.
         WrongEnvironment = 27 "wrong_environment",
 
-        /// The principal asks faster than its limit.
+        /// A limit of the principal or the deployment is used up.
         RateLimited = 30 "rate_limited",
         /// Too many requests are in flight.
         Overloaded = 31 "overloaded",
