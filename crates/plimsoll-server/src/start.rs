@@ -10,6 +10,7 @@ use crate::error::ServerError;
 use crate::folder;
 use crate::heads::StoredHeads;
 use crate::issuers::{self, Believed};
+use crate::lake;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
@@ -151,7 +152,8 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::each_hour(Arc::clone(&app), life));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -238,9 +240,11 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
+    let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
     let app = App {
         gateway,
         control,
+        lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
         outbound,
         started: clock.now(),

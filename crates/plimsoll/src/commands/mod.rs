@@ -22,6 +22,7 @@ pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 pub(crate) mod identity;
 mod key;
+mod lake;
 mod ledger;
 mod ledger_keys;
 pub(crate) mod limit;
@@ -30,6 +31,7 @@ mod offline;
 mod offline_replay;
 mod predict;
 mod principal;
+mod query;
 mod restore;
 pub(crate) mod review;
 mod root;
@@ -156,6 +158,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Limit(verb) => limit::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
+        Command::Query(args) => query::run(context, &args),
+        Command::Lake(verb) => lake::run(context, &verb),
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),
