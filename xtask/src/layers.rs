@@ -10,6 +10,7 @@ const GRAPH: &str = "docs/dependency-graph.txt";
 const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-types", 0),
     ("plimsoll-api", 1),
+    ("plimsoll-console", 1),
     ("plimsoll-contract", 1),
     ("plimsoll-explain", 1),
     ("plimsoll-identity", 1),

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());
     routes.extend(crate::handlers_lake::routes());
+    routes.extend(crate::console::routes());
     routes
 }
 

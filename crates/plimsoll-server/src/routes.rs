@@ -6,6 +6,7 @@
 
 use crate::accept::peer;
 use crate::app::App;
+use crate::console;
 use crate::doors;
 use crate::handlers;
 use crate::handlers_lake;
@@ -109,6 +110,8 @@ pub(crate) enum Call {
     Ledger(Public),
     /// Waits for the checkpoint that covers a decision.
     Receipt,
+    /// A browser signs in or out, or asks who it is.
+    Session,
     /// The body is streamed into an artifact.
     Upload,
     /// Waits for new decisions.
@@ -316,9 +319,17 @@ pub(crate) async fn dispatch(
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
+    if matches!(found.route.call, Call::Session) {
+        return console::session(app, listener, request).await;
+    }
     let peer = peer(request.extensions());
     let has_key = has_key || peer.is_some();
-    let caller = match app.gateway.authenticate(request.headers(), peer).await {
+    let (method, headers) = (request.method(), request.headers());
+    let known = match console::caller(app, listener, method, headers, peer).await {
+        Ok(known) => known,
+        Err(forged) => return forged,
+    };
+    let caller = match known {
         Ok(caller) => caller,
         Err(_) if !has_key && is_open_ledger(app, &found.route) => {
             return from_ledger(app, found).await;
@@ -421,7 +432,7 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer | Call::Ledger(_) => {
+        Call::Upload | Call::Infer | Call::Session | Call::Ledger(_) => {
             Ok(oip::refused(RefusalCode::MethodNotAllowed))
         }
     }

@@ -14,6 +14,7 @@ use crate::lake;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
@@ -256,6 +257,8 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         has_witnesses: config.log.policy.is_some(),
         default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
+        is_tls: config.tls.is_some(),
+        sessions: Sessions::default(),
     };
     Ok(Opened { app, issuers, recovery, admin_key: opened.admin_key })
 }
