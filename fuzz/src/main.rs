@@ -10,6 +10,7 @@
 
 mod artifact;
 mod engine;
+mod identity;
 mod memory;
 mod mutate;
 mod outbound;

@@ -2,6 +2,7 @@
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
 use crate::artifact;
+use crate::identity;
 use crate::outbound;
 use crate::signature::Signature;
 use crate::{scan, tlog, upstream};
@@ -54,6 +55,11 @@ pub(crate) const TARGETS: &[Target] = &[
     target("contract_pattern", contract_pattern, PATTERN),
     target("contract_table", contract_table, ROWS),
     Target { seeds: demo_requests, ..target("contract_validate", contract_validate, OIP) },
+    Target { seeds: identity::sets, ..target("identity_keys", identity::keys, identity::WORDS) },
+    Target {
+        seeds: identity::tokens,
+        ..target("identity_token", identity::token, identity::WORDS)
+    },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
     target("model_lightgbm", model_load, LIGHTGBM),
     Target { seeds: demo_models, ..target("model_load", model_load, XGBOOST) },

@@ -38,6 +38,8 @@ targets!(
     contract_pattern,
     contract_table,
     contract_validate,
+    identity_keys,
+    identity_token,
     ledger_segment,
     model_lightgbm,
     model_load,

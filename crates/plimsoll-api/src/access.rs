@@ -33,6 +33,20 @@ pub struct Principal {
     pub tenant: TenantId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who it is elsewhere, if others vouch for it. Its roles then come with each token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ExternalIdentity>,
+}
+
+/// Who a principal is elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ExternalIdentity {
+    /// What its issuer is called here; `certificate` for a client certificate.
+    pub issuer: String,
+    /// The issuer's address as in `iss`; `x509` for a client certificate.
+    pub issuer_url: String,
+    /// Its name there.
+    pub subject: String,
 }
 
 /// Makes an API key.

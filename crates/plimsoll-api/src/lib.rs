@@ -15,6 +15,7 @@ mod deployment;
 mod event;
 mod explain;
 mod forensics;
+mod limit;
 mod model;
 mod observation;
 pub mod oip;
@@ -34,7 +35,7 @@ mod words;
 
 pub use access::{
     AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
-    DecidingPolicy, KeySecret, Policies, PolicyFile, Principal, RotateKey,
+    DecidingPolicy, ExternalIdentity, KeySecret, Policies, PolicyFile, Principal, RotateKey,
 };
 pub use artifact::{CreateUpload, FinishUpload, UploadSession};
 pub use batch::{Batch, BatchFile, BatchQuery};
@@ -59,6 +60,7 @@ pub use forensics::{
     TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
     TracedRoute,
 };
+pub use limit::{Limit, LimitSet, SetLimit};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,

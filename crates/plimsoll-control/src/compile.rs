@@ -7,6 +7,7 @@ use crate::artifact::{Artifacts, sha256};
 use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
+use crate::limit;
 use crate::words::{roles, stored};
 use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
@@ -19,8 +20,8 @@ use plimsoll_serving::{
     ServedDeployment, ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
-    ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow, Read,
-    StoreError, VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
+    ProfileRow, Read, StoreError, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};
@@ -69,6 +70,7 @@ struct State {
     meta: Meta,
     principals: Vec<PrincipalRow>,
     keys: Vec<ApiKeyRow>,
+    limits: Vec<LimitRow>,
     deployments: Vec<Deployed>,
 }
 
@@ -101,7 +103,8 @@ impl Control {
         }
         self.compiler.forget_all_but(state);
         let (keys, dev, callers) = self.callers(state)?;
-        let described = json!({
+        let limits = limit::compiled(&state.limits)?;
+        let mut described = json!({
             "deployments": description,
             "keys": state.keys.iter().map(describe_key).collect::<Vec<_>>(),
             "policy": self.policy_digest,
@@ -109,6 +112,10 @@ impl Control {
             "tenant": state.meta.tenant.to_string(),
             "version": 1,
         });
+        // Left out where there is none: then the digest is what it was before there were any.
+        if !state.limits.is_empty() {
+            described["limits"] = state.limits.iter().map(limit::described).collect();
+        }
         Ok(ServingSnapshot::new(SnapshotParts {
             generation: state.meta.generation,
             digest: sha256(described.to_string().as_bytes()),
@@ -118,6 +125,7 @@ impl Control {
             policy_digest: self.policy_digest,
             deployments,
             keys,
+            limits,
             callers,
             dev,
         }))
@@ -314,6 +322,7 @@ impl Compiler {
             deployments: Vec::new(),
             keys: KeyRing::new(hasher.clone(), HashMap::new()),
             callers: 0,
+            limits: plimsoll_serving::Limits::default(),
             dev: None,
         })
     }
@@ -447,6 +456,7 @@ impl State {
             meta: store.meta()?,
             principals: store.all_principals()?,
             keys: store.all_keys()?,
+            limits: store.limits()?,
             deployments: deployments
                 .map(|row| Deployed::read(store, row))
                 .collect::<Result<_, _>>()?,

@@ -51,7 +51,7 @@ impl Control {
             tx.insert_principal(&PrincipalRow { created_at: now, ..row.clone() })?;
             Ok(now)
         })?;
-        shown(row)
+        shown(row, None)
     }
 
     /// Principals that the caller may see, by name.
@@ -73,7 +73,11 @@ impl Control {
             |row| row.name.to_string(),
             |row| {
                 let may = self.allows(ctx, Action::ReadPrincipal, &resource_of(&row));
-                may.then(|| shown(row)).transpose()
+                if !may {
+                    return Ok(None);
+                }
+                let identity = self.elsewhere(row.id)?;
+                shown(row, identity).map(Some)
             },
         )
     }
@@ -83,7 +87,10 @@ pub(crate) fn resource_of(row: &PrincipalRow) -> Resource {
     Resource::Principal { id: row.id.to_string().into(), tenant: row.tenant }
 }
 
-fn shown(row: PrincipalRow) -> Result<api::Principal, ControlError> {
+fn shown(
+    row: PrincipalRow,
+    identity: Option<api::ExternalIdentity>,
+) -> Result<api::Principal, ControlError> {
     let roles = row.roles.iter().map(|role| stored(role, "role"));
     Ok(api::Principal {
         id: row.id,
@@ -92,5 +99,6 @@ fn shown(row: PrincipalRow) -> Result<api::Principal, ControlError> {
         roles: roles.collect::<Result<_, _>>()?,
         tenant: row.tenant,
         created_at: row.created_at.into(),
+        identity,
     })
 }

@@ -187,6 +187,9 @@ impl Control {
 
     /// The name of a principal, if it still has one.
     pub(crate) fn display_name(&self, id: PrincipalId) -> Result<Option<String>, ControlError> {
+        if let Some(who) = self.elsewhere(id)? {
+            return Ok(Some(format!("{} of {}", who.subject, who.issuer)));
+        }
         Ok(self.store.read(|r| r.principal(id))?.map(|row| row.name.to_string()))
     }
 }

@@ -3,19 +3,22 @@
 
 use crate::answer::{Answer, Protocol};
 use crate::idempotency::Idempotency;
+use crate::limiter::{Limiter, Whose};
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
 use crate::tally::{Listener, Tally};
+use crate::trust::{Known, Trust, Unknown, refusal};
 use crate::upstream::{UpstreamAccess, UpstreamStats, Upstreams};
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use plimsoll_identity::{CertificateNames, is_token};
 use plimsoll_ledger::{Label, Ledger, LedgerError};
-use plimsoll_serving::{Caller, ServedDeployment, ServingSnapshot};
-use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Refusal, RefusalCode, Time};
+use plimsoll_serving::{Caller, LimitKind, ServedDeployment, ServingSnapshot};
+use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Refusal, RefusalCode};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Bounds over all deployments.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) tally: Tally,
     pub(crate) idempotency: Idempotency,
     pub(crate) upstreams: Upstreams,
+    pub(crate) limiter: Limiter,
+    trust: OnceLock<Trust>,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
 }
@@ -51,6 +56,8 @@ pub struct Head<'a> {
     pub version: Option<&'a str>,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// The names in the client's certificate, if the connection has one.
+    pub peer: Option<&'a CertificateNames>,
     /// The protocol whose shapes the answer has.
     pub protocol: Protocol,
 }
@@ -76,6 +83,8 @@ impl Gateway {
             tally: Tally::default(),
             idempotency,
             upstreams: Upstreams::default(),
+            limiter: Limiter::default(),
+            trust: OnceLock::new(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),
         })))
@@ -84,6 +93,25 @@ impl Gateway {
     /// Lets models that answer elsewhere be asked. Without it they are unreachable.
     pub fn reach(&self, access: UpstreamAccess) {
         self.0.upstreams.reach(access);
+    }
+    /// Lets others vouch for callers. Without it keys alone are believed; a second call changes
+    /// nothing.
+    pub fn trust(&self, trust: Trust) {
+        drop(self.0.trust.set(trust));
+    }
+    /// Who vouches for callers, if anybody.
+    #[must_use]
+    pub fn trusted(&self) -> Option<&Trust> {
+        self.0.trust.get()
+    }
+    /// Requests that limits refused, by whose limit and which.
+    pub fn limited(&self) -> impl Iterator<Item = (Whose, LimitKind, u64)> {
+        self.0.limiter.refused()
+    }
+    /// Principals and deployments whose use is counted.
+    #[must_use]
+    pub fn tracked(&self) -> usize {
+        self.0.limiter.tracked()
     }
     /// What the services did that answer for models.
     #[must_use]
@@ -111,12 +139,45 @@ impl Gateway {
         &self.0.ledger
     }
 
-    /// Who calls with these headers, for listeners with other paths than inference.
+    /// Who calls with these headers over a connection with this certificate, for listeners with
+    /// other paths than inference.
     ///
     /// # Errors
     /// The refusal, not yet counted.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
-        authenticate(&self.0.snapshots.load(), headers, self.0.clock.now())
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&CertificateNames>,
+    ) -> Result<Arc<Caller>, Refusal> {
+        let snapshot = self.0.snapshots.load_full();
+        self.identify(&snapshot, headers, peer).await
+    }
+
+    /// Who calls. Only a token whose key is not known yet, and the first request ever of a
+    /// principal whom others vouch for, wait for anything.
+    async fn identify(
+        &self,
+        snapshot: &ServingSnapshot,
+        headers: &HeaderMap,
+        peer: Option<&CertificateNames>,
+    ) -> Result<Arc<Caller>, Refusal> {
+        let inner = &self.0;
+        let known = match inner.authenticate(snapshot, headers, peer)? {
+            Ok(known) => known,
+            Err(unknown) => {
+                let again = Box::pin(unknown.may_pass(&*inner.clock)).await;
+                let again =
+                    again.then(|| inner.authenticate(snapshot, headers, peer)).transpose()?;
+                let again = again.and_then(Result::ok);
+                again.ok_or(refusal(RefusalCode::Unauthenticated))?
+            }
+        };
+        if let (Some(identity), Some(trust)) = (known.identity, inner.trust.get())
+            && !trust.has_met(identity.id)
+        {
+            Box::pin(trust.meet(identity, inner.clock.now())).await?;
+        }
+        Ok(known.caller)
     }
 
     /// Refuses new requests from now on.
@@ -142,7 +203,7 @@ impl Gateway {
             Err(refusal) => return refuse(refusal),
         };
         clock.mark(Phase::Accept, inner.clock.monotonic());
-        let caller = match authenticate(&snapshot, head.headers, now) {
+        let caller = match self.identify(&snapshot, head.headers, head.peer).await {
             Ok(caller) => caller,
             Err(refusal) => return refuse(refusal),
         };
@@ -183,29 +244,46 @@ impl Gateway {
     }
 }
 
-/// Who calls: the principal of the bearer key, or under `--dev` the one there is.
-fn authenticate(
-    snapshot: &ServingSnapshot,
-    headers: &HeaderMap,
-    now: Time,
-) -> Result<Arc<Caller>, Refusal> {
-    let refuse = |code| Err(Refusal::new(Phase::Authenticate, code));
-    let Some(value) = headers.get(AUTHORIZATION) else {
-        return snapshot
-            .parts()
-            .dev
-            .clone()
-            .ok_or(Refusal::new(Phase::Authenticate, RefusalCode::Unauthenticated));
-    };
-    let Some((scheme, key)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
-        return refuse(RefusalCode::Unauthenticated);
-    };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return refuse(RefusalCode::Unauthenticated);
-    }
-    match snapshot.parts().keys.authenticate(key.trim(), now) {
-        Ok(caller) => Ok(Arc::clone(caller)),
-        Err(code) => refuse(code),
+impl Inner {
+    /// Who calls: the principal of the bearer key or token, else of the certificate, or under
+    /// `--dev` the one there is.
+    fn authenticate(
+        &self,
+        snapshot: &ServingSnapshot,
+        headers: &HeaderMap,
+        peer: Option<&CertificateNames>,
+    ) -> Result<Result<Known, Unknown<'_>>, Refusal> {
+        let own = |caller: &Arc<Caller>| Known { caller: Arc::clone(caller), identity: None };
+        let unauthenticated = || refusal(RefusalCode::Unauthenticated);
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            let trust = self.trust.get();
+            let known = peer.and_then(|names| trust?.certificate(names));
+            let known = known.or_else(|| snapshot.parts().dev.as_ref().map(own));
+            return known.map(Ok).ok_or_else(unauthenticated);
+        };
+        if values.next().is_some() {
+            // Two readers would choose differently.
+            return Err(unauthenticated());
+        }
+        let text = value.to_str().ok().and_then(|text| text.split_once(' '));
+        let (scheme, key) = text.ok_or_else(unauthenticated)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(unauthenticated());
+        }
+        let key = key.trim();
+        if is_token(key) {
+            let trust = self.trust.get().ok_or_else(unauthenticated)?;
+            return match trust.token(key, &*self.clock) {
+                Ok(known) => Ok(Ok(known)),
+                Err(Unknown::Refused) => Err(unauthenticated()),
+                Err(unknown) => Ok(Err(unknown)),
+            };
+        }
+        match snapshot.parts().keys.authenticate(key, self.clock.now()) {
+            Ok(caller) => Ok(Ok(own(caller))),
+            Err(code) => Err(refusal(code)),
+        }
     }
 }
 

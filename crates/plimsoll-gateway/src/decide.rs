@@ -237,6 +237,9 @@ impl Pass {
         scratch: &mut Scratch,
     ) -> Result<Facts, Refusal> {
         let checked = self.check(headers, body, scratch);
+        if checked.is_ok() {
+            self.charge.add_rows(scratch.rows.len(), self.now);
+        }
         self.mark(Phase::Validate);
         checked
     }

@@ -17,21 +17,25 @@ mod decide;
 mod explain;
 mod gunzip;
 mod idempotency;
+mod limiter;
 mod metrics;
 mod observe;
 mod pass;
 mod recorder;
 mod tally;
+mod trust;
 mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
 pub use answer::{Answer, Protocol, said, status};
 pub use batch::{Asker, Batch, MAX_SLICE, Outcome, Scored, Slice};
 pub use decide::BodyError;
+pub use limiter::Whose;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use observe::{Asked, Noting, Observation, Observed, Part};
 pub use pass::Pass;
 pub use tally::{Listener, Tally};
+pub use trust::{IssuerStats, Meet, Trust, TrustedIssuer};
 pub use upstream::{UpstreamAccess, UpstreamStats};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use crate::admit::Gateway;
 use crate::answer::{Answer, Protocol};
+use crate::limiter::Charge;
 use crate::recorder::Ended;
 use crate::tally::Listener;
 use plimsoll_contract::CompiledContract;
@@ -57,6 +58,10 @@ pub struct Pass {
     pub(crate) clock: PhaseClock,
     pub(crate) protocol: Protocol,
     slot: Arc<AtomicU32>,
+    /// What the request uses of its limits.
+    pub(crate) charge: Charge,
+    /// Seconds after which asking again may help, where a limit says so.
+    retry_after: Option<u32>,
     /// Whether a completion record was handed to the ledger.
     pub(crate) completed: bool,
     /// The intent that the completion closes, in mode `strict`.
@@ -98,6 +103,8 @@ impl Pass {
             clock,
             protocol,
             slot,
+            charge: Charge::default(),
+            retry_after: None,
             completed: false,
             intent: None,
             tag: None,
@@ -125,12 +132,37 @@ impl Pass {
         let here = self.slot.load(Relaxed);
         let over = all > inner.limits.max_in_flight as u64
             || here > self.deployment.settings.max_in_flight;
+        let limited = if over { Ok(()) } else { self.charge() };
         self.mark(Phase::Admit);
         if over {
             let rule = "too many requests are in flight; try again later";
             return Err(Refusal::new(Phase::Admit, RefusalCode::Overloaded).with_rule(rule));
         }
-        Ok(())
+        limited
+    }
+
+    /// Uses what the limits of caller and deployment allow.
+    fn charge(&mut self) -> Result<(), Refusal> {
+        let inner = &self.gateway.0;
+        let limits = &self.snapshot.parts().limits;
+        let (by, at) = (self.caller.id, self.deployment.id);
+        let charged = inner.limiter.admit(limits, by, at, inner.clock.monotonic(), self.now);
+        match charged {
+            Ok(charge) => {
+                self.charge = charge;
+                Ok(())
+            }
+            Err((whose, over)) => {
+                // RFC 9110 §10.2.3: whole seconds, and not too early.
+                let seconds = over.wait.as_millis().div_ceil(1_000).max(1);
+                let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+                self.retry_after = Some(seconds);
+                let (whose, what) = (whose.as_str(), over.kind.words());
+                let rule =
+                    format!("the {whose}'s limit of {what} is used up; try again in {seconds} s");
+                Err(Refusal::new(Phase::Admit, RefusalCode::RateLimited).with_rule(rule))
+            }
+        }
     }
 
     /// May this caller ask this deployment.
@@ -179,7 +211,10 @@ impl Pass {
     pub async fn refuse(mut self, refusal: Refusal) -> Answer {
         let told = self.complete(ended(refusal.code), &refusal).await;
         self.finish();
-        Answer { nanos: self.clock.nanos, ..Answer::refusal(self.protocol, self.id, &told) }
+        let answer = Answer::refusal(self.protocol, self.id, &told);
+        let limited = self.retry_after.filter(|_| told.code == RefusalCode::RateLimited);
+        let retry_after = limited.or(answer.retry_after);
+        Answer { nanos: self.clock.nanos, retry_after, ..answer }
     }
 
     /// Records a refusal unless a completion was handed over already, and gives the refusal

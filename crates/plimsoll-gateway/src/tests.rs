@@ -146,6 +146,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         deployments,
         keys: KeyRing::new(hasher, keys),
         callers: 3,
+        limits: plimsoll_serving::Limits::default(),
         dev: None,
     });
     let limits = GatewayLimits { max_in_flight: 100 };
@@ -166,7 +167,7 @@ fn headers(key: &str, more: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn head<'a>(deployment: &'a str, headers: &'a HeaderMap) -> Head<'a> {
-    Head { deployment, version: None, headers, protocol: Protocol::Oip }
+    Head { deployment, version: None, headers, peer: None, protocol: Protocol::Oip }
 }
 
 fn body(age: f64) -> Bytes {
@@ -541,6 +542,7 @@ async fn overflow(setup: &Setup) -> Answer {
         deployments: vec![Arc::new(deployment)],
         keys: parts.keys.clone(),
         callers: parts.callers,
+        limits: plimsoll_serving::Limits::default(),
         dev: None,
     })));
     ask(setup, "caller", &[], body(30.0)).await

@@ -151,6 +151,11 @@ actions! {
     /// Take a sink away.
     RemoveSink => Server,
 
+    /// Read how much may be asked, and by whom.
+    ReadLimits => Server,
+    /// Set how much may be asked, and by whom, or take such a limit away.
+    SetLimit => Server,
+
     /// Compute a window of a deployment's decisions again, on another version.
     ReplayDecisions => Deployment,
     /// Open the queue of reviews and their summary; each decision shown needs `ReadDecision`.

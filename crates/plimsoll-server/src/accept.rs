@@ -4,14 +4,15 @@
 //! header of a slow client.
 
 use crate::lane::Lanes;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use plimsoll_gateway::Listener;
+use plimsoll_identity::CertificateNames;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io::{Cursor, ErrorKind};
@@ -27,11 +28,6 @@ use tokio_util::task::TaskTracker;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// The most headers a request may have.
 const MAX_HEADERS: usize = 64;
-/// HTTP/2 streams at once on one connection.
-const MAX_STREAMS: u32 = 128;
-/// HTTP/2 streams that a client may reset before they were answered (rapid reset,
-/// CVE-2023-44487).
-const MAX_RESET_STREAMS: usize = 32;
 /// How long to wait after the process ran out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -73,8 +69,19 @@ pub(crate) struct Acceptor<A> {
     pub(crate) runtime: Handle,
 }
 
+/// Bounds of one connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) header_timeout: Duration,
+    /// HTTP/2 streams at once.
+    pub(crate) max_streams: u32,
+    /// HTTP/2 streams reset before they were answered.
+    pub(crate) max_reset_streams: usize,
+}
+
 /// How connections are served.
-pub(crate) fn builder(header_timeout: Duration) -> Arc<auto::Builder<TokioExecutor>> {
+pub(crate) fn builder(bounds: Bounds) -> Arc<auto::Builder<TokioExecutor>> {
+    let Bounds { header_timeout, max_streams, max_reset_streams } = bounds;
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -87,8 +94,8 @@ pub(crate) fn builder(header_timeout: Duration) -> Arc<auto::Builder<TokioExecut
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_concurrent_streams(max_streams)
+        .max_pending_accept_reset_streams(max_reset_streams)
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(header_timeout));
     Arc::new(builder)
@@ -140,13 +147,14 @@ impl<A: Answering> Acceptor<A> {
             // Held to the end of the connection.
             let _permit = permit;
             match &this.tls {
-                None => this.serve(stream).await,
+                None => this.serve(stream, None).await,
                 Some(tls) => {
                     let handshake = tls.accept(stream);
                     if let Ok(Ok(stream)) =
                         tokio::time::timeout(this.header_timeout, handshake).await
                     {
-                        this.serve(stream).await;
+                        let peer = tls::names(&stream).map(Arc::new);
+                        this.serve(stream, peer).await;
                     }
                 }
             }
@@ -165,16 +173,19 @@ impl<A: Answering> Acceptor<A> {
             let _permit = permit;
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let (rest, replies) = stream.into_split();
-            this.serve(tokio::io::join(Cursor::new(read).chain(rest), replies)).await;
+            this.serve(tokio::io::join(Cursor::new(read).chain(rest), replies), None).await;
         };
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    async fn serve<S>(&self, stream: S)
+    async fn serve<S>(&self, stream: S, peer: Option<Arc<CertificateNames>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request: Request<Incoming>| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(Arc::clone(peer));
+            }
             let service = Arc::clone(&self.service);
             let listener = self.listener;
             async move { Ok::<_, Infallible>(service.answer(listener, request).await) }
@@ -193,6 +204,11 @@ impl<A: Answering> Acceptor<A> {
             _ = life.wait_for(|&life| life == Life::Ending) => {}
         }
     }
+}
+
+/// The names in the certificate of the connection a request came over.
+pub(crate) fn peer(extensions: &Extensions) -> Option<&CertificateNames> {
+    extensions.get::<Arc<CertificateNames>>().map(|names| &**names)
 }
 
 fn is_callers(error: &std::io::Error) -> bool {

@@ -2,6 +2,7 @@
 //! the finished values.
 
 use plimsoll_control::ErasureWindows;
+use plimsoll_identity::IdentityDocument;
 use plimsoll_ledger::Root;
 use plimsoll_outbound::Network;
 use std::net::SocketAddr;
@@ -16,6 +17,27 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key, PKCS#8, PKCS#1 or SEC1.
     pub key: PathBuf,
+    /// Which certificates clients may show, if any. The metrics listener asks for none.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Which certificates clients may show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The authorities that are trusted, PEM.
+    pub ca: PathBuf,
+    /// What they revoked, PEM. With it, a certificate about whose revocation nothing is known is
+    /// refused.
+    pub crl: Option<PathBuf>,
+    /// Whether a client without one gets no connection.
+    pub required: bool,
+}
+
+impl TlsFiles {
+    /// The same for a listener that asks clients for no certificate.
+    pub(crate) fn without_clients(&self) -> Self {
+        Self { clients: None, ..self.clone() }
+    }
 }
 
 /// The addresses to listen on. Under `--dev` all three are one and the same.
@@ -34,8 +56,16 @@ pub struct Listeners {
 /// Bounds on what callers can make the server hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at once, over all listeners.
+    /// Connections at once for inference.
     pub max_connections: usize,
+    /// Connections at once of the control listener, and as many of the metrics listener, so that
+    /// callers of models cannot lock operators out.
+    pub max_control_connections: usize,
+    /// HTTP/2 streams at once on one connection.
+    pub max_streams: u32,
+    /// HTTP/2 streams that a client may reset before they were answered (rapid reset,
+    /// CVE-2023-44487).
+    pub max_reset_streams: usize,
     /// Time to send a request's headers.
     pub header_timeout: Duration,
     /// Time to send a request's body.
@@ -152,6 +182,8 @@ pub struct ServerConfig {
     pub outbound: OutboundSettings,
     /// When events are sent again.
     pub sinks: SinkRetries,
+    /// Who vouches for callers beside our own keys.
+    pub identity: IdentityDocument,
     /// How mail is sent, if it is.
     pub mail: Option<MailConfig>,
 }

@@ -1,6 +1,7 @@
 //! The console's files and its sign-in, as HTTP. Everything it shows comes from the same API
 //! that everyone else asks.
 
+use crate::accept::peer;
 use crate::app::App;
 use crate::body::{Whole, read_body};
 use crate::doors;
@@ -13,6 +14,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName,
     HeaderValue, LOCATION, VARY,
 };
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use plimsoll_api as api;
@@ -20,6 +22,7 @@ use plimsoll_api::{Problem, schema_of};
 use plimsoll_console::{Asset, Encoding};
 use plimsoll_control::RequestContext;
 use plimsoll_gateway::Listener;
+use plimsoll_identity::CertificateNames;
 use plimsoll_policy::Action;
 use plimsoll_serving::Caller;
 use plimsoll_types::{Phase, RefusalCode};
@@ -164,22 +167,30 @@ fn offers(headers: &HeaderMap, header: HeaderName, wanted: &str) -> bool {
     })
 }
 
-/// The caller of a request: by the key it carries, or by the session of its cookie.
+/// The caller of a request: by the key or token it carries, by the session of its cookie, or by the
+/// certificate of its connection. A browser shows a certificate to whatever site sends it here, as
+/// it does a cookie: so neither counts for a request of another site.
 ///
 /// # Errors
 /// The reply that refuses it, already counted.
-pub(crate) fn caller(
+pub(crate) async fn caller(
     app: &App,
     listener: Listener,
     method: &Method,
     headers: &HeaderMap,
+    peer: Option<&CertificateNames>,
 ) -> Result<Result<Arc<Caller>, plimsoll_types::Refusal>, Reply> {
     if headers.contains_key(http::header::AUTHORIZATION) {
-        return Ok(app.gateway.authenticate(headers));
+        return Ok(app.gateway.authenticate(headers, peer).await);
     }
     match app.sessions.find(method, headers, app.clock.now()) {
-        Ok(open) => Ok(app.gateway.authenticate(&open.headers)),
-        Err(Closed::NoCookie | Closed::Ended) => Ok(app.gateway.authenticate(headers)),
+        Ok(open) => Ok(app.gateway.authenticate(&open.headers, peer).await),
+        Err(Closed::NoCookie | Closed::Ended)
+            if peer.is_some() && sessions::is_foreign(headers) =>
+        {
+            Err(forged(app, listener))
+        }
+        Err(Closed::NoCookie | Closed::Ended) => Ok(app.gateway.authenticate(headers, peer).await),
         Err(Closed::Forged) => Err(forged(app, listener)),
     }
 }
@@ -204,7 +215,7 @@ pub(crate) async fn session(
     match *request.method() {
         Method::POST => sign_in(app, listener, request).await,
         Method::DELETE => sign_out(app, listener, &request),
-        _ => signed_in(app, listener, &request),
+        _ => signed_in(app, listener, request.into_parts().0).await,
     }
 }
 
@@ -220,6 +231,7 @@ async fn sign_in(app: &Arc<App>, listener: Listener, request: Request<Incoming>)
     };
     // The table of sessions is asked only about keys that are good, so nobody fills it without one.
     let begun = good(app, &key)
+        .await
         .and_then(|caller| Some((caller, app.sessions.begin(&key, app.clock.now())?)));
     let Some((caller, (id, open))) = begun else {
         return unknown(app, listener, "the key is not known here");
@@ -228,10 +240,10 @@ async fn sign_in(app: &Arc<App>, listener: Listener, request: Request<Incoming>)
     Reply { cookie, ..who(app, &caller, Some(&open)) }
 }
 
-fn good(app: &App, key: &str) -> Option<Arc<Caller>> {
+async fn good(app: &App, key: &str) -> Option<Arc<Caller>> {
     let value = HeaderValue::from_str(&format!("Bearer {key}")).ok()?;
     let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
-    app.gateway.authenticate(&headers).ok()
+    app.gateway.authenticate(&headers, None).await.ok()
 }
 
 fn sign_out(app: &App, listener: Listener, request: &Request<Incoming>) -> Reply {
@@ -245,10 +257,10 @@ fn sign_out(app: &App, listener: Listener, request: &Request<Incoming>) -> Reply
     }
 }
 
-fn signed_in(app: &App, listener: Listener, request: &Request<Incoming>) -> Reply {
-    let headers = request.headers();
-    let open = app.sessions.find(request.method(), headers, app.clock.now()).ok();
-    match caller(app, listener, request.method(), headers) {
+async fn signed_in(app: &App, listener: Listener, parts: Parts) -> Reply {
+    let (method, headers) = (&parts.method, &parts.headers);
+    let open = app.sessions.find(method, headers, app.clock.now()).ok();
+    match caller(app, listener, method, headers, peer(&parts.extensions)).await {
         Ok(Ok(caller)) => who(app, &caller, open.as_ref()),
         Ok(Err(_)) => unknown(app, listener, NOBODY),
         Err(reply) => reply,

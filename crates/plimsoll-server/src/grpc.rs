@@ -7,12 +7,14 @@
 //! streams, resets and times are bounded where those of the other protocols are. Messages are
 //! read in place by the contract; here only their frames are.
 
+use crate::accept::peer;
 use crate::app::App;
 use crate::body::{Whole, read_body};
 use crate::oip;
 use crate::service::{DECISION_ID, id_header};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use plimsoll_api::oip::TensorMetadata;
@@ -134,7 +136,7 @@ async fn small(app: &Arc<App>, call: Call, request: Request<Incoming>) -> Result
     let is_open =
         matches!(call, Call::Health | Call::ServerLive | Call::ServerReady | Call::ServerMetadata);
     let (parts, body) = request.into_parts();
-    let caller = if is_open { None } else { Some(caller(app, &parts.headers)?) };
+    let caller = if is_open { None } else { Some(caller(app, &parts).await?) };
     let body = read(app, body, MAX_SMALL).await?;
     let message = unframed(&body)?;
     let mut out = Vec::new();
@@ -224,7 +226,7 @@ fn metadata(
 /// and not one larger than any deployment takes.
 async fn infer(app: &Arc<App>, request: Request<Incoming>) -> Response<Whole> {
     let (parts, body) = request.into_parts();
-    if let Err(trouble) = caller(app, &parts.headers) {
+    if let Err(trouble) = caller(app, &parts).await {
         return bad(&trouble, None);
     }
     let snapshot = app.gateway.snapshot();
@@ -243,7 +245,8 @@ async fn infer(app: &Arc<App>, request: Request<Incoming>) -> Response<Whole> {
         Err(trouble) => return bad(&trouble, None),
     };
     let headers = &parts.headers;
-    let head = Head { deployment, version, headers, protocol: Protocol::Grpc };
+    let peer = peer(&parts.extensions);
+    let head = Head { deployment, version, headers, peer, protocol: Protocol::Grpc };
     let started = app.traces.begin(headers);
     let answer = match app.gateway.admit(head).await {
         Ok(pass) => {
@@ -265,8 +268,9 @@ fn respond(answer: &Answer) -> Response<Whole> {
 }
 
 /// Who calls. Whoever is not known is counted.
-fn caller(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Trouble> {
-    app.gateway.authenticate(headers).map_err(|refusal| refused_by(app, &refusal))
+async fn caller(app: &App, parts: &Parts) -> Result<Arc<Caller>, Trouble> {
+    let known = app.gateway.authenticate(&parts.headers, peer(&parts.extensions)).await;
+    known.map_err(|refusal| refused_by(app, &refusal))
 }
 
 fn refused(app: &App, code: RefusalCode) -> Trouble {

@@ -30,6 +30,7 @@ mod handlers_explain;
 mod handlers_forensics;
 mod handlers_lake;
 mod handlers_ledger;
+mod handlers_limits;
 mod handlers_observe;
 mod handlers_protocols;
 mod handlers_releases;
@@ -37,9 +38,11 @@ mod handlers_reviews;
 mod handlers_sinks;
 mod handlers_subjects;
 mod heads;
+mod issuers;
 mod lake;
 mod lane;
 mod metrics;
+mod metrics_identity;
 mod metrics_sinks;
 mod observations;
 mod oip;
@@ -56,8 +59,8 @@ mod traces;
 pub mod witness;
 
 pub use config::{
-    LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig, ServerLimits,
-    SinkRetries, TlsFiles,
+    ClientCertificates, LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings,
+    ServerConfig, ServerLimits, SinkRetries, TlsFiles,
 };
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;

@@ -4,6 +4,7 @@
 //! endpoint anonymously and under-privileged are all made from it. A route that is not here
 //! does not exist; a route here cannot forget its action.
 
+use crate::accept::peer;
 use crate::app::App;
 use crate::console;
 use crate::doors;
@@ -340,7 +341,10 @@ pub(crate) async fn dispatch(
     if matches!(found.route.call, Call::Session) {
         return console::session(app, listener, request).await;
     }
-    let known = match console::caller(app, listener, request.method(), request.headers()) {
+    let peer = peer(request.extensions());
+    let has_key = has_key || peer.is_some();
+    let (method, headers) = (request.method(), request.headers());
+    let known = match console::caller(app, listener, method, headers, peer).await {
         Ok(known) => known,
         Err(forged) => return forged,
     };

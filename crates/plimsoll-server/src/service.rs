@@ -1,6 +1,6 @@
 //! From an HTTP request to its response: the one place where paths become calls.
 
-use crate::accept::Answering;
+use crate::accept::{Answering, peer};
 use crate::app::App;
 use crate::body::{Whole, read_body};
 use crate::grpc;
@@ -60,6 +60,7 @@ impl Service {
             deployment,
             version: target.version.as_deref(),
             headers: &parts.headers,
+            peer: peer(&parts.extensions),
             protocol: target.protocol,
         };
         let started = self.app.traces.begin(&parts.headers);
@@ -86,7 +87,8 @@ impl Service {
     ) -> Answer {
         let Target { protocol, deployment, version } = target;
         let deployment = self.named(deployment);
-        let head = Head { deployment, version, headers, protocol };
+        // Lanes speak no TLS.
+        let head = Head { deployment, version, headers, peer: None, protocol };
         let started = self.app.traces.begin(headers);
         let answer = match self.app.gateway.admit(head).await {
             Ok(pass) => {

@@ -1,16 +1,17 @@
 //! Start, run, drain.
 
-use crate::accept::{self, Acceptor, Life};
+use crate::accept::{self, Acceptor, Bounds, Life};
 use crate::app::App;
 use crate::background;
 use crate::background_batches::{self, Batches};
 use crate::background_explain;
 use crate::checkpoint_sinks;
-use crate::config::ServerConfig;
+use crate::config::{ServerConfig, TlsFiles};
 use crate::error::ServerError;
 use crate::folder;
 use crate::handlers_observe;
 use crate::heads::StoredHeads;
+use crate::issuers::{self, Believed};
 use crate::lake;
 use crate::lane::Lanes;
 use crate::observations::Pairs;
@@ -22,7 +23,7 @@ use crate::tls::Tls;
 use crate::traces::Traces;
 use plimsoll_batch::{Engine, Vault};
 use plimsoll_control::{Control, ControlConfig};
-use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
+use plimsoll_gateway::{Gateway, GatewayLimits, Listener, TrustedIssuer, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
 use plimsoll_sinks::{Backoff, Sinks};
 use plimsoll_store::Store;
@@ -106,8 +107,11 @@ async fn serve(
     // Before anything is written, so that a second server on the same port changes nothing.
     let sockets = Sockets::bind(&config).await?;
     let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+    // Probes and scrapers have no certificates.
+    let without = TlsFiles::without_clients;
+    let metrics_tls = config.tls.as_ref().map(without).as_ref().map(Tls::load).transpose()?;
     let parts = tokio::task::block_in_place(|| open(&config, Arc::clone(&clock)))?;
-    let (app, recovery, admin_key) = parts;
+    let Opened { app, issuers, recovery, admin_key } = parts;
     let app = Arc::new(app);
 
     let (stage, life) = watch::channel(Life::Serving);
@@ -121,7 +125,11 @@ async fn serve(
         tasks: tasks.clone(),
         life: life.clone(),
         tls: tls.clone(),
-        builder: accept::builder(config.limits.header_timeout),
+        builder: accept::builder(Bounds {
+            header_timeout: config.limits.header_timeout,
+            max_streams: config.limits.max_streams,
+            max_reset_streams: config.limits.max_reset_streams,
+        }),
         runtime: Handle::current(),
     };
     if let Some(socket) = sockets.grpc {
@@ -129,10 +137,22 @@ async fn serve(
         tasks.spawn(acceptor.clone().run(socket, None));
     }
     for (listener, socket) in sockets.listeners {
-        let acceptor = Acceptor { listener, ..acceptor.clone() };
+        let mut acceptor = Acceptor { listener, ..acceptor.clone() };
+        if listener != Listener::Data {
+            // Of their own, so that callers of models cannot lock operators out.
+            let connections = Semaphore::new(config.limits.max_control_connections);
+            acceptor.connections = Arc::new(connections);
+        }
+        if listener == Listener::Metrics {
+            acceptor.tls = metrics_tls.clone();
+        }
         let is_plain = listener == Listener::Data && tls.is_none();
         let lanes = is_plain.then(|| Lanes::start(lanes(config.workers), &acceptor)).transpose()?;
         tasks.spawn(acceptor.run(socket, lanes));
+    }
+    for issuer in issuers {
+        let (outbound, clock) = (app.outbound.clone(), Arc::clone(&app.clock));
+        tasks.spawn(issuers::keep(issuer, outbound, clock, life.clone()));
     }
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
@@ -175,11 +195,17 @@ async fn serve(
     close(&app).await
 }
 
+/// What was opened.
+struct Opened {
+    app: App,
+    /// Whose keys have to be kept fresh.
+    issuers: Vec<Arc<TrustedIssuer>>,
+    recovery: Recovery,
+    admin_key: Option<String>,
+}
+
 /// Opens everything there is on disk.
-fn open(
-    config: &ServerConfig,
-    clock: Arc<dyn Clock>,
-) -> Result<(App, Recovery, Option<String>), ServerError> {
+fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerError> {
     folder::prepare(&config.data)?;
     let store =
         Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
@@ -212,6 +238,9 @@ fn open(
     let limits = GatewayLimits { max_in_flight: config.limits.max_in_flight };
     let gateway = Gateway::new(control.snapshots(), ledger, Arc::clone(&clock), limits)
         .map_err(ServerError::Ledger)?;
+    let Believed { trust, issuers } =
+        issuers::believed(config.identity.clone(), tenant, &control, &outbound)?;
+    gateway.trust(trust);
     let secrets = config.keys.join("upstreams");
     gateway.reach(UpstreamAccess { outbound: outbound.clone(), secrets });
     let traces =
@@ -241,7 +270,7 @@ fn open(
         is_tls: config.tls.is_some(),
         sessions: Sessions::default(),
     };
-    Ok((app, recovery, opened.admin_key))
+    Ok(Opened { app, issuers, recovery, admin_key: opened.admin_key })
 }
 
 /// The end: the last refusals, the stop event, the ledger closed cleanly.

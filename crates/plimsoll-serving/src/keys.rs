@@ -42,7 +42,8 @@ impl std::fmt::Debug for KeyHasher {
 /// Who calls: a principal and the key it came with.
 #[derive(Debug)]
 pub struct Caller {
-    /// Position among the snapshot's callers, from 0.
+    /// Position among the snapshot's callers, from 0; [`Caller::ELSEWHERE`] of one it does not
+    /// list.
     pub index: u32,
     /// The principal's id as records name it.
     pub id: PrincipalId,
@@ -50,6 +51,12 @@ pub struct Caller {
     pub principal: Principal,
     /// The key, if it came with one.
     pub key: Option<ApiKeyId>,
+}
+
+impl Caller {
+    /// The position of a caller whom others vouch for. Everything about it but its roles, which
+    /// each token brings, follows from its id for as long as the process runs.
+    pub const ELSEWHERE: u32 = u32::MAX;
 }
 
 /// A key: who it stands for and until when.

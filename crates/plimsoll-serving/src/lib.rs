@@ -8,6 +8,7 @@
 mod deployment;
 mod fit;
 mod keys;
+mod limit;
 mod recompute;
 mod snapshot;
 pub mod traffic;
@@ -18,6 +19,7 @@ pub use deployment::{
 };
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
+pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};
 pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };

@@ -1,15 +1,19 @@
 //! The snapshot itself, and the cache of access decisions that lives and dies with it.
 
-use crate::{Caller, KeyRing, ServedDeployment};
-use plimsoll_policy::{Action, Deployment, PolicySet, Resource};
-use plimsoll_types::{Digest, Name, TenantId, Time};
+use crate::{Caller, KeyRing, Limits, ServedDeployment};
+use plimsoll_policy::{Action, Deployment, PolicySet, Resource, RoleSet};
+use plimsoll_types::{Digest, Name, PrincipalId, TenantId, Time};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Cached verdicts: callers × deployments, a byte each. 4 MiB is 1,000 keys on 4,000
 /// deployments; a larger installation evaluates the policies every time.
 const MAX_CACHED_VERDICTS: usize = 4 << 20;
+
+/// Verdicts kept of callers whom others vouch for; some 100 bytes each. When they are more, all are
+/// forgotten and asked for anew.
+const MAX_ELSEWHERE: usize = 65_536;
 
 const UNKNOWN: u8 = 0;
 const PERMIT: u8 = 1;
@@ -34,6 +38,8 @@ pub struct SnapshotParts {
     pub deployments: Vec<Arc<ServedDeployment>>,
     /// The keys.
     pub keys: KeyRing,
+    /// How much may be asked, and by whom.
+    pub limits: Limits,
     /// How many callers there are: every [`Caller::index`] is below it.
     pub callers: u32,
     /// The one principal of `--dev`; without it, keys are required.
@@ -48,7 +54,12 @@ pub struct ServingSnapshot {
     /// Verdicts of `Infer`, by caller and deployment. Policy, keys and deployments are fixed
     /// within a snapshot, so a verdict never has to be forgotten.
     verdicts: Vec<AtomicU8>,
+    /// The same of callers from elsewhere.
+    elsewhere: RwLock<HashMap<Elsewhere, bool>>,
 }
+
+/// What a verdict of a caller from elsewhere hangs on: see [`Caller::ELSEWHERE`].
+type Elsewhere = (PrincipalId, RoleSet, u32);
 
 impl ServingSnapshot {
     /// A snapshot of these parts.
@@ -60,6 +71,7 @@ impl ServingSnapshot {
         Self {
             by_name: names.collect(),
             verdicts: (0..cached).map(|_| AtomicU8::new(UNKNOWN)).collect(),
+            elsewhere: RwLock::default(),
             parts,
         }
     }
@@ -78,21 +90,41 @@ impl ServingSnapshot {
     /// Whether `caller` may ask `deployment` for decisions. The first answer is kept.
     #[must_use]
     pub fn may_infer(&self, caller: &Caller, deployment: &ServedDeployment) -> bool {
+        if caller.index == Caller::ELSEWHERE {
+            return self.may_infer_from_elsewhere(caller, deployment);
+        }
         let row = (caller.index as usize).saturating_mul(self.parts.deployments.len());
         let slot = self.verdicts.get(row.saturating_add(deployment.index as usize));
         match slot.map_or(UNKNOWN, |slot| slot.load(Ordering::Relaxed)) {
             PERMIT => true,
             DENY => false,
             _ => {
-                let resource = Resource::Deployment(deployment.resource());
-                let verdict =
-                    self.parts.policies.authorize(&caller.principal, Action::Infer, &resource);
+                let is_allowed = self.judge(caller, deployment);
                 if let Some(slot) = slot {
-                    slot.store(if verdict.allowed { PERMIT } else { DENY }, Ordering::Relaxed);
+                    slot.store(if is_allowed { PERMIT } else { DENY }, Ordering::Relaxed);
                 }
-                verdict.allowed
+                is_allowed
             }
         }
+    }
+
+    fn may_infer_from_elsewhere(&self, caller: &Caller, deployment: &ServedDeployment) -> bool {
+        let key = (caller.id, caller.principal.roles, deployment.index);
+        let kept = self.elsewhere.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        kept.unwrap_or_else(|| {
+            let is_allowed = self.judge(caller, deployment);
+            let mut kept = self.elsewhere.write().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= MAX_ELSEWHERE {
+                kept.clear();
+            }
+            kept.insert(key, is_allowed);
+            is_allowed
+        })
+    }
+
+    fn judge(&self, caller: &Caller, deployment: &ServedDeployment) -> bool {
+        let resource = Resource::Deployment(deployment.resource());
+        self.parts.policies.authorize(&caller.principal, Action::Infer, &resource).allowed
     }
 }
 

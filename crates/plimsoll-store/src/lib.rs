@@ -15,6 +15,7 @@ mod error;
 mod explain;
 mod file;
 mod head;
+mod identity;
 mod read;
 mod release;
 mod review;
@@ -30,6 +31,7 @@ pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
 pub use head::{TreeHeadRow, read_tree_head};
+pub use identity::{IdentityRow, LimitRow};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{

@@ -91,7 +91,11 @@ impl Read<'_> {
     /// # Errors
     /// See [`Read::meta`].
     pub fn all_principals(&self) -> Result<Vec<PrincipalRow>> {
-        self.whole("principals ORDER BY id", [])
+        self.whole(
+            "principals WHERE id NOT IN (SELECT principal FROM identities)
+               OR id IN (SELECT principal FROM api_keys) ORDER BY id",
+            [],
+        )
     }
 
     /// The key with this id.

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_releases.sql"),
     include_str!("../migrations/0010_artifacts.sql"),
     include_str!("../migrations/0008_batches.sql"),
+    include_str!("../migrations/0007_identity.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

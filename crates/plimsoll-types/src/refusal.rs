@@ -109,7 +109,7 @@ words! {
         /// The deployment records decisions that are made elsewhere; it makes none.
         ObserveOnly = 28 "observe_only",
 
-        /// The principal asks faster than its limit.
+        /// A limit of the principal or the deployment is used up.
         RateLimited = 30 "rate_limited",
         /// Too many requests are in flight.
         Overloaded = 31 "overloaded",

@@ -151,6 +151,12 @@ Examples:
     /// Decisions that are made elsewhere, recorded here
     #[command(subcommand)]
     Observe(crate::commands::observe::Verb),
+    /// Identities: whose tokens and certificates are believed
+    #[command(subcommand)]
+    Identity(crate::commands::identity::Verb),
+    /// Limits: how much may be asked, and by whom
+    #[command(subcommand)]
+    Limit(crate::commands::limit::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

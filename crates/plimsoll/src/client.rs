@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::request::Builder;
 use ureq::http::{Method, Request, Response, StatusCode, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody, Body, SendBody};
+use zeroize::Zeroizing;
 
 /// The largest answer that is read: 1000 decisions of 64 KiB.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
@@ -65,6 +66,7 @@ impl Client {
         if let Some(path) = &settings.ca_file.value {
             tls = tls.root_certs(roots(&read_small(path, MAX_CA_FILE_BYTES)?)?);
         }
+        tls = tls.client_cert(certificate(settings)?);
         let mut config = Agent::config_builder();
         if is_loopback(&base) {
             // What the environment says about proxies is about other machines.
@@ -396,13 +398,38 @@ fn read_small(path: &std::path::Path, limit: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn roots(pem: &[u8]) -> Result<RootCerts, Failure> {
-    let certificates: Vec<Certificate<'static>> = parse_pem(pem)
+/// The certificate that the server is shown, if there is one.
+fn certificate(settings: &Settings) -> Result<Option<ClientCert>, Failure> {
+    let (chain, key) = match (&settings.client_cert.value, &settings.client_cert_key.value) {
+        (Some(chain), Some(key)) => (chain, key),
+        (None, None) => return Ok(None),
+        _ => {
+            return Err(Failure::user(
+                "a client certificate needs both `client.cert_file` and `client.cert_key_file`",
+            ));
+        }
+    };
+    let chain = certificates(&read_small(chain, MAX_CA_FILE_BYTES)?);
+    if chain.is_empty() {
+        return Err(Failure::user("setting `client.cert_file` names a file without certificates"));
+    }
+    let key = Zeroizing::new(read_small(key, MAX_CA_FILE_BYTES)?);
+    let key = PrivateKey::from_pem(&key)
+        .map_err(|_| Failure::user("setting `client.cert_key_file` names a file without a key"))?;
+    Ok(Some(ClientCert::new_with_certs(&chain, key)))
+}
+
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    parse_pem(pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
             _ => None,
         })
-        .collect();
+        .collect()
+}
+
+fn roots(pem: &[u8]) -> Result<RootCerts, Failure> {
+    let certificates = certificates(pem);
     if certificates.is_empty() {
         return Err(Failure::user("setting `client.ca_file` names a file without certificates"));
     }

@@ -33,6 +33,10 @@ use tokio_util::task::TaskTracker;
 const MAX_CONNECTIONS: usize = 256;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP/2 streams at once on one connection: a log asks one question at a time.
+const MAX_STREAMS: u32 = 128;
+/// HTTP/2 streams reset before they were answered.
+const MAX_RESET_STREAMS: usize = 32;
 /// How long requests in flight have to end after a signal: an answer takes one sync of the disk.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -142,7 +146,11 @@ async fn serve(
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         tasks: tasks.clone(),
         life,
-        builder: accept::builder(HEADER_TIMEOUT),
+        builder: accept::builder(accept::Bounds {
+            header_timeout: HEADER_TIMEOUT,
+            max_streams: MAX_STREAMS,
+            max_reset_streams: MAX_RESET_STREAMS,
+        }),
         runtime: Handle::current(),
     };
     tasks.spawn(acceptor.run(socket, None));

@@ -25,10 +25,12 @@ mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 pub(crate) mod gate;
+pub(crate) mod identity;
 mod key;
 mod lake;
 mod ledger;
 mod ledger_keys;
+pub(crate) mod limit;
 mod model;
 pub(crate) mod model_sign;
 pub(crate) mod observe;
@@ -167,6 +169,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Dataset(verb) => dataset::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),
+        Command::Identity(verb) => identity::run(context, &verb),
+        Command::Limit(verb) => limit::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Query(args) => query::run(context, &args),

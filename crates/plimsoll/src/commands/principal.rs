@@ -27,12 +27,14 @@ pub(super) fn run(context: &Context, verb: Principal) -> Result<(), Failure> {
 
 fn list(context: &Context, paged: &Paged) -> Result<(), Failure> {
     let page = context.client()?.list::<plimsoll_api::Principal>(PATH, &(), paged.limit)?;
-    context.show_page(&page, &["name", "kind", "roles", "created"], |table, one| {
+    let heads = ["name", "kind", "roles", "created", "elsewhere"];
+    context.show_page(&page, &heads, |table, one| {
         table.row([
             one.name.to_string(),
             one.kind.to_string(),
             words(&one.roles),
             context.time(one.created_at),
+            elsewhere(one).unwrap_or_else(|| "-".to_owned()),
         ]);
     })
 }
@@ -43,6 +45,13 @@ fn facts(one: &plimsoll_api::Principal) -> Facts {
         .add("id", one.id)
         .add("kind", one.kind)
         .add("roles", words(&one.roles))
+        .maybe("elsewhere", elsewhere(one))
+}
+
+/// Who it is at its issuer.
+fn elsewhere(one: &plimsoll_api::Principal) -> Option<String> {
+    let identity = one.identity.as_ref()?;
+    Some(format!("{} of {}", identity.subject, identity.issuer))
 }
 
 fn words(roles: &[Role]) -> String {

@@ -170,23 +170,32 @@ impl Layers {
 
 /// Reads a settings file into texts by key.
 fn read_file(path: &Path) -> Result<BTreeMap<&'static str, String>, Failure> {
-    let shown = path.display();
+    let text = read_bounded(path)?;
+    read_text(&text).map_err(|failure| failure.within(&format!("`{}`", path.display())))
+}
+
+/// Reads a text file of bounded size.
+pub(super) fn read_bounded(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = fs_err::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if u64::try_from(read).is_ok_and(|read| read > MAX_FILE_BYTES) {
+        let shown = path.display();
         return Err(Failure::user(format!("`{shown}` is larger than {MAX_FILE_BYTES} bytes")));
     }
-    read_text(&text).map_err(|failure| failure.within(&format!("`{shown}`")))
+    Ok(text)
+}
+
+/// What is wrong with a text that is no TOML, and where.
+pub(super) fn not_toml(text: &str, error: &toml::de::Error) -> Failure {
+    // The error's own display quotes the line, which may hold a secret.
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Failure::user(format!("line {line}: {}", error.message().trim_end()))
 }
 
 /// Reads the text of a settings file.
 pub(super) fn read_text(text: &str) -> Result<BTreeMap<&'static str, String>, Failure> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| {
-        // The error's own display quotes the line, which may hold a secret.
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        Failure::user(format!("line {line}: {}", error.message().trim_end()))
-    })?;
+    let table: toml::Table = toml::from_str(text).map_err(|error| not_toml(text, &error))?;
     let mut found = BTreeMap::new();
     flatten("", &table, &mut found)?;
     Ok(found)

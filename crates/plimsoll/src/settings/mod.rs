@@ -10,11 +10,13 @@ pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value};
 
 use crate::failure::Failure;
+use plimsoll_identity::IdentityDocument;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
-    ErasureWindows, LedgerLimits, Listeners, LogConfig, MailConfig, OutboundSettings, ServerConfig,
-    ServerLimits, SinkRetries, TlsFiles,
+    ClientCertificates, ErasureWindows, LedgerLimits, Listeners, LogConfig, MailConfig,
+    OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
 };
+use plimsoll_types::TenantId;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -85,7 +87,14 @@ settings! {
     listen_grpc: Option<SocketAddr> = "listen.grpc", "", "a second address for inference, for callers that expect gRPC on a port of its own; empty is none, as `listen.data` answers gRPC too";
     tls_cert: Option<PathBuf> = "tls.cert", "", "certificate chain in PEM, leaf first; empty is plain HTTP";
     tls_key: Option<PathBuf> = "tls.key", "", "its private key in PEM";
-    max_connections: usize = "limits.max_connections", "4096", "connections at once, over all listeners";
+    tls_client_ca: Option<PathBuf> = "tls.client_ca", "", "authorities in PEM whose client certificates are taken on the data and control listeners; empty asks for none";
+    tls_client_crl: Option<PathBuf> = "tls.client_crl", "", "revocation lists in PEM, read at the start; with them a certificate that none covers is refused";
+    tls_client_required: bool = "tls.client_required", "false", "whether a client without a certificate gets no connection there";
+    identity_file: Option<PathBuf> = "identity.file", "", "TOML file that declares whose tokens and which client certificates are believed, and the roles they give; empty believes own keys only";
+    max_connections: usize = "limits.max_connections", "4096", "connections at once for inference";
+    max_control_connections: usize = "limits.max_control_connections", "512", "connections at once to the control listener, and as many to the metrics listener";
+    max_streams: usize = "limits.max_streams", "128", "HTTP/2 streams at once on one connection";
+    max_reset_streams: usize = "limits.max_reset_streams", "32", "HTTP/2 streams that a client may reset before they were answered";
     max_in_flight: usize = "limits.max_in_flight", "1024", "inference requests in flight at once, over all deployments";
     max_artifact: Size = "limits.max_artifact", "16GiB", "largest artifact upload";
     header_timeout: Duration = "limits.header_timeout", "10s", "time to send a request's headers";
@@ -128,6 +137,8 @@ settings! {
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
     ca_file: Option<PathBuf> = "client.ca_file", "", "root certificates in PEM to trust instead of the public ones";
+    client_cert: Option<PathBuf> = "client.cert_file", "", "certificate chain in PEM to show to a server that asks for one";
+    client_cert_key: Option<PathBuf> = "client.cert_key_file", "", "its private key in PEM";
     timeout: Duration = "client.timeout", "1m", "longest time for one request, uploads not counted";
 }
 
@@ -199,6 +210,13 @@ impl Settings {
             workers: self.workers.value,
             limits: ServerLimits {
                 max_connections: positive(&self.max_connections, "limits.max_connections")?,
+                max_control_connections: positive(
+                    &self.max_control_connections,
+                    "limits.max_control_connections",
+                )?,
+                max_streams: u32::try_from(positive(&self.max_streams, "limits.max_streams")?)
+                    .unwrap_or(u32::MAX),
+                max_reset_streams: positive(&self.max_reset_streams, "limits.max_reset_streams")?,
                 header_timeout: self.header_timeout.value,
                 body_timeout: self.body_timeout.value,
                 idle_timeout: self.idle_timeout.value,
@@ -234,6 +252,7 @@ impl Settings {
                 mail_every: self.ledger_mail_every.value,
             },
             mail: self.mail(),
+            identity: self.identity()?,
             root: None,
             erasure: ErasureWindows {
                 rotate_within: self.rotate_within.value,
@@ -251,9 +270,34 @@ impl Settings {
 
     fn tls(&self) -> Result<Option<TlsFiles>, Failure> {
         match (&self.tls_cert.value, &self.tls_key.value) {
-            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone() })),
+            (Some(cert), Some(key)) => {
+                let clients = self.clients()?;
+                Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), clients }))
+            }
+            (None, None) if self.tls_client_ca.value.is_some() => {
+                Err(Failure::user("`tls.client_ca` needs `tls.cert` and `tls.key`"))
+            }
             (None, None) => Ok(None),
             _ => Err(Failure::user("TLS needs both `tls.cert` and `tls.key`")),
+        }
+    }
+
+    fn clients(&self) -> Result<Option<ClientCertificates>, Failure> {
+        let (crl, required) = (self.tls_client_crl.value.clone(), self.tls_client_required.value);
+        match self.tls_client_ca.value.clone() {
+            Some(ca) => Ok(Some(ClientCertificates { ca, crl, required })),
+            None if crl.is_some() || required => Err(Failure::user(
+                "`tls.client_crl` and `tls.client_required` need `tls.client_ca`",
+            )),
+            None => Ok(None),
+        }
+    }
+
+    /// Who vouches for callers, as declared.
+    fn identity(&self) -> Result<IdentityDocument, Failure> {
+        match &self.identity_file.value {
+            Some(path) => identity(path),
+            None => Ok(IdentityDocument::default()),
         }
     }
 
@@ -282,6 +326,18 @@ impl Settings {
 /// Whether a type is written without quotes in TOML.
 const fn is_number(kind: &str) -> bool {
     matches!(kind.as_bytes(), b"usize" | b"Share" | b"bool")
+}
+
+/// Reads a declaration of issuers and certificates, and checks it.
+pub(crate) fn identity(path: &Path) -> Result<IdentityDocument, Failure> {
+    let within = |failure: Failure| failure.within(&format!("`{}`", path.display()));
+    let text = layers::read_bounded(path)?;
+    let document: IdentityDocument =
+        toml::from_str(&text).map_err(|error| within(layers::not_toml(&text, &error)))?;
+    // Which organisation it is for is known only when the data folder is open.
+    let checked = document.clone().compile(TenantId::from_bytes([0; 16]));
+    checked.map_err(|error| within(Failure::user(error.to_string())))?;
+    Ok(document)
 }
 
 fn positive(setting: &Sourced<usize>, path: &str) -> Result<usize, Failure> {

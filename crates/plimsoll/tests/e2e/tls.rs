@@ -14,11 +14,11 @@ use std::time::Duration;
 const HANDSHAKE_FAILED: i32 = 35;
 const NOT_TRUSTED: i32 = 60;
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
 }
 
-fn openssl(folder: &Path, args: &str) {
+pub(crate) fn openssl(folder: &Path, args: &str) {
     let output = Command::new("openssl").current_dir(folder).args(args.split(' ')).output();
     let output = output.expect("openssl runs");
     assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
@@ -54,7 +54,7 @@ fn serve(folder: &Path, more: &[&str]) -> Command {
 
 /// A server with the credit deployment that speaks TLS only.
 pub(crate) struct Secure {
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     child: Child,
     pub(crate) address: String,
 }
@@ -63,6 +63,11 @@ impl Secure {
     pub(crate) fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("temp");
         certificates(folder.path());
+        Self::start_in(folder, more)
+    }
+
+    /// The same in a folder that has the certificates.
+    pub(crate) fn start_in(folder: tempfile::TempDir, more: &[&str]) -> Self {
         let log = folder.path().join("log");
         let file = std::fs::File::create(&log).expect("made");
         let child = serve(folder.path(), more).stderr(file).spawn().expect("runs");
@@ -120,7 +125,7 @@ impl Secure {
             .output()
             .expect("curl runs")
     }
-    fn trusting_curl(&self, args: &[&str]) -> Output {
+    pub(crate) fn trusting_curl(&self, args: &[&str]) -> Output {
         let mut all = vec!["--cacert".to_owned(), text(&self.ca())];
         all.extend(args.iter().map(|&arg| arg.to_owned()));
         self.curl(&all.iter().map(String::as_str).collect::<Vec<_>>())
