@@ -26,6 +26,7 @@ mod explain;
 mod explain_worker;
 mod key;
 mod ledger_scan;
+mod mlflow;
 mod model;
 mod page;
 mod principal;
@@ -52,6 +53,7 @@ pub use contract::ContractFormat;
 pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 pub use explain_worker::{Deferral, Explained};
+pub use mlflow::{WebhookDelivery, WebhookTarget};
 pub use sink::{Secret, SinkTarget};
 pub use sink_feed::SinkPull;
 

@@ -30,7 +30,8 @@ impl Args {
             serde_json::from_slice(body).map_err(|_| Error::invalid("the body is not JSON"))?;
         // Some clients send the object as text within JSON.
         if let Value::String(text) = &value {
-            value = serde_json::from_str(text).map_err(|_| Error::invalid("the body is not JSON"))?;
+            value =
+                serde_json::from_str(text).map_err(|_| Error::invalid("the body is not JSON"))?;
         }
         match value {
             Value::Object(map) => Ok(Self { map, is_query: false }),
@@ -65,6 +66,14 @@ impl Args {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.map.insert(name.to_owned(), Value::String(value.to_owned()));
         self
+    }
+
+    /// The same without an argument.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut rest = self.clone();
+        rest.map.remove(name);
+        rest
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -171,9 +180,9 @@ impl Args {
     /// [`Error`] if it is no list of texts.
     pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         let texts = self.list(name)?.iter().map(|item| item.as_str().map(str::to_owned));
-        texts.collect::<Option<_>>().ok_or_else(|| {
-            wrong(name, self.get(name).unwrap_or(&Value::Null))
-        })
+        texts
+            .collect::<Option<_>>()
+            .ok_or_else(|| wrong(name, self.get(name).unwrap_or(&Value::Null)))
     }
     /// The objects of a list, each as arguments of its own.
     ///

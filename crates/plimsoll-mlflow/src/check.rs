@@ -86,7 +86,11 @@ pub fn key_fits(what: &str, key: &str) -> Result<()> {
 /// [`Error`] if it is longer.
 pub fn value_fits(what: &str, value: &str, max: usize) -> Result<()> {
     // Bytes are at least characters, so this is cheap for all that fit.
-    if value.len() > max && value.chars().count() > max { Err(long(what, value, max)) } else { Ok(()) }
+    if value.len() > max && value.chars().count() > max {
+        Err(long(what, value, max))
+    } else {
+        Ok(())
+    }
 }
 
 fn long(what: &str, value: &str, max: usize) -> Error {
@@ -144,7 +148,9 @@ pub fn alias_fits(alias: &str) -> Result<()> {
     if lower == "latest" {
         return Err(Error::invalid("'latest' alias name (case insensitive) is reserved."));
     }
-    if lower.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    if lower
+        .strip_prefix('v')
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     {
         return Err(Error::invalid(format!("Version alias name '{alias}' is reserved.")));
     }

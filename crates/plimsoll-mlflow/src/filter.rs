@@ -248,7 +248,10 @@ pub fn order(grammar: Grammar, texts: &[String]) -> Result<Vec<Order>> {
         return Err(Error::invalid("Invalid order_by: there are too many"));
     }
     let wrong = |text: &str| {
-        Error::invalid(format!("Invalid order_by clause '{}': expected `<key> [ASC|DESC]`", shown(text)))
+        Error::invalid(format!(
+            "Invalid order_by clause '{}': expected `<key> [ASC|DESC]`",
+            shown(text)
+        ))
     };
     let mut orders = Vec::new();
     for text in texts {
@@ -283,11 +286,7 @@ fn split(word: &str) -> (Option<String>, String) {
     }
 }
 
-fn clause<'a>(
-    grammar: Grammar,
-    text: &str,
-    tokens: &'a [Token],
-) -> Result<(Clause, &'a [Token])> {
+fn clause<'a>(grammar: Grammar, text: &str, tokens: &'a [Token]) -> Result<(Clause, &'a [Token])> {
     let (first, rest) = tokens.split_first().ok_or_else(|| invalid(text))?;
     let (prefix, key) = match first {
         Token::Word(word) => split(word),
@@ -312,7 +311,9 @@ fn clause<'a>(
 fn comparison<'a>(text: &str, tokens: &'a [Token]) -> Result<(Comparison, &'a [Token])> {
     let (first, rest) = tokens.split_first().ok_or_else(|| invalid(text))?;
     let word = match first {
-        Token::Symbol(symbol) => return symbol_of(symbol).map(|c| (c, rest)).ok_or_else(|| invalid(text)),
+        Token::Symbol(symbol) => {
+            return symbol_of(symbol).map(|c| (c, rest)).ok_or_else(|| invalid(text));
+        }
         Token::Word(word) => word.to_ascii_uppercase(),
         _ => return Err(invalid(text)),
     };
@@ -324,7 +325,9 @@ fn comparison<'a>(text: &str, tokens: &'a [Token]) -> Result<(Comparison, &'a [T
         "LIKE" => Ok((Comparison::Like, rest)),
         "ILIKE" => Ok((Comparison::ILike, rest)),
         "IN" => Ok((Comparison::In, rest)),
-        "NOT" => next(rest, "IN").map(|rest| (Comparison::NotIn, rest)).ok_or_else(|| invalid(text)),
+        "NOT" => {
+            next(rest, "IN").map(|rest| (Comparison::NotIn, rest)).ok_or_else(|| invalid(text))
+        }
         "IS" => match next(rest, "NOT") {
             Some(rest) => next(rest, "NULL").map(|rest| (Comparison::IsNotNull, rest)),
             None => next(rest, "NULL").map(|rest| (Comparison::IsNull, rest)),
@@ -410,10 +413,8 @@ fn list<'a>(text: &str, tokens: &'a [Token]) -> Result<(Vec<String>, &'a [Token]
 fn check(grammar: Grammar, field: &Field, comparison: Comparison) -> Result<()> {
     use Comparison as C;
     let texts = matches!(comparison, C::Equal | C::Unequal | C::Like | C::ILike);
-    let numbers = matches!(
-        comparison,
-        C::Equal | C::Unequal | C::Greater | C::AtLeast | C::Less | C::AtMost
-    );
+    let numbers =
+        matches!(comparison, C::Equal | C::Unequal | C::Greater | C::AtLeast | C::Less | C::AtMost);
     let nulls = matches!(comparison, C::IsNull | C::IsNotNull);
     let fits = match field {
         field if grammar.is_number(field) => numbers,

@@ -76,7 +76,9 @@ pub fn source(text: &str) -> Result<Source, Error> {
         }
         "file" => Err(local()),
         scheme if ELSEWHERE.contains(&scheme) && rest.starts_with('/') => Ok(Source::Elsewhere),
-        _ => Err(refused("its scheme is not one of models, runs, mlflow-artifacts or a remote store")),
+        _ => Err(refused(
+            "its scheme is not one of models, runs, mlflow-artifacts or a remote store",
+        )),
     }
 }
 

@@ -15,7 +15,10 @@ fn the_grammar_of_runs() {
     assert_eq!(clause.comparison, Comparison::AtLeast);
     assert_eq!(clause.literal, Literal::Number(0.5));
     let clause = one(Grammar::Runs, "metric.`my acc`>-1e3");
-    assert_eq!((clause.field, clause.literal), (Field::Metric("my acc".into()), Literal::Number(-1000.0)));
+    assert_eq!(
+        (clause.field, clause.literal),
+        (Field::Metric("my acc".into()), Literal::Number(-1000.0))
+    );
     let clause = one(Grammar::Runs, r#"tags."mlflow.parentRunId" = 'it''s'"#);
     assert_eq!(clause.field, Field::Tag("mlflow.parentRunId".into()));
     assert_eq!(clause.literal, Literal::Text("it's".into()));
@@ -33,10 +36,25 @@ fn the_grammar_of_runs() {
 #[test]
 fn what_is_not_of_the_grammar() {
     for text in [
-        "metrics.a", "metrics.a >", "metrics.a > 'x", "metrics.a = 'b'", "a = 1", "params.a = 1",
-        "params.a > 'b'", "x.y = 'z'", "metrics.a > 1 OR metrics.b > 1", "metrics.a > 1 metrics.b > 1",
-        "(metrics.a > 1)", "AND", "run_id IN ()", "run_id IN 'a'", "metrics.a > inf", "status IS NULL",
-        "metrics.a LIKE 'x'", "dataset.size = '1'", "tags.a = b",
+        "metrics.a",
+        "metrics.a >",
+        "metrics.a > 'x",
+        "metrics.a = 'b'",
+        "a = 1",
+        "params.a = 1",
+        "params.a > 'b'",
+        "x.y = 'z'",
+        "metrics.a > 1 OR metrics.b > 1",
+        "metrics.a > 1 metrics.b > 1",
+        "(metrics.a > 1)",
+        "AND",
+        "run_id IN ()",
+        "run_id IN 'a'",
+        "metrics.a > inf",
+        "status IS NULL",
+        "metrics.a LIKE 'x'",
+        "dataset.size = '1'",
+        "tags.a = b",
     ] {
         let error = filter(Grammar::Runs, text).expect_err(text);
         assert_eq!(error.code, Code::InvalidParameterValue, "{text}");
@@ -49,8 +67,14 @@ fn what_is_not_of_the_grammar() {
 #[test]
 fn orders() {
     let by = |text: &str| order(Grammar::Runs, &[text.to_owned()]).map(|mut o| o.remove(0));
-    assert_eq!(by("metrics.a DESC").expect("one"), Order { field: Field::Metric("a".into()), ascending: false });
-    assert_eq!(by("start_time").expect("one"), Order { field: Field::Attribute("start_time"), ascending: true });
+    assert_eq!(
+        by("metrics.a DESC").expect("one"),
+        Order { field: Field::Metric("a".into()), ascending: false }
+    );
+    assert_eq!(
+        by("start_time").expect("one"),
+        Order { field: Field::Attribute("start_time"), ascending: true }
+    );
     assert_eq!(by("params.`x y` asc").expect("one").field, Field::Param("x y".into()));
     assert!(by("metrics.a ACS").is_err());
     assert!(by("").is_err());
@@ -60,28 +84,53 @@ fn orders() {
 
 #[test]
 fn arguments_and_their_errors() {
-    let args = Args::of_body(br#"{"name": 5, "n": "7", "list": 3, "x": "Infinity", "nan": "NaN"}"#).expect("an object");
+    let args = Args::of_body(br#"{"name": 5, "n": "7", "list": 3, "x": "Infinity", "nan": "NaN"}"#)
+        .expect("an object");
     let says = |error: Error| error.message;
-    assert!(says(args.text("gone").expect_err("missing")).starts_with("Missing value for required parameter 'gone'."));
-    assert!(says(args.text("name").expect_err("wrong")).starts_with("Invalid value 5 for parameter 'name' supplied:"));
+    assert!(
+        says(args.text("gone").expect_err("missing"))
+            .starts_with("Missing value for required parameter 'gone'.")
+    );
+    assert!(
+        says(args.text("name").expect_err("wrong"))
+            .starts_with("Invalid value 5 for parameter 'name' supplied:")
+    );
     assert_eq!(args.int("n").expect("a number"), 7);
     assert!(args.list("list").is_err());
     assert_eq!(args.number("x").expect("finite").to_bits(), f64::MAX.to_bits());
     assert!(args.number("nan").expect("a number").is_nan());
-    let query = Args::of_query(vec![("a".into(), "1".into()), ("a".into(), "2".into()), ("b".into(), "3".into())]);
+    let query = Args::of_query(vec![
+        ("a".into(), "1".into()),
+        ("a".into(), "2".into()),
+        ("b".into(), "3".into()),
+    ]);
     assert_eq!(query.texts("a").expect("two"), ["1", "2"]);
     assert_eq!(query.texts("b").expect("one"), ["3"]);
     assert!(Args::of_body(b"[1]").is_err());
-    assert_eq!(json!(Metric { key: "m".into(), value: f64::NAN, timestamp: 1, step: 0, model_id: None, dataset_name: None, dataset_digest: None, run_id: None }), json!({"key": "m", "value": "NaN", "timestamp": 1, "step": 0}));
+    assert_eq!(
+        json!(Metric {
+            key: "m".into(),
+            value: f64::NAN,
+            timestamp: 1,
+            step: 0,
+            model_id: None,
+            dataset_name: None,
+            dataset_digest: None,
+            run_id: None
+        }),
+        json!({"key": "m", "value": "NaN", "timestamp": 1, "step": 0})
+    );
 }
 
 #[test]
 fn pages_are_checked() {
-    let of = |token: &str| Page::of(&Args::of_query(vec![("page_token".into(), token.into())]), 10, 100);
+    let of =
+        |token: &str| Page::of(&Args::of_query(vec![("page_token".into(), token.into())]), 10, 100);
     let (rest, token) = Page { limit: 2, offset: 4 }.cut(vec![1, 2, 3]);
     assert_eq!(rest, [1, 2]);
     assert_eq!(of(&token.expect("there is more")).expect("ours").offset, 6);
-    for token in ["§", "a", "e30=", "eyJvZmZzZXQiOi0xfQ==", "eyJvZmZzZXQiOjk5OTk5OTk5OTk5OTk5fQ=="] {
+    for token in ["§", "a", "e30=", "eyJvZmZzZXQiOi0xfQ==", "eyJvZmZzZXQiOjk5OTk5OTk5OTk5OTk5fQ=="]
+    {
         assert!(of(token).is_err(), "{token}");
     }
 }
@@ -91,21 +140,56 @@ fn pages_are_checked() {
 #[test]
 fn sources_that_hide_a_path_are_refused() {
     for text in [
-        "/etc/passwd", "file:///etc/passwd", "file:/etc", "//proc/self/root", "./x", "../x", "a/b",
-        "mlflow-artifacts:/../../etc/passwd", "mlflow-artifacts:/%2e%2e/%2e%2e/etc",
-        "mlflow-artifacts:/%252e%252e/etc", "mlflow-artifacts:/a#/../../etc", "mlflow-artifacts:/a?/../etc",
-        "mlflow-artifacts:/a%23b", "mlflow-artifacts:/a%3Fb", "mlflow-artifacts:/a%00b",
-        "runs:/../x", "runs:/abc/../../x", "runs://host/abc", "models:/m-1/../../x", "models:/a/b", "models:/a/0",
-        "models:/", "http://x/../..", "s3://bucket/../x", "s3://bucket/a?versionId=1", "https://h/a#b",
-        "javascript:alert(1)", "a\u{0}b", "mlflow-artifacts:/a\\..\\b", "",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "file:/etc",
+        "//proc/self/root",
+        "./x",
+        "../x",
+        "a/b",
+        "mlflow-artifacts:/../../etc/passwd",
+        "mlflow-artifacts:/%2e%2e/%2e%2e/etc",
+        "mlflow-artifacts:/%252e%252e/etc",
+        "mlflow-artifacts:/a#/../../etc",
+        "mlflow-artifacts:/a?/../etc",
+        "mlflow-artifacts:/a%23b",
+        "mlflow-artifacts:/a%3Fb",
+        "mlflow-artifacts:/a%00b",
+        "runs:/../x",
+        "runs:/abc/../../x",
+        "runs://host/abc",
+        "models:/m-1/../../x",
+        "models:/a/b",
+        "models:/a/0",
+        "models:/",
+        "http://x/../..",
+        "s3://bucket/../x",
+        "s3://bucket/a?versionId=1",
+        "https://h/a#b",
+        "javascript:alert(1)",
+        "a\u{0}b",
+        "mlflow-artifacts:/a\\..\\b",
+        "",
     ] {
         assert!(source(text).is_err(), "{text}");
     }
     assert_eq!(source("dummy-source").expect("a word"), Source::None);
-    assert_eq!(source("models:/m-ab12").expect("logged"), Source::Logged(LoggedSource { id: "m-ab12".into(), path: String::new() }));
-    assert_eq!(source("models:/my model/3").expect("a version"), Source::Version { name: "my model".into(), number: 3 });
-    assert_eq!(source("runs:/abc/model").expect("a run"), Source::Run { run: "abc".into(), path: "model".into() });
-    assert_eq!(source("mlflow-artifacts:/1/models/m-1/artifacts").expect("an artifact"), Source::Artifact("1/models/m-1/artifacts".into()));
+    assert_eq!(
+        source("models:/m-ab12").expect("logged"),
+        Source::Logged(LoggedSource { id: "m-ab12".into(), path: String::new() })
+    );
+    assert_eq!(
+        source("models:/my model/3").expect("a version"),
+        Source::Version { name: "my model".into(), number: 3 }
+    );
+    assert_eq!(
+        source("runs:/abc/model").expect("a run"),
+        Source::Run { run: "abc".into(), path: "model".into() }
+    );
+    assert_eq!(
+        source("mlflow-artifacts:/1/models/m-1/artifacts").expect("an artifact"),
+        Source::Artifact("1/models/m-1/artifacts".into())
+    );
     assert_eq!(source("s3://bucket/key").expect("elsewhere"), Source::Elsewhere);
 }
 

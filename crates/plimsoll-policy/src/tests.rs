@@ -101,6 +101,15 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("dev's, development", release("dev", Development)),
         ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
+        (
+            "catalogued",
+            Resource::Catalogued {
+                name: "credit".into(),
+                owner: owner.clone(),
+                author: "".into(),
+                tenant: HOME,
+            },
+        ),
         ("dataset", Resource::Dataset { name: name("loans"), owner, tenant: HOME }),
         ("of credit, production", decision("credit", Production)),
         ("of fraud, staging", decision("fraud", Staging)),

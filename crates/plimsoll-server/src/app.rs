@@ -3,6 +3,7 @@
 use crate::config::ServerLimits;
 use crate::routes::RouteTable;
 use crate::traces::Traces;
+use crate::webhooks::Webhooks;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
 use plimsoll_outbound::Outbound;
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) control: Arc<Control>,
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
+    pub(crate) webhooks: Webhooks,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

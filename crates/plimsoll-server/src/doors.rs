@@ -53,6 +53,12 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
         ResourceKind::Version => {
             Resource::Version { model: name, number: 1, author: nobody, tenant }
         }
+        ResourceKind::Catalogued => Resource::Catalogued {
+            name: name.as_str().into(),
+            owner: nobody,
+            author: "".into(),
+            tenant,
+        },
         ResourceKind::Dataset => Resource::Dataset { name, owner: nobody, tenant },
         ResourceKind::Decision => Resource::Decision {
             id: DecisionId::from_bytes([0; 16]),

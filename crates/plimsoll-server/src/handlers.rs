@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());
+    routes.extend(crate::handlers_mlflow::routes());
     routes
 }
 

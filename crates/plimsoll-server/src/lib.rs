@@ -24,6 +24,7 @@ mod handlers;
 mod handlers_explain;
 mod handlers_forensics;
 mod handlers_ledger;
+mod handlers_mlflow;
 mod handlers_protocols;
 mod handlers_reviews;
 mod handlers_sinks;
@@ -41,6 +42,7 @@ mod sinks;
 mod start;
 mod tls;
 mod traces;
+mod webhooks;
 pub mod witness;
 
 pub use config::{

@@ -15,6 +15,7 @@ use crate::service::Service;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
+use crate::webhooks::{self, Webhooks};
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener, UpstreamAccess};
 use plimsoll_ledger::{Ledger, LedgerConfig, PublishConfig, Recovery};
@@ -131,6 +132,7 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -213,6 +215,7 @@ fn open(
         gateway,
         control,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
+        webhooks: Webhooks::default(),
         outbound,
         started: clock.now(),
         clock,

@@ -141,6 +141,7 @@ CREATE TABLE ml_versions (
   deleted_at   INTEGER,
   UNIQUE (model, number)
 ) STRICT;
+CREATE INDEX ml_versions_of_logged ON ml_versions (logged) WHERE logged IS NOT NULL;
 CREATE TABLE ml_aliases (
   model   INTEGER NOT NULL REFERENCES ml_models (row) ON DELETE CASCADE,
   alias   TEXT    NOT NULL,

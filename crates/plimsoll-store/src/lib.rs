@@ -11,7 +11,9 @@
 mod change;
 mod error;
 mod explain;
+mod group;
 mod head;
+mod mlflow;
 mod read;
 mod review;
 mod row;
@@ -23,6 +25,10 @@ mod write;
 
 pub use error::StoreError;
 pub use head::{TreeHeadRow, read_tree_head};
+pub use mlflow::{
+    Audience, CatalogueRow, CatalogueVersion, DatasetRow, DeliveryRow, ExperimentRow, LoggedRow,
+    PairKind, RunRow, Search, WebhookRow,
+};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{
