@@ -10,6 +10,7 @@
 
 mod engine;
 mod memory;
+mod mlflow;
 mod mutate;
 mod outbound;
 mod signature;

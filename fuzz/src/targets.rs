@@ -1,6 +1,7 @@
 //! What is fuzzed: one function per parser, which feeds it, uses what it read, and checks what
 //! must always hold. A function here panics only when Plimsoll is wrong.
 
+use crate::mlflow;
 use crate::outbound;
 use crate::signature::Signature;
 use crate::{tlog, upstream};
@@ -52,6 +53,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("contract_table", contract_table, ROWS),
     Target { seeds: demo_requests, ..target("contract_validate", contract_validate, OIP) },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
+    target("mlflow_said", mlflow::said, mlflow::WORDS),
     target("model_lightgbm", model_load, LIGHTGBM),
     Target { seeds: demo_models, ..target("model_load", model_load, XGBOOST) },
     target("model_onnx", model_load, ONNX),

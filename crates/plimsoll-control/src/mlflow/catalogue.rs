@@ -87,7 +87,7 @@ impl Control {
         self.store.read(|r| {
             let (rows, token) = search.page.cut(r.find_models(&search)?);
             let readable = rows.iter().filter(|row| {
-                self.allows(ctx, Action::ReadCatalogued, &self.catalogued_resource(ctx, row, None))
+                self.allows(ctx, Action::ReadCatalogued, &self.catalogued_resource(row, None))
             });
             let items = readable.map(|row| Ok(json!(r.whole_model(row)?)));
             Ok(listed("registered_models", items.collect::<Result<_>>()?, token))
@@ -239,7 +239,7 @@ impl Control {
     ) -> Result<(Option<CatalogueRow>, Resource)> {
         let row = self.store.read(|r| r.catalogued(name))?;
         let resource = match &row {
-            Some(row) => self.catalogued_resource(ctx, row, None),
+            Some(row) => self.catalogued_resource(row, None),
             None => Resource::Catalogued {
                 name: name.into(),
                 owner: "".into(),
@@ -251,13 +251,7 @@ impl Control {
     }
 
     /// A model as policy sees it, perhaps with the author of one of its versions.
-    pub(super) fn catalogued_resource(
-        &self,
-        ctx: &RequestContext,
-        row: &CatalogueRow,
-        author: Option<&str>,
-    ) -> Resource {
-        let _ = ctx;
+    pub(super) fn catalogued_resource(&self, row: &CatalogueRow, author: Option<&str>) -> Resource {
         Resource::Catalogued {
             name: row.name.as_str().into(),
             owner: row.owner.as_str().into(),

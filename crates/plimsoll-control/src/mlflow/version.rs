@@ -48,8 +48,8 @@ impl Control {
         let name = args.text("name")?;
         let (model, resource) = self.model_of(ctx, name)?;
         let permit = self.permit(ctx, Action::AddCataloguedVersion, &resource)?;
-        let model = model.ok_or_else(|| no_model(name))?;
         let new = NewVersion::of(args)?;
+        let model = model.ok_or_else(|| no_model(name))?;
         let user = self.display_name(ctx.id)?.unwrap_or_default();
         // Before it is an intent, so that a source which is not there is no failed change.
         self.store.read(|r| resolve(r, &new.source).map(drop))?;
@@ -381,9 +381,7 @@ impl Control {
         let (model, resource) = self.model_of(ctx, &name)?;
         let version = self.store.read(|r| r.catalogued_version(&name, number))?;
         let resource = match (&model, &version) {
-            (Some(model), Some(version)) => {
-                self.catalogued_resource(ctx, model, Some(&author(version)))
-            }
+            (Some(model), Some(version)) => self.catalogued_resource(model, Some(&author(version))),
             _ => resource,
         };
         Ok(Found { version, resource, name, number })
@@ -396,7 +394,7 @@ impl Control {
         row: &CatalogueVersion,
     ) -> Result<Resource> {
         let model: CatalogueRow = read.catalogued(&row.name)?.ok_or_else(|| no_model(&row.name))?;
-        Ok(self.catalogued_resource(ctx, &model, Some(&author(row))))
+        Ok(self.catalogued_resource(&model, Some(&author(row))))
     }
 }
 

@@ -19,3 +19,6 @@ pub use search::{Audience, Search};
 pub use webhook::{DeliveryRow, WebhookRow};
 
 type Result<T> = std::result::Result<T, crate::error::StoreError>;
+
+#[cfg(test)]
+mod tests;
