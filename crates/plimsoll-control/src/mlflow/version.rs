@@ -125,7 +125,7 @@ impl Control {
             let (rows, token) = search.page.cut(r.find_versions(&search)?);
             let mut items = Vec::with_capacity(rows.len());
             for row in &rows {
-                let resource = self.version_resource_of(ctx, r, row)?;
+                let resource = self.version_resource_of(r, row)?;
                 if self.allows(ctx, Action::ReadCatalogued, &resource) {
                     items.push(json!(r.whole_version(row)?));
                 }
@@ -387,12 +387,7 @@ impl Control {
         Ok(Found { version, resource, name, number })
     }
 
-    fn version_resource_of(
-        &self,
-        ctx: &RequestContext,
-        read: &Read<'_>,
-        row: &CatalogueVersion,
-    ) -> Result<Resource> {
+    fn version_resource_of(&self, read: &Read<'_>, row: &CatalogueVersion) -> Result<Resource> {
         let model: CatalogueRow = read.catalogued(&row.name)?.ok_or_else(|| no_model(&row.name))?;
         Ok(self.catalogued_resource(&model, Some(&author(row))))
     }

@@ -220,10 +220,11 @@ impl Control {
     pub fn webhook_tried(&self, row: i64, again: Option<u32>) -> Result<()> {
         let now = millis(self.clock.now());
         self.store.together::<_, ControlError>(move |tx| {
-            Ok(match again {
+            match again {
                 None => tx.end_delivery(row)?,
                 Some(wait) => tx.delay_delivery(row, now.saturating_add(wait.into()))?,
-            })
+            }
+            Ok(())
         })
     }
 
