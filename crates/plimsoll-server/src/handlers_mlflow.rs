@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::reply::Reply;
-use crate::routes::{Call, Fail, Input, Route, control, other};
+use crate::routes::{Fail, Input, Route, control};
 use crate::webhooks;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
 use plimsoll_control::{Control, ControlError, RequestContext};
-use plimsoll_gateway::Listener;
 use plimsoll_mlflow::{Args, Code, Error};
 use plimsoll_outbound::Url;
 use plimsoll_policy::Action;
@@ -43,30 +42,14 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(registered_models());
     routes.extend(versions());
     routes.extend(webhook_routes());
-    routes.push(
-        control("GET", "/api/2.0/mlflow/server-info", Action::ReadTracking, |app, _, _| {
-            // What the server is for a client: nothing that an artifact could be asked for.
-            let dev = app.one_port;
-            Ok(Reply::json(
-                200,
-                &json!({"store_type": "SqlStore", "workspaces_enabled": false,
-                "trace_archival_enabled": false, "multipart_uploads_enabled": false,
-                "multipart_downloads_enabled": false, "features_enabled": {"gateway": false},
-                "plimsoll": {"version": env!("CARGO_PKG_VERSION"), "dev": dev}}),
-            ))
-        })
-        .named("mlflow_server_info", "What this server does of MLflow"),
-    );
-    routes.push(
-        other(
-            Listener::Control,
-            "GET",
-            "/health",
-            Action::ReadHealth,
-            Call::Open(|_| Reply::text(200, "text/plain", "OK".to_owned())),
-        )
-        .named("mlflow_health", "Whether the server is alive, as MLflow's clients ask"),
-    );
+    routes.push(endpoint!(
+        "GET",
+        "server-info",
+        ReadTracking,
+        "server_info",
+        "What this server does of MLflow",
+        |control, ctx, _| control.ml_server_info(ctx)
+    ));
     routes
 }
 

@@ -87,6 +87,22 @@ fn audience(args: &Args, name: &str) -> Result<Audience> {
 }
 
 impl Control {
+    /// `server-info`: what a client may use beside the paths it knows.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn ml_server_info(&self, ctx: &RequestContext) -> Result<Value> {
+        self.may_read_tracking(ctx)?;
+        Ok(json!({
+            "store_type": "SqlStore",
+            "workspaces_enabled": false,
+            "trace_archival_enabled": false,
+            "multipart_uploads_enabled": false,
+            "multipart_downloads_enabled": false,
+            "features_enabled": {"gateway": false},
+        }))
+    }
+
     fn may_read_tracking(&self, ctx: &RequestContext) -> Result<()> {
         self.may_read(ctx, Action::ReadTracking, &self.server())
     }
