@@ -15,7 +15,7 @@ pytest.importorskip("mlflow.entities.webhook")
 from mlflow.entities.webhook import WebhookStatus  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
-SOURCE = "mlflow-artifacts:/0/models/m-1/artifacts"
+SOURCE = "s3://bucket/models/m-1"
 
 
 class Receiver:

@@ -122,7 +122,7 @@ const MODELS: Searched = Searched {
     tags: "model",
     params: "",
     metrics: "",
-    missing_differs: true,
+    differs: "mlflow.prompt.is_prompt",
     column: |name| match name {
         "name" => "m.name",
         "creation_timestamp" => "m.created_at",
@@ -137,7 +137,7 @@ const VERSIONS: Searched = Searched {
     tags: "version",
     params: "",
     metrics: "",
-    missing_differs: true,
+    differs: "mlflow.prompt.is_prompt",
     column: |name| match name {
         "name" => "m.name",
         "version_number" => "v.number",

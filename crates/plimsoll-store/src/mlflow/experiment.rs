@@ -44,7 +44,7 @@ const SEARCHED: Searched = Searched {
     tags: "experiment",
     params: "",
     metrics: "",
-    missing_differs: false,
+    differs: "",
     column: |name| match name {
         "name" => "e.name",
         "creation_time" => "e.created_at",

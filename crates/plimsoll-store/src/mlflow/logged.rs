@@ -63,7 +63,7 @@ const SEARCHED: Searched = Searched {
     tags: "logged",
     params: "logged-param",
     metrics: "SELECT value, is_nan FROM ml_metrics m WHERE m.logged = l.id",
-    missing_differs: false,
+    differs: "",
     column: |name| match name {
         "name" => "l.name",
         "model_id" => "l.id",

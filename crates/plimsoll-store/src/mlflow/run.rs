@@ -91,7 +91,7 @@ const SEARCHED: Searched = Searched {
     tags: "run",
     params: "param",
     metrics: "SELECT value, is_nan FROM ml_latest m WHERE m.run = r.row",
-    missing_differs: false,
+    differs: "",
     column: |name| match name {
         "run_id" => "r.id",
         "run_name" => "r.name",

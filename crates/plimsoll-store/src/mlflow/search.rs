@@ -51,8 +51,8 @@ pub(super) struct Searched {
     pub(super) params: &'static str,
     /// A query for `value, is_nan` of its metrics, to which a key is added.
     pub(super) metrics: &'static str,
-    /// Whether a tag that is not there differs from every value.
-    pub(super) missing_differs: bool,
+    /// The tag whose lack differs from every value: what no prompt says it is.
+    pub(super) differs: &'static str,
     /// The column of an attribute.
     pub(super) column: fn(&str) -> &'static str,
     /// The last orders.
@@ -130,7 +130,7 @@ fn pair(
     comparison: Comparison,
     literal: &Literal,
 ) {
-    let is_unequal = comparison == Comparison::Unequal && searched.missing_differs;
+    let is_unequal = comparison == Comparison::Unequal && searched.differs == key;
     let is_missing = comparison == Comparison::IsNull;
     if is_unequal || is_missing {
         sql.put("NOT ");
