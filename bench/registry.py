@@ -145,7 +145,7 @@ def main():
         try:
             run = server.call("runs/create", {"experiment_id": "0", "start_time": 1})["run"]["info"]["run_id"]
             server.call("registered-models/create", {"name": "credit"})
-            server.call("model-versions/create", {"name": "credit", "source": "mlflow-artifacts:/0/m/artifacts"})
+            server.call("model-versions/create", {"name": "credit", "source": "s3://bucket/m"})
             rows = {}
             for kind in ("get-version", "log-metric"):
                 for clients in (1, 8):
