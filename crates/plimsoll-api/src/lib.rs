@@ -17,9 +17,11 @@ pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod query;
 mod receipt;
 mod report;
 mod review;
+mod session;
 mod sink;
 mod status;
 mod subject;
@@ -56,12 +58,14 @@ pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
+pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use subject::{

@@ -31,6 +31,7 @@ mod model;
 mod page;
 mod principal;
 mod profile;
+mod query;
 mod receipt;
 mod recover;
 mod replay;
@@ -54,6 +55,8 @@ pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 pub use explain_worker::{Deferral, Explained};
 pub use mlflow::{WebhookDelivery, WebhookTarget};
+pub use query::{QueryEnd, QueryPermit, Readable};
+pub use retention::kept_from;
 pub use sink::{Secret, SinkTarget};
 pub use sink_feed::SinkPull;
 

@@ -39,6 +39,8 @@ macro_rules! actions {
 actions! {
     /// Ask whether the server is alive and ready.
     ReadHealth => Server,
+    /// Load the console's pages, and sign in with a key.
+    OpenConsole => Server,
     /// Read the OpenAPI document.
     ReadOpenapi => Server,
     /// Read Prometheus metrics.
@@ -65,6 +67,8 @@ actions! {
     ListPrincipals => Server,
     /// Open the list of API keys; each one shown needs `ReadKey`.
     ListKeys => Server,
+    /// Ask with SQL; a deployment's decisions need `ReadDecision`, their values `ReadDecisionBody`.
+    QueryDecisions => Server,
 
     /// Ask a deployment for a decision.
     Infer => Deployment,
@@ -195,7 +199,7 @@ impl Action {
     /// Whether the schema lets an anonymous principal ask at all. No policy can widen it.
     #[must_use]
     pub const fn is_open_to_anonymous(self) -> bool {
-        matches!(self, Self::ReadHealth | Self::ReadLedger)
+        matches!(self, Self::ReadHealth | Self::OpenConsole | Self::ReadLedger)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::config::ServerLimits;
 use crate::routes::RouteTable;
+use crate::sessions::Sessions;
 use crate::traces::Traces;
 use crate::webhooks::Webhooks;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
+use plimsoll_lake::Lake;
 use plimsoll_outbound::Outbound;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
@@ -18,6 +20,7 @@ pub(crate) struct App {
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
     pub(crate) webhooks: Webhooks,
+    pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,
@@ -31,6 +34,10 @@ pub(crate) struct App {
     pub(crate) default_deployment: Option<String>,
     /// Under `--dev` one listener serves everything.
     pub(crate) one_port: bool,
+    /// Whether connections are encrypted, so that cookies may insist on it.
+    pub(crate) is_tls: bool,
+    /// The browsers that are signed in.
+    pub(crate) sessions: Sessions,
 }
 
 impl App {

@@ -5,8 +5,10 @@
 //! does not exist; a route here cannot forget its action.
 
 use crate::app::App;
+use crate::console;
 use crate::doors;
 use crate::handlers;
+use crate::handlers_lake;
 use crate::handlers_ledger;
 use crate::handlers_mlflow::{self, canonical};
 use crate::handlers_protocols;
@@ -108,10 +110,14 @@ pub(crate) enum Call {
     Ledger(Public),
     /// Waits for the checkpoint that covers a decision.
     Receipt,
+    /// A browser signs in or out, or asks who it is.
+    Session,
     /// The body is streamed into an artifact.
     Upload,
     /// Waits for new decisions.
     Tail,
+    /// Answered row by row from the decision tables.
+    Query,
     /// Answered by [`crate::service`] before the table is asked; here for the document.
     Infer,
 }
@@ -325,10 +331,19 @@ async fn resolved(app: &Arc<App>, listener: Listener, request: Request<Incoming>
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
+    if matches!(found.route.call, Call::Session) {
+        return console::session(app, listener, request).await;
+    }
+    // MLflow's clients may send a key as a password.
     let bearer = handlers_mlflow::is_ours(request.uri().path())
         .then(|| handlers_mlflow::with_bearer(request.headers()))
         .flatten();
-    let caller = match app.gateway.authenticate(bearer.as_ref().unwrap_or(request.headers())) {
+    let headers = bearer.as_ref().unwrap_or(request.headers());
+    let known = match console::caller(app, listener, request.method(), headers) {
+        Ok(known) => known,
+        Err(forged) => return forged,
+    };
+    let caller = match known {
         Ok(caller) => caller,
         Err(_) if !has_key && is_open_ledger(app, &found.route) => {
             return from_ledger(app, found).await;
@@ -421,6 +436,7 @@ async fn run(
         Call::Open(handler) => Ok(handler(app)),
         Call::Quick(handler) => Ok(handler(app, caller, &input)),
         Call::Tail => handlers::tail(app, context, input).await,
+        Call::Query => handlers_lake::query(app, context, input).await,
         Call::Receipt => handlers_ledger::receipt(app, context, input).await,
         Call::Control(handler) => {
             let app = Arc::clone(app);
@@ -430,7 +446,7 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer | Call::Ledger(_) => {
+        Call::Upload | Call::Infer | Call::Session | Call::Ledger(_) => {
             Ok(oip::refused(RefusalCode::MethodNotAllowed))
         }
     }

@@ -9,9 +9,11 @@ use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
 use crate::heads::StoredHeads;
+use crate::lake;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
@@ -133,7 +135,8 @@ async fn serve(
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::each_hour(Arc::clone(&app), life));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -211,9 +214,11 @@ fn open(
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
+    let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
     let app = App {
         gateway,
         control,
+        lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
         webhooks: Webhooks::default(),
         outbound,
@@ -226,6 +231,8 @@ fn open(
         has_witnesses: config.log.policy.is_some(),
         default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
+        is_tls: config.tls.is_some(),
+        sessions: Sessions::default(),
     };
     Ok((app, recovery, opened.admin_key))
 }

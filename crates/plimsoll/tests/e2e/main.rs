@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;
@@ -35,6 +37,8 @@ mod proofs;
 mod protocols;
 #[cfg(test)]
 mod python;
+#[cfg(test)]
+mod query;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
