@@ -108,11 +108,11 @@ def worker(port, kind, run, number, until, out):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.time() < until:
             if kind == "get-version":
-                request = b"GET /api/2.0/mlflow/model-versions/get?name=credit&version=1 HTTP/1.1\r\nhost: x\r\n\r\n"
+                request = b"GET /api/2.0/mlflow/model-versions/get?name=credit&version=1 HTTP/1.1\r\nhost: localhost\r\n\r\n"
             else:
                 body = json.dumps({"run_id": run, "key": f"loss{number}", "value": 0.5, "step": count,
                                    "timestamp": 1_700_000_000_000 + count}).encode()
-                request = (b"POST /api/2.0/mlflow/runs/log-metric HTTP/1.1\r\nhost: x\r\n"
+                request = (b"POST /api/2.0/mlflow/runs/log-metric HTTP/1.1\r\nhost: localhost\r\n"
                            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)) + body
             connection.sendall(request)
             rest = reply_of(connection, rest)
