@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -113,6 +113,21 @@ bench-start: tools-c tools-bench
 bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
+
+# MLflow's own client against a fresh server for each test.
+mlflow-test: tools-c
+	$(call need,python3,python3 python3-venv)
+	test -x .venv/registry/bin/python || python3 -m venv .venv/registry
+	.venv/registry/bin/pip install -q -r tools/mlflow/requirements.txt
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	cd tools/mlflow && PLIMSOLL=$(TARGET)/release/plimsoll ../../.venv/registry/bin/python -m pytest -q .
+
+bench-registry: tools-c
+	$(call need,python3,python3 python3-venv)
+	test -x .venv/registry/bin/python || python3 -m venv .venv/registry
+	.venv/registry/bin/pip install -q -r tools/mlflow/requirements.txt
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/registry.py
 
 bench-drift: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

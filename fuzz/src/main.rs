@@ -12,6 +12,7 @@ mod artifact;
 mod engine;
 mod identity;
 mod memory;
+mod mlflow;
 mod mutate;
 mod outbound;
 mod scan;

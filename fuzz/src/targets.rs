@@ -3,6 +3,7 @@
 
 use crate::artifact;
 use crate::identity;
+use crate::mlflow;
 use crate::outbound;
 use crate::signature::Signature;
 use crate::{scan, tlog, upstream};
@@ -61,6 +62,7 @@ pub(crate) const TARGETS: &[Target] = &[
         ..target("identity_token", identity::token, identity::WORDS)
     },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
+    target("mlflow_said", mlflow::said, mlflow::WORDS),
     target("model_lightgbm", model_load, LIGHTGBM),
     Target { seeds: demo_models, ..target("model_load", model_load, XGBOOST) },
     target("model_onnx", model_load, ONNX),

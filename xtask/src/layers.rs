@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-dvc", 1),
     ("plimsoll-explain", 1),
     ("plimsoll-identity", 1),
+    ("plimsoll-mlflow", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
     ("plimsoll-release", 1),
@@ -68,6 +69,7 @@ const WITHIN: &[(&str, &str)] = &[
 const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-types", &["tokio", "http", "rusqlite", "fs-err"], "the words do no I/O"),
     ("plimsoll-contract", &["tokio", "http", "hyper", "axum"], "a contract knows no HTTP"),
+    ("plimsoll-mlflow", &["tokio", "http", "rusqlite", "fs-err"], "a wire is only words"),
     ("plimsoll-model", &["tokio", "http", "hyper", "axum"], "a model opens no socket"),
     ("plimsoll-dvc", &["tokio", "http", "fs-err"], "a parser opens no file"),
     ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),

@@ -60,6 +60,9 @@ pub enum ControlError {
     /// The state was changed, but gateways still run the snapshot before.
     #[error("the change was made and recorded, but could not be published to the gateway")]
     Unpublished(#[source] Box<ControlError>),
+    /// An MLflow client asked for what cannot be; told in MLflow's words.
+    #[error(transparent)]
+    Mlflow(#[from] plimsoll_mlflow::Error),
     /// Something of ours broke.
     #[error("{0}")]
     Internal(&'static str),
@@ -85,6 +88,7 @@ impl ControlError {
             Self::Conflict(_) => (409, "conflict"),
             Self::RetentionEnded => (410, "retention_ended"),
             Self::Invalid { .. } => (422, "invalid"),
+            Self::Mlflow(error) => (error.code.status(), error.code.as_str()),
             Self::Ledger(_) => (503, "ledger_unavailable"),
             Self::Keys(_) => (503, "keys_unavailable"),
             Self::Artifact(_) | Self::Store(_) => (500, "storage"),

@@ -47,7 +47,8 @@ impl Control {
         let rows: Vec<FileRow> = files.iter().map(file_row).collect();
         let event = json!({"digest": digest, "files": files.len()});
         let version = self.carry_out(permit, event, |tx, now| {
-            let latest = tx.model(row.id)?.map_or(0, |model| model.latest_version);
+            // The catalogue counts the same numbers, and never gives one twice.
+            let latest = tx.highest_number(model.as_str())?;
             let version = VersionRow {
                 model: row.id,
                 number: latest.saturating_add(1),

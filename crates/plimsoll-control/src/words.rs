@@ -41,6 +41,7 @@ pub(crate) fn label(resource: &Resource) -> Box<str> {
         Resource::Release { number, into, .. } => format!("release/{}/{number}", into.name).into(),
         Resource::Model { name, .. } => format!("model/{name}").into(),
         Resource::Version { model, number, .. } => format!("version/{model}/{number}").into(),
+        Resource::Catalogued { name, .. } => format!("catalogue/{name}").into(),
         Resource::Dataset { name, .. } => format!("dataset/{name}").into(),
         Resource::Decision { id, .. } => format!("decision/{id}").into(),
         Resource::Principal { id, .. } => format!("principal/{id}").into(),

@@ -173,6 +173,33 @@ actions! {
     ScoreBatch => Deployment,
     /// Report decisions that were made elsewhere.
     Observe => Deployment,
+    /// Open the catalogue of registered models; each one shown needs `ReadCatalogued`.
+    ListCatalogue => Server,
+    /// Read a registered model of the catalogue with its versions.
+    ReadCatalogued => Catalogued,
+    /// Register a model in the catalogue.
+    AddCatalogued => Catalogued,
+    /// Add a version to a registered model of the catalogue.
+    AddCataloguedVersion => Catalogued,
+    /// Change what is said about a model or version: description, tags, name, aliases and
+    /// stages that are not production's.
+    ChangeCatalogued => Catalogued,
+    /// Let an alias or stage of production point to a version, or to none.
+    PromoteCatalogued => Catalogued,
+    /// Take a model or version that nobody needs out of the catalogue.
+    DeleteCatalogued => Catalogued,
+    /// Place a legal hold on a version, or release it.
+    HoldCatalogued => Catalogued,
+    /// Read experiments, runs and logged models.
+    ReadTracking => Server,
+    /// Write experiments, runs and logged models.
+    WriteTracking => Server,
+    /// Read the registry's webhooks (never a secret).
+    ReadWebhooks => Server,
+    /// Add, change or take away a webhook of the registry.
+    ChangeWebhooks => Server,
+    /// Send a test event to a webhook of the registry.
+    TestWebhook => Server,
 
     /// Read an input contract.
     ReadContract => Contract,

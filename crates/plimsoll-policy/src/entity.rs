@@ -107,6 +107,14 @@ impl Vocabulary {
                     .version(model.as_str(), *number, author)
                     .text("tenant", &tenant.to_string()),
             ),
+            Resource::Catalogued { name, owner, author, tenant } => (
+                name.to_string(),
+                attributes
+                    .text("name", name)
+                    .text("owner", owner)
+                    .text("author", author)
+                    .text("tenant", &tenant.to_string()),
+            ),
             Resource::Decision { id, deployment, environment, asker, tenant } => {
                 let mut attributes = attributes
                     .text("deployment", deployment.as_str())

@@ -17,6 +17,8 @@ pub enum ResourceKind {
     Model,
     /// A model version.
     Version,
+    /// A registered model of the catalogue, under whatever name.
+    Catalogued,
     /// A dataset.
     Dataset,
     /// A recorded decision.
@@ -39,6 +41,7 @@ impl ResourceKind {
         Self::Release,
         Self::Model,
         Self::Version,
+        Self::Catalogued,
         Self::Dataset,
         Self::Decision,
         Self::Policy,
@@ -56,6 +59,7 @@ impl ResourceKind {
             Self::Release => "Release",
             Self::Model => "Model",
             Self::Version => "Version",
+            Self::Catalogued => "Catalogued",
             Self::Dataset => "Dataset",
             Self::Decision => "Decision",
             Self::Policy => "Policy",
@@ -120,6 +124,17 @@ pub enum Resource {
         /// The number of the version.
         number: u32,
         /// The principal id that made it.
+        author: Box<str>,
+        /// The organisation it belongs to.
+        tenant: TenantId,
+    },
+    /// A registered model of the catalogue, existing or about to be made.
+    Catalogued {
+        /// Its name: any text.
+        name: Box<str>,
+        /// The principal id or team that answers for it.
+        owner: Box<str>,
+        /// The principal id that made the version in question; empty if none is.
         author: Box<str>,
         /// The organisation it belongs to.
         tenant: TenantId,
@@ -191,6 +206,7 @@ impl Resource {
             Self::Release { .. } => ResourceKind::Release,
             Self::Model { .. } => ResourceKind::Model,
             Self::Version { .. } => ResourceKind::Version,
+            Self::Catalogued { .. } => ResourceKind::Catalogued,
             Self::Dataset { .. } => ResourceKind::Dataset,
             Self::Decision { .. } => ResourceKind::Decision,
             Self::Policy => ResourceKind::Policy,

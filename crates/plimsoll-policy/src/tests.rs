@@ -106,6 +106,15 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("dev's, development", release("dev", Development)),
         ("model", Resource::Model { name: model.clone(), owner, tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
+        (
+            "catalogued",
+            Resource::Catalogued {
+                name: "credit".into(),
+                owner: owner,
+                author: "".into(),
+                tenant: HOME,
+            },
+        ),
         ("dataset", dataset("risk-team", false, &[])),
         ("personal dataset", dataset("risk-team", true, &[])),
         ("personal dataset, granted for training", dataset("risk-team", true, &["train"])),

@@ -6,6 +6,7 @@ use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::sessions::Sessions;
 use crate::traces::Traces;
+use crate::webhooks::Webhooks;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
 use plimsoll_lake::Lake;
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) batches: Batches,
     /// Halves of decisions made elsewhere that wait for the other.
     pub(crate) pairs: Pairs,
+    pub(crate) webhooks: Webhooks,
     pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,

@@ -3,6 +3,8 @@
 
 use crate::app::App;
 use crate::routes::Fail;
+use plimsoll_control::ControlError;
+use plimsoll_mlflow::Code;
 use plimsoll_policy::{Action, Deployment, Environment, Resource, ResourceKind};
 use plimsoll_serving::Caller;
 use plimsoll_types::{ApiKeyId, DecisionId, Name};
@@ -10,8 +12,12 @@ use plimsoll_types::{ApiKeyId, DecisionId, Name};
 /// `fail` as it may be told: a malformed request of a caller whom policy would deny the
 /// action on its most favourable resource is a denial.
 pub(crate) fn opens(app: &App, caller: &Caller, action: Action, fail: Fail) -> Fail {
-    let Fail::Problem(problem) = &fail else { return fail };
-    if problem.status >= 500 || may_ever(app, caller, action) {
+    let is_malformed = match &fail {
+        Fail::Problem(problem) => problem.status < 500,
+        Fail::Control(ControlError::Mlflow(error)) => error.code == Code::InvalidParameterValue,
+        Fail::Control(_) | Fail::Barred => false,
+    };
+    if !is_malformed || may_ever(app, caller, action) {
         return fail;
     }
     Fail::Barred
@@ -53,6 +59,12 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
         ResourceKind::Version => {
             Resource::Version { model: name, number: 1, author: nobody, tenant }
         }
+        ResourceKind::Catalogued => Resource::Catalogued {
+            name: name.as_str().into(),
+            owner: nobody,
+            author: "".into(),
+            tenant,
+        },
         ResourceKind::Dataset => Resource::Dataset {
             name,
             owner: principal.id.clone(),

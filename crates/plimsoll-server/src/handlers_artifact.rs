@@ -93,40 +93,25 @@ fn uploads() -> Vec<Route> {
 fn files() -> Vec<Route> {
     use Action::{ChangeFile, ReadFile};
     let mut routes = Vec::new();
-    for (folder, file, names) in [
-        (
-            "/api/2.0/mlflow-artifacts/artifacts",
-            "/api/2.0/mlflow-artifacts/artifacts/{*path}",
-            ["mlflow_list_files", "mlflow_get_file", "mlflow_put_file", "mlflow_delete_file"],
-        ),
-        (
-            "/ajax-api/2.0/mlflow-artifacts/artifacts",
-            "/ajax-api/2.0/mlflow-artifacts/artifacts/{*path}",
-            [
-                "mlflow_ajax_list_files",
-                "mlflow_ajax_get_file",
-                "mlflow_ajax_put_file",
-                "mlflow_ajax_delete_file",
-            ],
-        ),
-    ] {
-        routes.extend([
-            control("GET", folder, ReadFile, |app, ctx, input| {
-                in_mlflow_shape(list(app, ctx, input))
-            })
-            .named(names[0], "What is in a folder of artifacts (MLflow)"),
-            control("GET", file, ReadFile, |app, ctx, input| in_mlflow_shape(get(app, ctx, input)))
-                .named(names[1], "A file (MLflow); ranges are honoured")
-                .gives_media(BINARY),
-            other(Listener::Control, "PUT", file, ChangeFile, Call::PutFile)
-                .named(names[2], "Put a file (MLflow); those of registered versions do not change")
-                .reads_media(BINARY),
-            control("DELETE", file, ChangeFile, |app, ctx, input| {
-                in_mlflow_shape(remove(app, ctx, input))
-            })
-            .named(names[3], "Remove a file or folder (MLflow), unless a version has it"),
-        ]);
-    }
+    let folder = "/api/2.0/mlflow-artifacts/artifacts";
+    let file = "/api/2.0/mlflow-artifacts/artifacts/{*path}";
+    routes.extend([
+        control("GET", folder, ReadFile, |app, ctx, input| in_mlflow_shape(list(app, ctx, input)))
+            .named("mlflow_list_files", "What is in a folder of artifacts (MLflow)"),
+        control("GET", file, ReadFile, |app, ctx, input| in_mlflow_shape(get(app, ctx, input)))
+            .named("mlflow_get_file", "A file (MLflow); ranges are honoured")
+            .gives_media(BINARY),
+        other(Listener::Control, "PUT", file, ChangeFile, Call::PutFile)
+            .named(
+                "mlflow_put_file",
+                "Put a file (MLflow); those of registered versions do not change",
+            )
+            .reads_media(BINARY),
+        control("DELETE", file, ChangeFile, |app, ctx, input| {
+            in_mlflow_shape(remove(app, ctx, input))
+        })
+        .named("mlflow_delete_file", "Remove a file or folder (MLflow), unless a version has it"),
+    ]);
     routes.extend([
         control("GET", "/get-artifact", ReadFile, |app, ctx, input| {
             in_mlflow_shape(of_run(app, ctx, input))
@@ -140,14 +125,6 @@ fn files() -> Vec<Route> {
         .gives_media(BINARY),
     ]);
     routes
-}
-
-/// Whether a path is answered in MLflow's shape, errors included.
-pub(crate) fn is_mlflow(path: &str) -> bool {
-    path.starts_with("/api/2.0/mlflow-artifacts/")
-        || path.starts_with("/ajax-api/2.0/mlflow-artifacts/")
-        || path == "/get-artifact"
-        || path == "/model-versions/get-artifact"
 }
 
 #[derive(Deserialize)]

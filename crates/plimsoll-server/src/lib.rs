@@ -31,6 +31,7 @@ mod handlers_forensics;
 mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;
+mod handlers_mlflow;
 mod handlers_observe;
 mod handlers_protocols;
 mod handlers_releases;
@@ -56,6 +57,7 @@ mod sinks;
 mod start;
 mod tls;
 mod traces;
+mod webhooks;
 pub mod witness;
 
 pub use config::{

@@ -13,6 +13,7 @@ use crate::handlers_artifact;
 use crate::handlers_batches;
 use crate::handlers_lake;
 use crate::handlers_ledger;
+use crate::handlers_mlflow::{self, canonical};
 use crate::handlers_observe;
 use crate::handlers_protocols;
 use crate::oip;
@@ -32,8 +33,8 @@ use std::sync::Arc;
 
 /// The largest JSON body of the API. Contracts of 4,096 fields are the largest documents.
 const MAX_BODY: usize = 8 << 20;
-/// The longest query string.
-const MAX_QUERY: usize = 4096;
+/// The longest query string: the longest filter of a search (20,000) and the rest.
+const MAX_QUERY: usize = 24_576;
 
 /// What a handler is given of the request.
 #[derive(Debug)]
@@ -319,22 +320,34 @@ fn decoded(segment: &str) -> String {
     decode().unwrap_or_else(|| segment.to_owned())
 }
 
-/// Answers a request that is not an inference.
+/// Answers a request that is not an inference, in the shape that its path speaks.
 pub(crate) async fn dispatch(
     app: &Arc<App>,
     listener: Listener,
     request: Request<Incoming>,
 ) -> Reply {
+    if !handlers_mlflow::is_ours(request.uri().path()) {
+        return resolved(app, listener, request).await;
+    }
+    let path = request.uri().path().to_owned();
+    handlers_mlflow::reshaped(resolved(app, listener, request).await, &path)
+}
+
+async fn resolved(app: &Arc<App>, listener: Listener, request: Request<Incoming>) -> Reply {
     let refuse = |phase, code, recorded: bool| {
         app.gateway.tally().count(listener, phase, code, recorded);
         refusal(request.uri().path(), &Refusal::new(phase, code))
     };
     let has_key = request.headers().contains_key(http::header::AUTHORIZATION);
-    let found =
-        match app.routes.find(app, listener, request.method().as_str(), request.uri().path()) {
-            Ok(found) => found,
-            Err(code) => return refuse(Phase::Resolve, code, false),
-        };
+    let found = match app.routes.find(
+        app,
+        listener,
+        request.method().as_str(),
+        &canonical(request.uri().path()),
+    ) {
+        Ok(found) => found,
+        Err(code) => return refuse(Phase::Resolve, code, false),
+    };
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
@@ -343,8 +356,12 @@ pub(crate) async fn dispatch(
     }
     let peer = peer(request.extensions());
     let has_key = has_key || peer.is_some();
-    let (method, headers) = (request.method(), request.headers());
-    let known = match console::caller(app, listener, method, headers, peer).await {
+    // MLflow's clients may send a key as a password.
+    let bearer = handlers_mlflow::is_ours(request.uri().path())
+        .then(|| handlers_mlflow::with_bearer(request.headers()))
+        .flatten();
+    let headers = bearer.as_ref().unwrap_or(request.headers());
+    let known = match console::caller(app, listener, request.method(), headers, peer).await {
         Ok(known) => known,
         Err(forged) => return forged,
     };
@@ -526,20 +543,14 @@ fn broken_body(error: BodyError) -> Reply {
 
 /// A refusal in the shape of the path's protocol.
 fn refusal(path: &str, refusal: &Refusal) -> Reply {
+    let lost = matches!(refusal.code, RefusalCode::NotFound | RefusalCode::MethodNotAllowed);
+    if lost && handlers_mlflow::is_ours(path) {
+        return Reply::problem(&handlers_mlflow::no_endpoint());
+    }
     if let Some(protocol) = handlers_protocols::protocol_of(path) {
         return oip::refused_in(protocol, refusal.code);
     }
     let status = plimsoll_gateway::status(refusal.code);
-    if handlers_artifact::is_mlflow(path) {
-        let code = match status {
-            401 => "UNAUTHENTICATED",
-            404 | 405 => "ENDPOINT_NOT_FOUND",
-            429 => "REQUEST_LIMIT_EXCEEDED",
-            400..=499 => "BAD_REQUEST",
-            _ => "TEMPORARILY_UNAVAILABLE",
-        };
-        return handlers_artifact::mlflow_error(status, code, &plimsoll_gateway::said(refusal));
-    }
     let mut problem = Problem::new(status, refusal.code.as_str(), plimsoll_gateway::said(refusal));
     problem.phase = Some(refusal.phase);
     if status == 401 {

@@ -21,6 +21,7 @@ use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
+use crate::webhooks::{self, Webhooks};
 use plimsoll_batch::{Engine, Vault};
 use plimsoll_control::{Control, ControlConfig};
 use plimsoll_gateway::{Gateway, GatewayLimits, Listener, TrustedIssuer, UpstreamAccess};
@@ -159,6 +160,7 @@ async fn serve(
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
     tasks.spawn(handlers_observe::expire(Arc::clone(&app), life.clone()));
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
@@ -257,6 +259,7 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         control,
         lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
+        webhooks: Webhooks::default(),
         outbound,
         started: clock.now(),
         clock,

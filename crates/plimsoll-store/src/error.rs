@@ -35,6 +35,9 @@ pub enum StoreError {
     /// A row does not hold what it must.
     #[error("the control state is damaged: {0}; restore it from a backup")]
     Damaged(String),
+    /// The transaction that a change was to be written in with others failed.
+    #[error("a change could not be written together with others; try it again")]
+    Lost,
     /// SQLite failed.
     #[error("the control state could not be read or written")]
     Sqlite(#[from] rusqlite::Error),

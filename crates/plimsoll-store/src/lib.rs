@@ -14,8 +14,10 @@ mod dataset;
 mod error;
 mod explain;
 mod file;
+mod group;
 mod head;
 mod identity;
+mod mlflow;
 mod read;
 mod release;
 mod review;
@@ -32,6 +34,10 @@ pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
 pub use head::{TreeHeadRow, read_tree_head};
 pub use identity::{IdentityRow, LimitRow};
+pub use mlflow::{
+    Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
+    RunDatasetRow, RunRow, Search, WebhookRow,
+};
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_artifacts.sql"),
     include_str!("../migrations/0008_batches.sql"),
     include_str!("../migrations/0007_identity.sql"),
+    include_str!("../migrations/0009_mlflow.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -1,6 +1,7 @@
 //! The store: one writing connection, one reading connection, transactions.
 
 use crate::error::StoreError;
+use crate::group::Waiting;
 use crate::read::Read;
 use crate::row::{micros, signed};
 use crate::schema::{open_reader, open_writer};
@@ -8,6 +9,7 @@ use crate::write::Write;
 use plimsoll_types::{EventId, Time};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,11 +37,18 @@ pub struct Change<'a> {
 }
 
 /// Control state in one SQLite file.
-#[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     pub(crate) writer: Mutex<Connection>,
     pub(crate) reader: Mutex<Connection>,
+    /// Changes that wait to be written together.
+    pub(crate) waiting: Mutex<VecDeque<Box<dyn Waiting>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -51,7 +60,12 @@ impl Store {
     pub fn open(path: &Path, now: Time) -> Result<Self, StoreError> {
         let writer = open_writer(path, now)?;
         let reader = open_reader(path)?;
-        Ok(Self { path: path.to_path_buf(), writer: writer.into(), reader: reader.into() })
+        Ok(Self {
+            path: path.to_path_buf(),
+            writer: writer.into(),
+            reader: reader.into(),
+            waiting: Mutex::default(),
+        })
     }
 
     /// The file.
@@ -169,6 +183,6 @@ fn publish(tx: &Connection, about: &Change<'_>) -> Result<u64, StoreError> {
 }
 
 /// A panic in a transaction rolled it back while it unwound, so the connection is sound.
-pub(crate) fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,6 +27,9 @@ impl<'a> Write<'a> {
         Self(Read(connection))
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        self.0.0
+    }
     pub(crate) fn insert(&self, what: &'static str, sql: &str, params: impl Params) -> Result<()> {
         self.0.0.prepare_cached(sql)?.execute(params).map_err(StoreError::of(what))?;
         Ok(())

@@ -22,6 +22,9 @@ fn routes(server: &Server) -> Vec<(String, String, Option<String>, bool)> {
                 ("digest", &"0".repeat(64)),
                 ("level", "0"),
                 ("index", "000"),
+                ("model_id", "m-1"),
+                ("webhook_id", "none"),
+                ("tag_key", "none"),
             ] {
                 filled = filled.replace(&format!("{{{name}}}"), value);
             }
