@@ -22,6 +22,8 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_clients;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod mail;
@@ -43,5 +45,7 @@ mod tls;
 mod traces;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod upstream_grpc;
 #[cfg(test)]
 mod witness;

@@ -133,7 +133,7 @@ const NO_FALLBACK: (&str, &str) = ("fallback: [0.08]", "");
 const ONCE: (&str, &str) = ("retries: 1", "retries: 0");
 
 impl Server {
-    fn with_upstream(&self, name: &str, declaration: &str, contract: &str) {
+    pub(crate) fn with_upstream(&self, name: &str, declaration: &str, contract: &str) {
         let file = self.folder.path().join(format!("{name}.yaml"));
         std::fs::write(&file, declaration).expect("written");
         self.cli(&["model", "add", name, file.to_str().expect("UTF-8")]).ok();
@@ -156,15 +156,15 @@ impl Server {
         ])
         .ok();
     }
-    fn ask(&self, deployment: &str) -> Http {
+    pub(crate) fn ask(&self, deployment: &str) -> Http {
         let path = format!("/v2/models/{deployment}/infer");
         post(self.address(), &path, asked(1).as_bytes(), &[])
     }
-    fn shown(&self, answer: &Http) -> Value {
+    pub(crate) fn shown(&self, answer: &Http) -> Value {
         let id = answer.header("plimsoll-decision-id").expect("an id");
         self.cli(&["decision", "show", id, "--json"]).json()
     }
-    fn counted(&self, line: &str) -> u64 {
+    pub(crate) fn counted(&self, line: &str) -> u64 {
         let page = get(self.metrics(), "/metrics", None).body;
         let found = page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok());
         found.unwrap_or(0)
@@ -172,7 +172,7 @@ impl Server {
 }
 
 /// An application, once per row.
-fn asked(rows: usize) -> String {
+pub(crate) fn asked(rows: usize) -> String {
     let tensor = |name: &str, datatype: &str, value: Value| json!({"name": name, "shape": [rows], "datatype": datatype, "data": vec![value; rows]});
     let inputs = json!([
         tensor("age", "INT64", json!(41)),
