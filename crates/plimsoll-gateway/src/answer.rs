@@ -315,6 +315,7 @@ pub const fn status(code: RefusalCode) -> u16 {
         C::Forbidden | C::WrongEnvironment | C::UngovernedChange => 403,
         C::UnknownDeployment | C::VersionNotServed | C::NotFound => 404,
         C::MethodNotAllowed => 405,
+        C::BodyTimeout => 408,
         C::IdempotencyInFlight => 409,
         C::BodyTooLarge => 413,
         C::UnsupportedMediaType | C::UnsupportedEncoding => 415,
@@ -359,6 +360,7 @@ const fn words(code: RefusalCode) -> &'static str {
         C::Draining => "the server is shutting down",
         C::NotFound => "there is nothing at this path",
         C::MethodNotAllowed => "the path does not have this method",
+        C::BodyTimeout => "the request body did not come in time",
         C::UngovernedChange => "what is served changes by a governed release only",
         // One word for all three: a caller without a valid key learns nothing of the others.
         C::Unauthenticated | C::KeyExpired | C::KeyRevoked => "a valid API key is required",

@@ -640,7 +640,7 @@ fn refuse_body(error: BodyError) -> Refusal {
         BodyError::TooLarge => {
             (RefusalCode::BodyTooLarge, "the body must be within the deployment's limit")
         }
-        BodyError::Timeout => (RefusalCode::DeadlineExceeded, "the body did not come in time"),
+        BodyError::Timeout => (RefusalCode::BodyTimeout, "it must come within the server's limit"),
         BodyError::Broken => (RefusalCode::MalformedRequest, "the body broke off"),
     };
     Refusal::new(Phase::Accept, code).with_rule(rule)

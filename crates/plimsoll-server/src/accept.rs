@@ -3,6 +3,7 @@
 //! `hyper` has no timer of its own, so a server without this loop waits for ever for the
 //! header of a slow client.
 
+use crate::first_bytes::begin;
 use crate::lane::Lanes;
 use crate::tls::Tls;
 use bytes::Bytes;
@@ -89,7 +90,8 @@ pub(crate) fn builder(header_timeout: Duration) -> Arc<auto::Builder<TokioExecut
         .max_concurrent_streams(MAX_STREAMS)
         .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(Some(header_timeout));
+        .keep_alive_interval(Some(header_timeout))
+        .keep_alive_timeout(header_timeout);
     Arc::new(builder)
 }
 
@@ -173,6 +175,12 @@ impl<A: Answering> Acceptor<A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let mut life = self.life.clone();
+        let begun = tokio::select! {
+            begun = begin(stream, self.header_timeout) => begun,
+            _ = life.wait_for(|&life| life != Life::Serving) => return,
+        };
+        let Some(stream) = begun else { return };
         let service = service_fn(|request: Request<Incoming>| {
             let service = Arc::clone(&self.service);
             let listener = self.listener;
@@ -180,7 +188,6 @@ impl<A: Answering> Acceptor<A> {
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let mut life = self.life.clone();
         tokio::select! {
             // What a caller does wrong on the wire is answered or closed by hyper.
             _ = connection.as_mut() => return,

@@ -18,6 +18,7 @@ mod checkpoint_sinks;
 mod config;
 mod doors;
 mod error;
+mod first_bytes;
 mod folder;
 mod grpc;
 mod handlers;

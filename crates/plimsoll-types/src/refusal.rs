@@ -89,6 +89,8 @@ words! {
         MethodNotAllowed = 9 "method_not_allowed",
         /// A verb that would change what is served, which only a governed release may.
         UngovernedChange = 10 "ungoverned_change",
+        /// The body did not come in the time for it.
+        BodyTimeout = 11 "body_timeout",
 
         /// No credential, or none that is known.
         Unauthenticated = 20 "unauthenticated",

@@ -30,9 +30,6 @@ pub enum WireError {
     /// It sends a text within a matrix of numbers.
     #[error("the upstream is sent `{0}` within a matrix, which holds numbers only")]
     NotNumber(Box<str>),
-    /// It sends what may be null where the protocol has no null.
-    #[error("`{0}` may be null, and kind `oip-v2-grpc` has a null (NaN) for numbers only")]
-    Null(Box<str>),
 }
 
 /// A field that is sent.
@@ -80,10 +77,6 @@ impl Upstream {
             if template.is_numeric && !is_number {
                 return Err(WireError::NotNumber(name.into()));
             }
-            let is_float = template.is_numeric || field.kind == Kind::Number;
-            if declared.kind.is_grpc() && field.nullable && !is_float {
-                return Err(WireError::Null(name.into()));
-            }
             let values = field.values.iter().map(|value| value.as_str().into()).collect();
             Ok(Feed { place, kind: field.kind, values })
         };
@@ -130,10 +123,11 @@ impl Upstream {
     }
 
     /// Appends the path of a call, to follow that of the endpoint. `None` if it would be longer
-    /// than 2,048 bytes, or if a value made it climb; or if the body has no place for a null.
+    /// than 2,048 bytes, or if a value made it climb; or if a
+    /// tensor of gRPC would have nulls among other values, which only floats (as NaN) can.
     pub fn path(&self, rows: &Rows, call: &Call, out: &mut String) -> Option<()> {
-        let has_null = |row| self.has_null(rows, row);
-        if self.declared.kind.is_grpc() && call.rows.clone().any(has_null) {
+        let has_part = |field| (1..call.rows.len()).contains(&self.nulls(rows, &call.rows, field));
+        if self.declared.kind.is_grpc() && (0..self.feeds.len()).any(has_part) {
             return None;
         }
         let mut path = Vec::new();
@@ -208,11 +202,15 @@ impl Upstream {
         }
         let tensor = |(field, input): (usize, &'s InputRule)| {
             let mut raw = Vec::new();
+            // A value that is null is one that is not there: `path` saw that all are.
+            if self.nulls(rows, of, field) > 0 {
+                return None;
+            }
             of.clone().for_each(|row| self.raw(rows, row, field, &mut raw));
             let datatype = self.datatype(field);
-            grpc::Sent { name: input.name(), datatype, shape: [count, 1], raw }
+            Some(grpc::Sent { name: input.name(), datatype, shape: [count, 1], raw })
         };
-        self.declared.inputs.iter().enumerate().map(tensor).collect()
+        self.declared.inputs.iter().enumerate().filter_map(tensor).collect()
     }
 
     /// Whether a field goes as a float, whose NaN stands for null.
@@ -221,10 +219,10 @@ impl Upstream {
         self.template.is_numeric || kind == Some(Kind::Number)
     }
 
-    /// Whether a row has a null where its kind has no place for one.
-    fn has_null(&self, rows: &Rows, row: usize) -> bool {
-        let is_null = |field: usize| matches!(self.cell(rows, row, field).0, Cell::Null);
-        (0..self.feeds.len()).any(|field| is_null(field) && !self.is_float(field))
+    /// How many rows have a null for which the datatype has no value.
+    fn nulls(&self, rows: &Rows, of: &Range<usize>, field: usize) -> usize {
+        let is_null = |row: &usize| matches!(self.cell(rows, *row, field).0, Cell::Null);
+        if self.is_float(field) { 0 } else { of.clone().filter(is_null).count() }
     }
 
     /// A value as raw bytes: as its datatype, or as a number of a matrix.

@@ -373,19 +373,49 @@ features:
 }
 
 #[test]
-fn what_grpc_cannot_carry_is_refused_when_it_is_wired() {
+fn a_null_that_no_float_carries_is_a_tensor_that_is_not_there() {
     let document = "
 version: 1
 features:
   - {name: age, kind: integer, nullable: true}
+  - {name: region, kind: category, values: [west], nullable: true}
+  - {name: income, kind: number}
 ";
     let contract = CompiledContract::compile(&Contract::from_yaml(document).expect("reads"));
+    let contract = contract.expect("compiles");
+    let text = json!({
+        "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
+        "model": {"name": "m"}, "inputs": ["age", "region", "income"],
+        "answer": {"output": "probability"},
+    });
+    let upstream = Upstream::wire(declared(&text.to_string()), &contract).expect("fits");
+    let sent = |ages: Json| {
+        let count = ages.as_array().expect("a list").len();
+        let tensor = |name: &str, datatype: &str, data: Json| json!({"name": name, "datatype": datatype, "shape": [count], "data": data});
+        let incomes = tensor("income", "FP64", json!(vec![0.5; count]));
+        let body = json!({"inputs": [tensor("age", "INT64", ages), incomes]}).to_string();
+        let mut scratch = Scratch::default();
+        contract.validate_oip(body.as_bytes(), &mut scratch).expect("valid");
+        let call = upstream.calls(count).next().expect("a call");
+        let mut body = Vec::new();
+        upstream.path(&scratch.rows, &call, &mut String::new())?;
+        upstream.body(&scratch.rows, &call, &mut body);
+        let mut again = Scratch::default();
+        contract.validate_grpc(body.get(5..)?, &mut again).expect("valid");
+        Some(again.rows == scratch.rows)
+    };
+    assert_eq!(sent(json!([null])), Some(true));
+    assert_eq!(sent(json!([null, null])), Some(true));
+    assert_eq!(sent(json!([41, 42])), Some(true));
+    assert_eq!(sent(json!([41, null])), None, "there is no such tensor");
+}
+
+#[test]
+fn what_grpc_has_no_place_for_is_refused() {
     let text = json!({
         "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
         "model": {"name": "m"}, "inputs": ["age"], "answer": {"output": "probability"},
     });
-    let wired = Upstream::wire(declared(&text.to_string()), &contract.expect("compiles"));
-    assert_eq!(wired.err(), Some(WireError::Null("age".into())));
     for (member, value, place) in [
         ("headers", json!({"grpc-timeout": "1S"}), "headers"),
         ("headers", json!({"content-type": "text/plain"}), "headers"),

@@ -151,7 +151,7 @@ fn a_caller_that_hangs_up_leaves_a_record() {
     panic!("no record of the caller that hung up");
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut child = std::process::Command::new("gzip")
         .args(["-9", "-c"])
         .stdin(std::process::Stdio::piped())

@@ -153,7 +153,8 @@ fn converse(mut stream: TcpStream, mode: &Mutex<Mode>) -> std::io::Result<()> {
                 }
             }
             Mode::Trickles => {
-                let frames = [frame(HEADERS, END_HEADERS, 0, &self::head()), frame(DATA, 0, 0, b"\0")];
+                let frames =
+                    [frame(HEADERS, END_HEADERS, 0, &self::head()), frame(DATA, 0, 0, b"\0")];
                 for byte in frames.map(with_id).concat() {
                     stream.write_all(&[byte])?;
                     std::thread::sleep(Duration::from_millis(100));
@@ -196,7 +197,8 @@ fn every_lie_over_http_2_is_answered_within_the_deadline_and_recorded() {
     assert_eq!(*service.connections.lock().expect("lock"), 1, "the connection is kept");
     assert_eq!(server.shown(&answer)["summary"]["route"], "primary");
 
-    let only = |block: Vec<u8>| Mode::Says(vec![frame(HEADERS, END_HEADERS | END_STREAM, 0, &block)]);
+    let only =
+        |block: Vec<u8>| Mode::Says(vec![frame(HEADERS, END_HEADERS | END_STREAM, 0, &block)]);
     let begun = || frame(HEADERS, END_HEADERS, 0, &head());
     let mut compressed = message(0.5);
     compressed[0] = 1;
@@ -215,7 +217,11 @@ fn every_lie_over_http_2_is_answered_within_the_deadline_and_recorded() {
         (Mode::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()), failed, "broke"),
         (Mode::Says(vec![frame(RST_STREAM, 0, 0, &[0, 0, 0, 2])]), failed, "broke"),
         (Mode::Says(vec![frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 2])]), failed, "broke"),
-        (Mode::Says(vec![frame(PUSH_PROMISE, END_HEADERS, 0, &[0, 0, 0, 2, 0x88])]), failed, "broke"),
+        (
+            Mode::Says(vec![frame(PUSH_PROMISE, END_HEADERS, 0, &[0, 0, 0, 2, 0x88])]),
+            failed,
+            "broke",
+        ),
         (Mode::Says(vec![begun(), frame(RST_STREAM, 0, 0, &[0, 0, 0, 8])]), failed, "broke"),
         (Mode::Floods(frame(CONTINUATION, 0, 0, &filler)), failed, "broke"),
         (
@@ -227,17 +233,28 @@ fn every_lie_over_http_2_is_answered_within_the_deadline_and_recorded() {
             "broke",
         ),
         (
-            Mode::Says(vec![begun(), frame(HEADERS, END_HEADERS | END_STREAM, 0, &filler.repeat(3)[..16_000])]),
+            Mode::Says(vec![
+                begun(),
+                frame(HEADERS, END_HEADERS | END_STREAM, 0, &filler.repeat(3)[..16_000]),
+            ]),
             failed,
             "broke",
         ),
         (only(vec![0x8d]), failed, "status 404"),
-        (only([vec![0x08, 3], b"307".to_vec(), header("location", "/")].concat()), failed, "redirect"),
+        (
+            only([vec![0x08, 3], b"307".to_vec(), header("location", "/")].concat()),
+            failed,
+            "redirect",
+        ),
         (status("14"), failed, "gRPC status 14"),
         (status("3"), failed, "gRPC status 3"),
         (status("nonsense"), failed, "gRPC status 2"),
         (says(&message(0.5), "13"), failed, "gRPC status 13"),
-        (Mode::Says(vec![begun(), frame(DATA, END_STREAM, 0, &message(0.5))]), failed, "gRPC status 2"),
+        (
+            Mode::Says(vec![begun(), frame(DATA, END_STREAM, 0, &message(0.5))]),
+            failed,
+            "gRPC status 2",
+        ),
         (says(&[], "0"), failed, "message of the protocol"),
         (says(&compressed, "0"), failed, "message of the protocol"),
         (says(&[message(0.5), message(0.5)].concat(), "0"), failed, "message of the protocol"),
