@@ -173,6 +173,7 @@ tools-test:
 tools-bench:
 	$(call need,nginx,nginx-light)
 	$(call need,wrk,wrk)
+	$(call need,h2load,nghttp2-client)
 	$(call need,python3,python3 python3-venv)
 
 # A verifier of the ledger that is not ours: a small program of Go over Go's own packages. Beside

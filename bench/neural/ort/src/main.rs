@@ -7,11 +7,10 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ort::init_from(std::env::var("ONNXRUNTIME")?)?.commit();
+    let environment = ort::init_from(std::env::var("ONNXRUNTIME")?)?.build()?;
     common::run(
         |bytes| {
-            let builder = Session::builder()?.with_intra_threads(1).map_err(|e| e.to_string())?;
-            let mut builder = builder;
+            let mut builder = Session::builder(&environment)?.with_intra_threads(1)?;
             Ok(builder.commit_from_memory(&bytes)?)
         },
         |session, rows, count, width| {
