@@ -354,6 +354,7 @@ fn shown(
             rule: refusal.rule.map(Into::into),
         }),
         phases: phases.map(|(phase, nanos)| api::PhaseTime { phase, nanos }).collect(),
+        protocol: body.protocol,
     }
 }
 

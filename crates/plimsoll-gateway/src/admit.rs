@@ -1,7 +1,7 @@
 //! The first phases: `accept`, `authenticate`, `resolve`, `admit`, `authorize`. They need
 //! the head of a request only, so that nobody uploads a body in vain.
 
-use crate::answer::{Answer, Protocol};
+use crate::answer::Answer;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
@@ -12,7 +12,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use plimsoll_ledger::{Label, Ledger, LedgerError};
 use plimsoll_serving::{Caller, ServedDeployment, ServingSnapshot};
-use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Refusal, RefusalCode, Time};
+use plimsoll_types::{
+    Clock, DecisionId, DeploymentId, Phase, Protocol, Refusal, RefusalCode, Time,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};

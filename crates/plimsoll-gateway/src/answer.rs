@@ -3,24 +3,9 @@
 use crate::{answer_raw, answer_table};
 use plimsoll_contract::Field;
 use plimsoll_types::record::{Explanation, Output, ReasonRef};
-use plimsoll_types::{DecisionId, Refusal, RefusalCode};
+use plimsoll_types::{DecisionId, Protocol, Refusal, RefusalCode};
 use std::fmt::Arguments;
 use std::io::Write as _;
-
-/// The protocol of a request, whose shapes its answer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// Open Inference Protocol v2, REST, with or without binary tensors.
-    Oip,
-    /// Open Inference Protocol v2, gRPC: bodies are its messages; that of a refusal is its words.
-    Grpc,
-    /// `:predict` of KServe v1 and TensorFlow Serving.
-    Predict,
-    /// `:explain` of KServe v1.
-    Explain,
-    /// `/invocations` of MLflow.
-    Invocations,
-}
 
 /// An answer, ready to be written to a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]

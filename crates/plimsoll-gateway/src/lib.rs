@@ -23,10 +23,11 @@ mod tally;
 mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
-pub use answer::{Answer, Protocol, said, status};
+pub use answer::{Answer, said, status};
 pub use decide::BodyError;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use pass::Pass;
+pub use plimsoll_types::Protocol;
 pub use tally::{Listener, Tally};
 pub use upstream::{UpstreamAccess, UpstreamStats};
 

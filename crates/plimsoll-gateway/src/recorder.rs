@@ -122,6 +122,7 @@ impl Pass {
             explanation: ended.explanation,
             refusal: ended.refusal,
             phases: &phases[..count],
+            protocol: Some(self.protocol),
         });
     }
 

@@ -1,4 +1,4 @@
-//! The phases of a request, and why a request was refused in one of them.
+//! The phases of a request, why a request was refused in one of them, and by what it came.
 
 use std::fmt;
 
@@ -62,6 +62,22 @@ words! {
         Record = 10 "record",
         /// The reply.
         Respond = 11 "respond",
+    }
+}
+
+words! {
+    /// The protocol that a request for a decision came by, whose shapes its answer has.
+    Protocol {
+        /// Open Inference Protocol v2, REST, with or without binary tensors.
+        Oip = 0 "oip",
+        /// Open Inference Protocol v2, gRPC: bodies are its messages; that of a refusal is its words.
+        Grpc = 1 "grpc",
+        /// `:predict` of `KServe` v1 and TensorFlow Serving.
+        Predict = 2 "predict",
+        /// `:explain` of `KServe` v1.
+        Explain = 3 "explain",
+        /// `/invocations` of `MLflow`.
+        Invocations = 4 "invocations",
     }
 }
 
