@@ -5,7 +5,7 @@ Each is a program of a few lines in bench/neural, built alone and from nothing; 
 onnxruntime's library, which the Python package brings. The models are made here: small networks of
 the kinds that stand behind decisions, one operator family each, all [rows, 24] floats in and one
 matrix of floats out. A runtime covers a model if it loads it and agrees with onnxruntime within
-1e-5 on every row. One thread each. Writes bench/results/neural.md; see docs/adr/0018-neural-onnx.md.
+1e-5 on every row. One thread each, CPU time. Writes bench/results/neural.md; see docs/adr/0018-neural-onnx.md.
 
     .venv/bench/bin/python bench/neural.py        # needs what `make bench-gateway` installs
 
@@ -132,9 +132,9 @@ def embedding():
 def conv():
     net = Net()
     net.add("Reshape", "x", net.ints(-1, 1, WIDTH))
-    net.add("Conv", net.at, net.weight(8, 1, 3), net.weight(8), pads=[1, 1])
+    net.add("Conv", net.at, net.weight(8, 1, 3), net.weight(8), pads=[1, 1], strides=[1], dilations=[1])
     net.add("MaxPool", net.add("Relu"), kernel_shape=[2], strides=[2])
-    net.add("Conv", net.at, net.weight(16, 8, 3), net.weight(16))
+    net.add("Conv", net.at, net.weight(16, 8, 3), net.weight(16), pads=[0, 0], strides=[1], dilations=[1])
     net.add("Flatten", net.add("GlobalAveragePool", net.add("Relu")))
     net.dense(16, 1, "Sigmoid")
     return net
@@ -211,7 +211,7 @@ def main():
         print(lines[-1], flush=True)
     rows = rng.normal(0, 1, (ROWS, WIDTH)).astype(np.float32)
     rows.tofile(folder / "rows.f32")
-    lines += ["", "| model | " + " | ".join(f"`{name}`: differs by, µs/row of 1,000, µs of one row" for name in RUNTIMES) + " |",
+    lines += ["", "| model | " + " | ".join(f"`{name}`: differs by; CPU µs a row, of 1,000 and of one" for name in RUNTIMES) + " |",
               "|---|" + "---|" * len(RUNTIMES)]
     for label, make in MODELS.items():
         path = folder / "model.onnx"

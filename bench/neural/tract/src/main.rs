@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             let input = tract_ndarray::Array2::from_shape_vec((count, width), rows.to_vec())?;
             let output = plans[&count].run(tvec!(Tensor::from(input).into()))?;
-            let view = output[0].to_array_view::<f32>()?;
+            let view = output[0].to_plain_array_view::<f32>()?;
             Ok(view.iter().copied().collect())
         },
     )

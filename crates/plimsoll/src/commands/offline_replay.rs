@@ -125,7 +125,7 @@ fn model(data: &Path, artifact: Digest) -> Result<Model, Failure> {
             "the artifact `{name}` is not what its digest says"
         )));
     }
-    Model::load(&bytes, &limits)
+    super::contract::parse(&bytes, &limits)
         .map_err(|error| Failure::unverified("the model file does not load").because(error))
 }
 
