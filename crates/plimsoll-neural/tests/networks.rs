@@ -104,8 +104,11 @@ fn what_tables_need_is_left_to_our_own_runner() {
 /// Nodes of a file: operator, inputs, outputs, integers of attributes.
 type Node<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a [i64])]);
 
-/// A file with these nodes and initializers (name, sizes, integers if it is one of shapes).
-fn file(nodes: &[Node<'_>], weights: &[(&str, &[i64], Option<&[i64]>)], domain: &str) -> Vec<u8> {
+/// An initializer: name, sizes, integers if it is one of shapes.
+type Weight<'a> = (&'a str, &'a [i64], Option<&'a [i64]>);
+
+/// A file with these nodes and initializers.
+fn file(nodes: &[Node<'_>], weights: &[Weight<'_>], domain: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut w = Writer(&mut bytes);
     let declared = |w: &mut Writer<'_>, field, name: &str, sizes: &[Option<u64>]| {
@@ -187,8 +190,8 @@ fn small_files_that_ask_for_much_are_refused_before_they_run() {
     let domain =
         |error: &NetworkError| matches!(error, NetworkError::Shape(ShapeError::Domain { .. }));
     type Check<'a> = &'a dyn Fn(&NetworkError) -> bool;
-    let column: (&str, &[i64], Option<&[i64]>) = ("c", &[60_000, 1], None);
-    let row: (&str, &[i64], Option<&[i64]>) = ("r", &[1, 60_000], None);
+    let column: Weight<'_> = ("c", &[60_000, 1], None);
+    let row: Weight<'_> = ("r", &[1, 60_000], None);
     let cases: Vec<(&str, Vec<u8>, Check<'_>)> = vec![
         (
             "an outer product",
