@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-lake
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-ledger   what a durable record costs, next to SQLite and PostgreSQL"
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
+	@echo "make bench-lake     ten million decisions in tables: derived, looked up, asked with SQL"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
 	@echo "make ci             what CI runs"
@@ -100,6 +101,12 @@ bench-gateway: tools-c tools-bench
 bench-upstream: tools-c
 	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/upstream.py
+
+# 10 million decisions by default; goes on with what is in .cache/lake.
+LAKE_DECISIONS ?= 10000000
+bench-lake: tools-c
+	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	$(TARGET)/release/plimsoll-bench lake --folder .cache/lake --decisions $(LAKE_DECISIONS)
 
 bench-start: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

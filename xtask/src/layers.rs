@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
+    ("plimsoll-lake", 2),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
     ("plimsoll-root", 3),
@@ -51,6 +52,7 @@ const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-upstream", "plimsoll-model"),
     ("plimsoll-neural", "plimsoll-model"),
     ("plimsoll", "plimsoll-server"),
+    ("plimsoll-lake", "plimsoll-ledger"),
 ];
 
 /// What a crate must not reach, by any path of normal and build dependencies, and why.
@@ -67,10 +69,22 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-ledger", &["plimsoll-store", "rusqlite", "http"], "the ledger stands without SQL"),
     (
         "plimsoll-gateway",
-        &["plimsoll-store", "plimsoll-control", "plimsoll-table", "rusqlite", "axum"],
+        &[
+            "plimsoll-store",
+            "plimsoll-control",
+            "plimsoll-table",
+            "plimsoll-lake",
+            "rusqlite",
+            "axum",
+        ],
         "no SQL, control plane or tables on the path of a request",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
+    (
+        "plimsoll-lake",
+        &["plimsoll-store", "rusqlite", "hyper"],
+        "tables come from the ledger alone",
+    ),
     ("plimsoll-tlog", &["tokio", "http", "rusqlite", "fs-err"], "the log is mathematics"),
 ];
 
@@ -89,6 +103,7 @@ const ONLY_BY: &[(&str, &[&str], &str)] = &[
         &["plimsoll-outbound", "plimsoll-server"],
         "sockets are the server's, and the one client's",
     ),
+    ("datafusion", &["plimsoll-lake"], "one crate knows the query engine"),
     ("clap", &["plimsoll", "plimsoll-bench", "plimsoll-fuzz", "xtask"], "only binaries have one"),
 ];
 

@@ -17,6 +17,7 @@ pub mod oip;
 mod openapi;
 mod page;
 mod problem;
+mod query;
 mod receipt;
 mod report;
 mod review;
@@ -56,6 +57,7 @@ pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use review::{

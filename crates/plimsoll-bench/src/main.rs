@@ -9,10 +9,13 @@
 //! `explain` is what explanations of a model cost, on one thread.
 //!
 //! `ledger` is what durable records cost, and what a bare loop of write and sync does.
+//!
+//! `lake` fills a ledger through its own write path and measures decision tables.
 
 mod cpu;
 mod explain;
 mod http;
+mod lake;
 mod latency;
 mod ledger;
 mod load;
@@ -42,6 +45,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Write durable records, or as many bytes without a ledger, and print what that cost as JSON.
     Ledger(ledger::LedgerArgs),
+    /// Fill a ledger with decisions, derive their tables, ask them, and print the figures as JSON.
+    Lake(lake::LakeArgs),
 }
 
 #[derive(Args)]
@@ -89,6 +94,8 @@ enum BenchError {
     Explain(#[from] explain::MeasureError),
     #[error(transparent)]
     Ledger(#[from] ledger::LedgerBenchError),
+    #[error(transparent)]
+    Lake(#[from] lake::LakeBenchError),
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
 }
@@ -98,6 +105,7 @@ fn main() -> ExitCode {
         Command::Load(args) => run(&args),
         Command::Explain(args) => explain::run(&args).map_err(BenchError::from).and_then(print),
         Command::Ledger(args) => ledger::run(&args).map_err(BenchError::from).and_then(print),
+        Command::Lake(args) => lake::run(&args).map_err(BenchError::from).and_then(print),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

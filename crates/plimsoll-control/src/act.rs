@@ -252,7 +252,7 @@ impl Control {
         Ok((id, receipt.index))
     }
 
-    fn append(
+    pub(crate) fn append(
         &self,
         event: &Event<'_>,
         id: EventId,

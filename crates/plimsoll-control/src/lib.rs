@@ -30,6 +30,7 @@ mod model;
 mod page;
 mod principal;
 mod profile;
+mod query;
 mod receipt;
 mod recover;
 mod replay;
@@ -52,6 +53,8 @@ pub use contract::ContractFormat;
 pub use erasure::{ErasureWindows, RECONCILE_EVERY};
 pub use error::ControlError;
 pub use explain_worker::{Deferral, Explained};
+pub use query::{QueryEnd, QueryPermit, Readable};
+pub use retention::kept_from;
 pub use sink::{Secret, SinkTarget};
 pub use sink_feed::SinkPull;
 

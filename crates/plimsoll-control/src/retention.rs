@@ -9,8 +9,8 @@ use crate::compile::settings_of;
 use crate::error::ControlError;
 use plimsoll_api::Tier;
 use plimsoll_ledger::Entry;
-use plimsoll_store::DeploymentRow;
-use plimsoll_types::{KeyId, Time};
+use plimsoll_store::{DeploymentRow, Store};
+use plimsoll_types::{DeploymentId, KeyId, Time};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -73,11 +73,18 @@ impl Control {
         row.map_or(Ok(false), |row| self.is_past_retention(&row, entry.leaf.draft.time))
     }
 
+    /// The beginning of the first day of which a deployment keeps decisions, if its retention
+    /// ends and no hold is on it.
+    ///
+    /// # Errors
+    /// [`ControlError::Store`].
+    pub fn kept_from(&self, deployment: DeploymentId) -> Result<Option<Time>, ControlError> {
+        kept_from(&self.store, deployment, self.clock.now())
+    }
+
     /// The beginning of the first day that is kept.
     fn cutoff(&self, row: &DeploymentRow) -> Result<Option<Time>, ControlError> {
-        let Some(days) = settings_of(row)?.retention_days else { return Ok(None) };
-        let first = self.clock.now().minus(DAY * days);
-        Ok(Some(Time::from_micros(first.as_micros() - first.as_micros() % micros(DAY))))
+        first_day(row, self.clock.now())
     }
 
     /// The keys of the deployment's days before `cutoff`, oldest first.
@@ -115,6 +122,29 @@ impl Control {
         };
         self.act(&mut turn, who, payload, |_, _, _| Ok(()), then)
     }
+}
+
+/// The same as [`Control::kept_from`], of a control state that no server has open.
+///
+/// # Errors
+/// [`ControlError::Store`].
+pub fn kept_from(
+    store: &Store,
+    deployment: DeploymentId,
+    now: Time,
+) -> Result<Option<Time>, ControlError> {
+    let Some(row) = store.read(|r| r.deployment(deployment))? else { return Ok(None) };
+    let first = first_day(&row, now)?;
+    if first.is_some() && store.read(|r| r.hold_on_deployment(deployment))?.is_some() {
+        return Ok(None);
+    }
+    Ok(first)
+}
+
+fn first_day(row: &DeploymentRow, now: Time) -> Result<Option<Time>, ControlError> {
+    let Some(days) = settings_of(row)?.retention_days else { return Ok(None) };
+    let first = now.minus(DAY * days).as_micros();
+    Ok(Some(Time::from_micros(first - first % micros(DAY))))
 }
 
 fn micros(duration: Duration) -> u64 {

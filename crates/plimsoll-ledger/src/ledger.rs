@@ -321,6 +321,9 @@ impl Ledger {
         Ok(Self { shared, limit: config.record_limit(), threads })
     }
 
+    pub(crate) fn log(&self) -> &SharedLog {
+        &self.shared.log
+    }
     /// The keys.
     #[must_use]
     pub fn keys(&self) -> &Keys {

@@ -18,6 +18,7 @@ mod log;
 mod publish;
 mod reader;
 mod recovery;
+mod scan;
 mod seal;
 mod segment;
 mod spare;
@@ -27,8 +28,8 @@ mod writer;
 pub use error::LedgerError;
 pub use frame::{Entry, leaf_hash};
 pub use keys::{
-    ErasedKey, ErasedKeys, Keys, Label, LocalRoot, Root, RootError, RootState, Rotation,
-    rewrap_root,
+    CELL_TAG, CellKey, ErasedKey, ErasedKeys, Keys, Label, LocalRoot, Root, RootError, RootState,
+    Rotation, rewrap_root,
 };
 pub use ledger::{
     Durable, Entries, Health, Ledger, LedgerConfig, Receipt, Recovery, SYNC_BUCKETS, Stats,
@@ -39,6 +40,7 @@ pub use publish::{
     Verification, WriteOnceFolder, give_up_log,
 };
 pub use reader::{LedgerReader, Tail, Verified};
+pub use scan::Scanned;
 pub use seal::{Holder, MAX_HOLDERS, RecordKey, Sealed, holders, is_committed, open_with};
 
 #[cfg(test)]

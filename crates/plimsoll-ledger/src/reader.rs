@@ -106,6 +106,9 @@ impl LedgerReader {
     pub const fn gateway(&self) -> GatewayId {
         self.gateway
     }
+    pub(crate) fn log(&self) -> &SharedLog {
+        &self.log
+    }
     /// Number of entries.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -65,6 +65,8 @@ actions! {
     ListPrincipals => Server,
     /// Open the list of API keys; each one shown needs `ReadKey`.
     ListKeys => Server,
+    /// Ask with SQL; a deployment's decisions need `ReadDecision`, their values `ReadDecisionBody`.
+    QueryDecisions => Server,
 
     /// Ask a deployment for a decision.
     Infer => Deployment,

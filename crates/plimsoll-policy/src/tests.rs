@@ -342,7 +342,8 @@ fn what_belongs_to_another_tenant_is_out_of_reach() {
     let shared = |action| {
         let open =
             matches!(action, ReadHealth | ReadOpenapi | ReadLedger | ReadPolicy | ReadAccess);
-        open || action.as_str().starts_with("List") || action == TailDecisions
+        open || action.as_str().starts_with("List")
+            || matches!(action, TailDecisions | QueryDecisions)
     };
     let ledger = outcome(&foreigner(), ReadLedger, &server(false));
     assert_eq!(ledger, "FORBID other-tenant-ledger");

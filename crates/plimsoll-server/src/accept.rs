@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use plimsoll_gateway::Listener;
 use std::convert::Infallible;
+use std::error::Error;
 use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub(crate) enum Life {
 
 /// What answers requests: the server, or a witness.
 pub(crate) trait Answering: Send + Sync + 'static {
-    /// What its responses carry.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    /// What its responses carry. One that fails cuts its connection.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
     /// Answers one request.
     fn answer(

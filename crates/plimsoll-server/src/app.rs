@@ -5,6 +5,7 @@ use crate::routes::RouteTable;
 use crate::traces::Traces;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
+use plimsoll_lake::Lake;
 use plimsoll_outbound::Outbound;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) control: Arc<Control>,
     pub(crate) outbound: Outbound,
     pub(crate) sinks: Sinks,
+    pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

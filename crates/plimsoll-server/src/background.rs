@@ -49,10 +49,22 @@ pub(crate) async fn each_hour(app: Arc<App>, mut life: watch::Receiver<Life>) {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || control.reconcile()).await {
             tracing::error!(error = %error, "what erasures and retention have due could not be done");
         }
+        end_tables(&app).await;
         let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
         if tokio::time::timeout(plimsoll_control::RECONCILE_EVERY, drains).await.is_ok() {
             return;
         }
+    }
+}
+
+/// Removes decision tables that are past their retention.
+async fn end_tables(app: &App) {
+    let ended = match app.lake.background(plimsoll_lake::Lake::end_retention) {
+        Ok(running) => running.await.unwrap_or(Ok(0)),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::error!(error = %error, "decision tables past their retention could not be removed");
     }
 }
 

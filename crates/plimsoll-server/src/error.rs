@@ -59,6 +59,9 @@ pub enum ServerError {
     /// The store did not open.
     #[error("the store of control state did not open")]
     Store(#[source] plimsoll_store::StoreError),
+    /// The decision tables did not open.
+    #[error("the decision tables did not open")]
+    Lake(#[source] plimsoll_lake::LakeError),
     /// The control plane did not open.
     #[error("the control plane did not start")]
     Control(#[source] plimsoll_control::ControlError),

@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_reviews::routes());
+    routes.extend(crate::handlers_lake::routes());
     routes
 }
 
@@ -362,7 +363,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.sinks, &app.clock) {
+    match metrics::page(&app.gateway, &app.lake, &app.sinks, &app.clock) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

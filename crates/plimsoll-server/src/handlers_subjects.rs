@@ -23,7 +23,13 @@ pub(crate) fn routes() -> Vec<Route> {
         .reads(schema_of::<api::ExportSubject>)
         .gives(200, schema_of::<api::SubjectExport>),
         control("POST", "/api/v1/subjects/erase", EraseSubject, |app, ctx, input| {
-            ok(&app.control.erase_subject(ctx, &input.json()?)?)
+            let erasure = app.control.erase_subject(ctx, &input.json()?)?;
+            // What cannot be done now is done by the next step beside requests: the keys are
+            // gone, and what is personal in the tables with them.
+            if let Err(error) = app.lake.erase() {
+                tracing::error!(%error, "the decision tables could not be erased from yet");
+            }
+            ok(&erasure)
         })
         .named(
             "erase_subject",

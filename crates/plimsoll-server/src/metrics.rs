@@ -2,6 +2,7 @@
 
 use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
+use plimsoll_lake::Lake;
 use plimsoll_ledger::Publishing;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::record::ResultClass;
@@ -23,11 +24,12 @@ type NoLabels = [(&'static str, &'static str); 0];
 /// The metrics page.
 pub(crate) fn page(
     gateway: &Gateway,
+    lake: &Lake,
     sinks: &Sinks,
     clock: &Arc<dyn Clock>,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
-    registry.register_collector(Box::new(Page(gateway.clone(), Arc::clone(clock))));
+    registry.register_collector(Box::new(Page(gateway.clone(), lake.clone(), Arc::clone(clock))));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;
@@ -35,7 +37,7 @@ pub(crate) fn page(
 }
 
 #[derive(Debug)]
-struct Page(Gateway, Arc<dyn Clock>);
+struct Page(Gateway, Lake, Arc<dyn Clock>);
 
 impl Collector for Page {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
@@ -45,6 +47,7 @@ impl Collector for Page {
         self.explanations(to)?;
         self.upstreams(to)?;
         self.ledger(to)?;
+        self.tables(to)?;
         self.snapshot(to)
     }
 }
@@ -203,7 +206,7 @@ impl Page {
         counter(to, "ledger_published_bytes", help, state.bytes)?;
         let is_signing = u64::from(state.stopped.is_none());
         gauge(to, "ledger_signing", "1 if checkpoints are signed", is_signing)?;
-        let now = self.1.now().as_micros();
+        let now = self.2.now().as_micros();
         let age = |at: Time| now.saturating_sub(at.as_micros());
         if let Some(at) = state.published_at {
             seconds(to, "ledger_checkpoint_age", "Time since the latest checkpoint", age(at))?;
@@ -234,6 +237,15 @@ impl Page {
             failing.encode_family(&[("sink", &*sink.name)])?.encode_gauge(&fails)?;
         }
         Ok(())
+    }
+
+    fn tables(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let progress = self.1.progress();
+        let help = "Ledger entries that are in the files of decision tables";
+        gauge(to, "lake_entries", help, progress.entries)?;
+        let help =
+            "Ledger entries not in files of decision tables yet; queries see them all the same";
+        gauge(to, "lake_lag_entries", help, progress.durable.saturating_sub(progress.entries))
     }
 
     fn snapshot(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {

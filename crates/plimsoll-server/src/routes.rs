@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::doors;
 use crate::handlers;
+use crate::handlers_lake;
 use crate::handlers_ledger;
 use crate::handlers_protocols;
 use crate::oip;
@@ -111,6 +112,8 @@ pub(crate) enum Call {
     Upload,
     /// Waits for new decisions.
     Tail,
+    /// Answered row by row from the decision tables.
+    Query,
     /// Answered by [`crate::service`] before the table is asked; here for the document.
     Infer,
 }
@@ -405,6 +408,7 @@ async fn run(
         Call::Open(handler) => Ok(handler(app)),
         Call::Quick(handler) => Ok(handler(app, caller, &input)),
         Call::Tail => handlers::tail(app, context, input).await,
+        Call::Query => handlers_lake::query(app, context, input).await,
         Call::Receipt => handlers_ledger::receipt(app, context, input).await,
         Call::Control(handler) => {
             let app = Arc::clone(app);

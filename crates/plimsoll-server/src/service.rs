@@ -4,7 +4,7 @@ use crate::accept::Answering;
 use crate::app::App;
 use crate::body::{Whole, read_body};
 use crate::grpc;
-use crate::reply::Reply;
+use crate::reply::{Reply, ReplyBody};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -31,16 +31,16 @@ pub(crate) struct Service {
 }
 
 impl Answering for Service {
-    type Body = Whole;
+    type Body = ReplyBody;
 
-    async fn answer(&self, listener: Listener, request: Request<Incoming>) -> Response<Whole> {
+    async fn answer(&self, listener: Listener, request: Request<Incoming>) -> Response<ReplyBody> {
         if self.app.serves(listener, Listener::Data) && request.method() == Method::POST {
             if grpc::is_call(request.headers()) {
-                return grpc::answer(&self.app, request).await;
+                return grpc::answer(&self.app, request).await.map(ReplyBody::Whole);
             }
             if let Some(target) = target(request.uri().path()) {
                 let target = target.map(str::to_owned);
-                return self.infer(target, request).await;
+                return self.infer(target, request).await.map(ReplyBody::Whole);
             }
         }
         let reply: Reply = crate::routes::dispatch(&self.app, listener, request).await;

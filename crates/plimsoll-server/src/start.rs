@@ -9,6 +9,7 @@ use crate::config::ServerConfig;
 use crate::error::ServerError;
 use crate::folder;
 use crate::heads::StoredHeads;
+use crate::lake;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
@@ -131,7 +132,8 @@ async fn serve(
     tasks.spawn(background_explain::explain(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_minute(Arc::clone(&app), life.clone()));
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
-    tasks.spawn(background::each_hour(Arc::clone(&app), life));
+    tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
         control: addresses.control,
@@ -209,9 +211,11 @@ fn open(
         Traces::new(config.otlp_endpoint.as_deref(), config.trace_ratio, Arc::clone(&clock))?;
     let feed = Arc::new(sinks::ControlFeed(Arc::clone(&control)));
     let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
+    let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
     let app = App {
         gateway,
         control,
+        lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
         outbound,
         started: clock.now(),

@@ -150,6 +150,16 @@ Examples:
     /// Make a data folder from a backup
     #[command(after_help = "Examples:\n  plimsoll restore backup.tar --data ./plimsoll-data")]
     Restore(Restore),
+    /// Ask decision tables with SQL
+    ///
+    /// There is a table for every deployment, with its features and outputs, and `decisions`
+    /// with the decisions of all. Names are written as in the contract; those with a hyphen in
+    /// double quotes. What is personal opens for those who may read decisions' bodies.
+    #[command(after_help = crate::cli_query::EXAMPLES)]
+    Query(crate::cli_query::Query),
+    /// The decision tables
+    #[command(subcommand)]
+    Lake(crate::cli_query::Lake),
     /// What the running server says about itself
     #[command(after_help = "Examples:\n  plimsoll status\n  plimsoll status --json")]
     Status,
@@ -587,7 +597,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   plimsoll decision list --deployment credit-default --since 1h
-  plimsoll decision list --result refused --limit 20 --json")]
+  plimsoll decision list --result refused --limit 20 --json
+  plimsoll decision list --subject-file - < name.txt")]
     List {
         /// Only those of this deployment
         #[arg(long, value_name = "NAME")]
@@ -602,8 +613,13 @@ Examples:
         #[arg(long, value_parser = one_of(ResultClass::ALL, ResultClass::as_str))]
         result: Option<ResultClass>,
         #[command(flatten)]
+        about: crate::cli_query::About,
+        #[command(flatten)]
         paged: Paged,
     },
+    /// Write decisions to a file: all columns of a deployment's table
+    #[command(after_help = crate::cli_query::EXPORT_EXAMPLES)]
+    Export(crate::cli_query::Export),
     /// Get what proves a decision offline; waits for the checkpoint that covers it
     #[command(after_help = "\
 Examples:

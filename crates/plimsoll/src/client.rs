@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 const MAX_KEY_FILE_BYTES: u64 = 4096;
 /// The largest file of root certificates.
 const MAX_CA_FILE_BYTES: u64 = 1 << 20;
+/// Bytes of a streamed answer that are passed on at once.
+const PIECE: usize = 64 << 10;
 /// The largest page the server gives.
 const MAX_PAGE: u32 = 1000;
 /// Time to connect: a server that is there answers sooner.
@@ -111,6 +113,43 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         self.send(Method::PATCH, path, body)
+    }
+
+    /// `POST` of JSON whose answer is written to `out` as it comes. Gives its length.
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        timeout: Duration,
+        out: &mut dyn Write,
+    ) -> Result<u64, Failure> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Failure::ours("could not write JSON").because(error))?;
+        let mut request =
+            Request::builder().method(Method::POST).uri(format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {}", key.0));
+        }
+        let request = request.header("content-type", "application/json");
+        let mut response = self.run(request, bytes, Some(timeout))?;
+        if !response.status().is_success() {
+            read(response)?;
+            return Err(Failure::ours("the server's answer is not one"));
+        }
+        // No limit: it goes to a file or pipe, and ends with the query's own limits.
+        let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+        let mut piece = vec![0; PIECE];
+        let mut length = 0;
+        loop {
+            let count = body
+                .read(&mut piece)
+                .map_err(|error| Failure::user("the server's answer broke off").because(error))?;
+            if count == 0 {
+                return Ok(length);
+            }
+            out.write_all(piece.get(..count).unwrap_or_default()).map_err(Failure::output)?;
+            length += u64::try_from(count).unwrap_or(0);
+        }
     }
 
     /// `DELETE`.

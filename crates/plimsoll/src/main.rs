@@ -10,6 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod cli;
 mod cli_ledger;
+mod cli_query;
 mod client;
 mod commands;
 mod failure;

@@ -10,6 +10,7 @@
 //! Locks are taken in this order: journal, state, epoch, cache; and ids, epoch.
 
 mod cache;
+mod cells;
 mod crypt;
 mod epoch;
 mod erase;
@@ -29,6 +30,7 @@ use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::{hkdf, hmac};
 use cache::Cache;
+pub use cells::{CELL_TAG, CellKey};
 use crypt::{WRAPPED, derived, fresh, unwrap, wrap};
 use epoch::{Epoch, journal_path};
 use journal::{Journal, KeySlot, SLOT, Slot};

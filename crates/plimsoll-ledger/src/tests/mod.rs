@@ -5,6 +5,7 @@ mod crash;
 mod crash_sweep;
 mod disk;
 mod erasure;
+mod go;
 mod golden;
 mod publish;
 mod tear;

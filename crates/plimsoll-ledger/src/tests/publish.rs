@@ -84,10 +84,18 @@ fn open_with_sinks(
 ) -> Result<Ledger, LedgerError> {
     let clock = Arc::new(SystemClock::new());
     let (ledger, _) = Ledger::open_on(config(folder), clock, disk.volume())?;
+    start_publishing(&ledger, heads, sinks)?;
+    Ok(ledger)
+}
+
+pub(super) fn start_publishing(
+    ledger: &Ledger,
+    heads: &Arc<Heads>,
+    sinks: Vec<Box<dyn CheckpointSink>>,
+) -> Result<(), LedgerError> {
     let publishing =
         PublishConfig { interval: Duration::ZERO, ..PublishConfig::new(ORIGIN.to_owned()) };
-    ledger.publish(&publishing, Arc::clone(heads) as Arc<dyn TreeHeads>, sinks)?;
-    Ok(ledger)
+    ledger.publish(&publishing, Arc::clone(heads) as Arc<dyn TreeHeads>, sinks)
 }
 
 /// Waits until everything durable is published, or publishing stopped.
@@ -101,7 +109,7 @@ pub(super) fn settled(ledger: &Ledger) -> Publishing {
     }
 }
 
-fn record(ledger: &Ledger, count: usize) {
+pub(super) fn record(ledger: &Ledger, count: usize) {
     let holder = [Holder::Subject { tenant: tenant(), subject: "someone" }];
     let waiting: Vec<_> = (0..count)
         .map(|i| {
@@ -120,7 +128,7 @@ fn record(ledger: &Ledger, count: usize) {
     }
 }
 
-fn public(folder: &Path) -> PathBuf {
+pub(super) fn public(folder: &Path) -> PathBuf {
     folder.join("data/ledger/public")
 }
 

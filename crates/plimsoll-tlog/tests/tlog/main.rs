@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod azul;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod go;

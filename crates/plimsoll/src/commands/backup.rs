@@ -236,7 +236,12 @@ fn is_left_out(path: &str) -> bool {
         .is_some_and(|rest| matches!(rest, "" | "-wal" | "-shm" | "-journal"));
     let of_process = matches!(
         path,
-        "artifacts/uploads" | "format.new" | "ledger/lock" | "ledger/end" | "ledger/reserve"
+        "artifacts/uploads"
+            | "lake"
+            | "format.new"
+            | "ledger/lock"
+            | "ledger/end"
+            | "ledger/reserve"
     );
     // Made from the segments by the next start, and there are many.
     let is_derived = path == "ledger/public/tile";

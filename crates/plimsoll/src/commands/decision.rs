@@ -1,13 +1,13 @@
 //! `plimsoll decision`.
 
-use super::{Context, forensics, offline, when};
+use super::{Context, forensics, offline, query, when};
 use crate::cli::Decision;
 use crate::failure::Failure;
 use crate::printer::{Facts, Table, counted, printable};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use plimsoll_api::{
     DecisionBody, DecisionFilter, DecisionLeaf, DecisionRefusal, DecisionSummary, DecisionTail,
-    Receipt, TailQuery,
+    Page, Receipt, SubjectSearch, TailQuery,
 };
 use plimsoll_types::{Clock, DecisionId, Name};
 use serde_json::Value;
@@ -31,7 +31,10 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
             let found = offline::decision(context, id, &data, keys.as_deref())?;
             show(context, &found)
         }
-        Decision::List { deployment, since, until, result, paged } => {
+        Decision::List { deployment, since, until, result, about, paged } => {
+            if let Some(subject) = about.subject()? {
+                return search(context, subject, deployment, since, until, paged.limit);
+            }
             let now = context.clock.now();
             let filter = DecisionFilter {
                 deployment: deployment.map(String::from),
@@ -44,6 +47,7 @@ pub(super) fn run(context: &Context, verb: Decision) -> Result<(), Failure> {
         }
         Decision::Receipt { id, output } => receipt(context, id, output.as_deref()),
         Decision::Tail { deployment } => tail(context, deployment),
+        Decision::Export(args) => query::export(context, &args),
         Decision::Explain(args) => super::decision_explain::run(context, &args),
         Decision::Trace(args) => forensics::trace(context, &args),
         Decision::Replay(args) => forensics::replay(context, &args),
@@ -71,8 +75,35 @@ fn receipt(context: &Context, id: DecisionId, output: Option<&Path>) -> Result<(
 
 fn list(context: &Context, filter: &DecisionFilter, limit: u32) -> Result<(), Failure> {
     let page = context.client()?.list::<DecisionSummary>(PATH, filter, limit)?;
+    show_list(context, &page)
+}
+
+/// The decisions about a person. The name travels in the body: URLs are logged.
+fn search(
+    context: &Context,
+    subject: String,
+    deployment: Option<Name>,
+    since: Option<String>,
+    until: Option<String>,
+    limit: u32,
+) -> Result<(), Failure> {
+    /// The most that one search gives.
+    const MOST: u32 = 1000;
+    let now = context.clock.now();
+    let search = SubjectSearch {
+        subject,
+        deployment: deployment.map(String::from),
+        since: since.map(|text| when::past(&text, now)).transpose()?,
+        until: until.map(|text| when::past(&text, now)).transpose()?,
+        limit: Some(limit.min(MOST)),
+    };
+    let page: Page<DecisionSummary> = context.client()?.post(&format!("{PATH}/search"), &search)?;
+    show_list(context, &page)
+}
+
+fn show_list(context: &Context, page: &Page<DecisionSummary>) -> Result<(), Failure> {
     let heads = ["time", "decision", "deployment", ">version", "route", "result"];
-    context.show_page(&page, &heads, |table, one| {
+    context.show_page(page, &heads, |table, one| {
         table.row([
             context.time(one.time),
             one.id.to_string(),

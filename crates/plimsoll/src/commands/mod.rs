@@ -21,6 +21,7 @@ mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 mod key;
+mod lake;
 mod ledger;
 mod ledger_keys;
 mod model;
@@ -28,6 +29,7 @@ mod offline;
 mod offline_replay;
 mod predict;
 mod principal;
+mod query;
 mod restore;
 pub(crate) mod review;
 mod root;
@@ -152,6 +154,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Sink(verb) => sink::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
+        Command::Query(args) => query::run(context, &args),
+        Command::Lake(verb) => lake::run(context, &verb),
         Command::Status => status::run(context),
         Command::Openapi => document::openapi(context),
         Command::Version => document::version(context),

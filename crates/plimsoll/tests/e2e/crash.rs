@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     // Tests read the environment; the product reads it in one place.
     #[expect(clippy::disallowed_methods, reason = "the rounds of a long test are set from outside")]
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)

@@ -85,14 +85,51 @@ fn wrapped_keys(keys: &Path) -> Vec<Vec<u8>> {
     slots.map(|slot| slot[52..112].to_vec()).collect()
 }
 
+/// Whether a file of decision tables holds the bytes: as they lie on the disk, footers included,
+/// or in any column, hidden ones included, as it is read. Of numbers it looks at the decimals.
+fn in_tables(data: &Path, needle: &[u8]) -> bool {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut found = Vec::new();
+    files(&data.join("lake"), &mut found);
+    let bytes: Vec<String> = needle.iter().map(ToString::to_string).collect();
+    let spelled = [String::from_utf8_lossy(needle).into_owned(), bytes.join(", ")];
+    let tables = found.iter().filter(|path| path.extension().is_some_and(|e| e == "parquet"));
+    let mut any = tables.map(|path| {
+        let reader = SerializedFileReader::new(std::fs::File::open(path).expect("there"));
+        let reader = reader.expect("Parquet");
+        let mut rows = reader.get_row_iter(None).expect("rows");
+        holds(&std::fs::read(path).expect("read"), needle)
+            || rows.any(|row| {
+                let row = row.expect("a row").to_string();
+                spelled.iter().any(|spelled| row.contains(spelled))
+            })
+    });
+    any.any(|is_there| is_there)
+}
+
+/// What decision tables call the person: the pseudonym, and the id of the key.
+fn called(data: &Path, keys: &Path) -> [Vec<u8>; 2] {
+    let reader = plimsoll_ledger::LedgerReader::open(data, Some(keys)).expect("reader");
+    let first = reader.entries(0).next().expect("an entry").expect("reads");
+    let (tenant, keys) = (first.leaf.draft.tenant, reader.keys().expect("keys"));
+    let key = keys.find_subject(tenant, SUBJECT).expect("reads").expect("is there");
+    let pseudonym = keys.subject_pseudonym(tenant, SUBJECT);
+    [plimsoll_types::digest::hex(&pseudonym).into_bytes(), key.as_bytes().to_vec()]
+}
+
+fn rebuild(data: &Path, keys: &Path) {
+    let mut command = Command::new(BINARY);
+    command.args(["lake", "rebuild", "--data"]).arg(data).arg("--keys").arg(keys);
+    let output = command.output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn nothing_is_left_of_a_person_who_was_erased() {
     let folder = Arc::new(tempfile::tempdir().expect("temp"));
     let traced = "telemetry.otlp_endpoint=http://127.0.0.1:1/v1/traces";
-    let server = Server::start_in(
-        Arc::clone(&folder),
-        &["--dev", "--set", "log.level=trace", "--set", traced],
-    );
+    let args = ["--dev", "--set", "log.level=trace", "--set", traced];
+    let server = Server::start_in(Arc::clone(&folder), &args);
     let contract = contract(folder.path());
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     server.cli(&["model", "add", "credit", &text(&demo("credit/model.json"))]).ok();
@@ -171,6 +208,28 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     let status = server.cli(&["subject", "status", SUBJECT, "--json"]).json();
     assert_eq!(status["is_known"], true);
 
+    // In decision tables, which are written as after an hour; and through their doors.
+    said(&server, &answers);
+    let (folder, code) = server.stop();
+    assert_eq!(code, Some(0));
+    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
+    rebuild(&data, &keys);
+    let called = called(&data, &keys);
+    assert!(called.iter().all(|name| in_tables(&data, name)), "it is looked for rightly");
+    let server = Server::start_in(folder, &args);
+    let folder = Arc::clone(&server.folder);
+    let look = ["query", "select * from \"credit-default\"", "--json"];
+    let rows = server.cli(&look).ok();
+    assert!(rows.contains(SUBJECT) && rows.contains(APPLICATION));
+    let named = format!("select 1 from decisions where subject = subject('{SUBJECT}')");
+    assert!(!server.cli(&["query", &named, "--json"]).ok().is_empty());
+    let listed = server.cli(&["decision", "list", "--subject", SUBJECT, "--json"]).json();
+    assert!(!listed["items"].as_array().expect("items").is_empty());
+    let exported = text(&folder.path().join("export.parquet"));
+    server.cli(&["decision", "export", "--deployment", "credit-default", "-o", &exported]).ok();
+    // It has left the installation.
+    std::fs::remove_file(&exported).expect("removed");
+
     // Held, so not erased; released; erased.
     server.cli(&["subject", "hold", SUBJECT, "--reason", "a case"]).ok();
     let refused = server.cli(&["subject", "erase", SUBJECT, "--reason", "art. 17"]);
@@ -207,6 +266,10 @@ fn nothing_is_left_of_a_person_who_was_erased() {
         assert!(shown["body"]["rows"][0]["age"].is_number(), "{shown}");
     }
     said(&server, &answers);
+    let rows = server.cli(&look).ok();
+    assert!(rows.contains(&kept[0]) && rows.contains(&id), "what its leaf says stays");
+    assert!(CANARIES.iter().all(|canary| !rows.contains(canary)));
+    assert_eq!(server.cli(&["query", &named, "--json"]).ok(), "");
     let mut needles: Vec<Vec<u8>> =
         CANARIES.iter().map(|canary| canary.as_bytes().to_vec()).collect();
     needles.extend(now);
@@ -214,8 +277,15 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     let (data, keys) = (server.data_folder(), server.keys_folder());
     // While it runs, with its write-ahead log, and after it ended.
     nowhere(&[data.clone(), keys.clone()], &needles);
+    let unnamed = |data: &Path| {
+        for name in called.iter().map(Vec::as_slice).chain(CANARIES.map(str::as_bytes)) {
+            assert!(!in_tables(data, name), "{}", String::from_utf8_lossy(name));
+        }
+    };
+    unnamed(&data);
     let (folder, code) = server.stop();
     assert_eq!(code, Some(0));
+    unnamed(&data);
     nowhere(&[data.clone(), keys.clone()], &needles);
     let verified = Command::new(BINARY).args(["ledger", "verify", "--data"]).arg(&data).output();
     assert_eq!(verified.expect("runs").status.code(), Some(0), "the proofs hold");
@@ -249,7 +319,9 @@ fn nothing_is_left_of_a_person_who_was_erased() {
     };
     assert!(show(&kept[0])["body"]["rows"][0]["age"].is_number());
     assert!(show(&id)["body"].is_null());
-    nowhere(&[restored], &needles[..CANARIES.len()]);
+    nowhere(std::slice::from_ref(&restored), &needles[..CANARIES.len()]);
+    rebuild(&restored, &keys);
+    unnamed(&restored);
 
     // And it starts again, in the new epoch, without them.
     let server = Server::start_in(folder, &["--dev"]);

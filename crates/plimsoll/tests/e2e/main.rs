@@ -38,6 +38,8 @@ mod protocols;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod tls;

@@ -265,6 +265,39 @@ fn a_stopped_sink_costs_no_memory_and_no_event() {
     );
 }
 
+/// An hour of 500 decisions a second, in as little time as they take.
+const HOUR: u64 = 1_800_000;
+/// By how many KiB memory may have grown more with a stopped sink than without one: what an
+/// allocator keeps, and a part of the decision tables that is being written at one of the two
+/// moments. The events of an hour are gigabytes.
+const FLAT: u64 = 64 << 10;
+
+/// What an hour behind a receiver that is down costs a server in memory: nothing.
+#[test]
+fn soak_an_hour_with_a_stopped_sink_keeps_memory_flat() {
+    let decisions = crate::crash::setting("PLIMSOLL_SINK_DECISIONS", HOUR);
+    let part = usize::try_from(decisions / 80 * 4).expect("small");
+    let grown = |server: &Server| {
+        let load = |parts: u64| (0..parts).for_each(|_| drop(decide_many(server, part)));
+        load(5);
+        let before = resident(server);
+        load(15);
+        resident(server).saturating_sub(before)
+    };
+    let start = || {
+        let folder = Arc::new(tempfile::tempdir().expect("temp"));
+        Server::start_in(folder, &quick()).with_credit("durable")
+    };
+    let alone = grown(&start());
+    let server = start();
+    let receiver = Receiver::start(false);
+    let add = ["sink", "add", "cases", &receiver.url(), "--kind", "decision", "--include", "body"];
+    server.cli(&[&add[..], &["--format", "batch"]].concat()).ok();
+    let with = grown(&server);
+    assert!(metric(&server, "plimsoll_sink_lag_entries{sink=\"cases\"}") >= 20 * part as u64);
+    assert!(with < alone + FLAT, "{with} KiB more with a stopped sink, {alone} without");
+}
+
 /// Kill -9 in the middle: nothing is lost, and what comes twice has the same id.
 #[test]
 fn a_killed_server_loses_no_event() {
