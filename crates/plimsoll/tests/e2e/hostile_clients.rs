@@ -3,7 +3,7 @@
 //! resolved to a deployment has its record.
 
 use crate::harness::{Http, Server, get, parse, post, requests};
-use crate::hostile::gzip;
+use crate::hostile::{Case, gzip};
 use plimsoll_types::protobuf::Writer;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
@@ -481,7 +481,7 @@ fn what_others_got_wrong_is_refused_and_recorded() {
     let (zip, none): (&[(&str, &str)], _) = (&[("content-encoding", "gzip")], &[]);
     let of_length = [("inference-header-content-length", length.as_str())];
     let of_long = [("inference-header-content-length", long.as_str())];
-    let cases: Vec<(&str, Vec<u8>, &[(&str, &str)], u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("120 levels of JSON", nested(120).into_bytes(), none, 400),
         ("twenty thousand levels", nested(20_000).into_bytes(), none, 400),
         (

@@ -202,7 +202,7 @@ fn every_lie_over_http_2_is_answered_within_the_deadline_and_recorded() {
     let begun = || frame(HEADERS, END_HEADERS, 0, &head());
     let mut compressed = message(0.5);
     compressed[0] = 1;
-    let large = vec![begun(), frame(DATA, 0, 0, &[0; 16_384])];
+    let large = [begun(), frame(DATA, 0, 0, &[0; 16_384])];
     let large = [&large[..], &vec![large[1].clone(); 4], &[trailers("0")]].concat();
     let failed = (502, "upstream_failed");
     let late = (504, "deadline_exceeded");
