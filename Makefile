@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-lake
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-lake console tools-console
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make bench-lake     ten million decisions in tables: derived, looked up, asked with SQL"
+	@echo "make console        the web console's files, which the binary carries"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
 	@echo "make ci             what CI runs"
@@ -32,11 +33,12 @@ help:
 	@echo "make demo-data      train the demo's models again (Python)"
 
 # As in `make demo ARGS='--port 9000'`.
-demo: tools-c
+demo: tools-c console
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	$(TARGET)/release/plimsoll demo $(ARGS)
 
-test: tools-c tools-test tools-go nextest
+test: tools-c tools-test tools-go tools-console console nextest
+	cd console && npm run --silent check && npm run --silent test
 	cargo nextest run $(CARGO_FLAGS) --workspace --profile ci
 	cargo nextest run $(CARGO_FLAGS) -p plimsoll-ledger --features model --profile ci
 
@@ -131,8 +133,9 @@ bench-counterfactual: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/counterfactual.py
 
-lint: tools-c
+lint: tools-c console
 	cargo xtask ci
+	cd console && npm run --silent types && git diff --exit-code --stat -- src/api/schema.d.ts
 
 fmt:
 	cargo fmt --all
@@ -144,6 +147,7 @@ codegen: tools-c
 	cargo xtask codegen
 	cargo xtask layers --bless
 	python3 clients/python/plimsoll/generate.py
+	cd console && npm run --silent types
 
 demo-data: $(DEMO_PYTHON)
 	$(DEMO_PYTHON) demo/train.py
@@ -159,6 +163,19 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) apt-get install -y --no-install-recommends
 need = @command -v $(1) >/dev/null || { echo "installing $(2)"; \
 	$(APT) $(2) || { $(SUDO) apt-get update && $(APT) $(2); }; }
+
+# The console's files, which the binary carries. A build without them works and says so.
+CONSOLE_FROM := $(shell find console/src console/public console/scripts -type f 2>/dev/null) \
+	$(addprefix console/,index.html vite.config.ts tsconfig.json package.json package-lock.json)
+console: console/dist/index.html
+console/node_modules/.stamp: console/package-lock.json
+	$(call need,node,nodejs)
+	$(call need,npm,npm)
+	cd console && npm ci --no-fund --no-audit --silent
+	@touch $@
+console/dist/index.html: $(CONSOLE_FROM) console/node_modules/.stamp
+	cd console && npm run --silent build
+	@touch $@
 
 # SQLite, zstd and aws-lc are C.
 tools-c:
@@ -185,6 +202,10 @@ tools-test:
 	test .venv/clients/stamp -nt tools/clients/requirements.txt || \
 		(python3 -m venv .venv/clients && .venv/clients/bin/pip install --quiet -r tools/clients/requirements.txt \
 			&& touch .venv/clients/stamp)
+
+# The console in a real browser.
+tools-console:
+	@test -x /usr/bin/chromium || { echo "installing chromium"; $(APT) chromium || { $(SUDO) apt-get update && $(APT) chromium; }; }
 
 tools-bench:
 	$(call need,nginx,nginx-light)

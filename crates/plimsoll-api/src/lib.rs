@@ -21,6 +21,7 @@ mod query;
 mod receipt;
 mod report;
 mod review;
+mod session;
 mod sink;
 mod status;
 mod subject;
@@ -64,6 +65,7 @@ pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
+pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
 pub use subject::{

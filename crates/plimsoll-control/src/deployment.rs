@@ -279,7 +279,7 @@ impl Control {
     }
 
     /// Loads version `number` and binds it to the deployment's contract, as serving will.
-    fn check_fit(&self, row: &DeploymentRow, number: u32) -> Result<(), ControlError> {
+    pub(crate) fn check_fit(&self, row: &DeploymentRow, number: u32) -> Result<(), ControlError> {
         let settings = settings_of(row)?;
         let contract = self.contract_for(row.contract)?;
         let (version, files) = self.store.read(|r| {
@@ -399,7 +399,10 @@ impl Control {
         })
     }
 
-    fn shown_deployment(&self, row: DeploymentRow) -> Result<api::Deployment, ControlError> {
+    pub(crate) fn shown_deployment(
+        &self,
+        row: DeploymentRow,
+    ) -> Result<api::Deployment, ControlError> {
         let settings = settings_of(&row)?;
         let missing = ControlError::Internal("a deployment has no model");
         let model = self.store.read(|r| r.model(row.model))?.ok_or(missing)?;
@@ -462,7 +465,10 @@ pub(crate) fn resource_of(row: &DeploymentRow) -> Result<Deployment, ControlErro
     })
 }
 
-fn unchanged(now: Option<&DeploymentRow>, then: &DeploymentRow) -> Result<(), ControlError> {
+pub(crate) fn unchanged(
+    now: Option<&DeploymentRow>,
+    then: &DeploymentRow,
+) -> Result<(), ControlError> {
     if now == Some(then) {
         return Ok(());
     }

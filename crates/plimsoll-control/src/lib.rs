@@ -38,6 +38,7 @@ mod report;
 mod retention;
 mod review;
 mod review_queue;
+mod rollback;
 mod sink;
 mod sink_feed;
 mod status;

@@ -160,6 +160,7 @@ impl Control {
             ("server".to_owned(), "Start"),
             (format!("deployment/{}", row.name), "CreateDeployment"),
             (format!("deployment/{}", row.name), "UpdateDeployment"),
+            (format!("deployment/{}", row.name), "RollBack"),
         ];
         if let Some(digest) = draft.contract {
             asked.push((format!("contract/{digest}"), "CreateContract"));

@@ -178,6 +178,12 @@ impl Control {
         })
     }
 
+    /// The caller's own name; `None` for one that has none, or if it cannot be read.
+    #[must_use]
+    pub fn whoami(&self, ctx: &RequestContext) -> Option<String> {
+        self.display_name(ctx.id).ok().flatten()
+    }
+
     /// The name of a principal, if it still has one.
     pub(crate) fn display_name(&self, id: PrincipalId) -> Result<Option<String>, ControlError> {
         Ok(self.store.read(|r| r.principal(id))?.map(|row| row.name.to_string()))

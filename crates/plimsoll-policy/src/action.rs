@@ -39,6 +39,8 @@ macro_rules! actions {
 actions! {
     /// Ask whether the server is alive and ready.
     ReadHealth => Server,
+    /// Load the console's pages, and sign in with a key.
+    OpenConsole => Server,
     /// Read the OpenAPI document.
     ReadOpenapi => Server,
     /// Read Prometheus metrics.
@@ -78,6 +80,9 @@ actions! {
     UpdateDeployment => Deployment,
     /// Take a deployment out of service for good.
     ArchiveDeployment => Deployment,
+
+    /// Let the version answer again in a deployment that was released before.
+    RollBack => Deployment,
 
     /// Let a model version answer in a deployment.
     Release => Release,
@@ -169,7 +174,7 @@ impl Action {
     /// Whether the schema lets an anonymous principal ask at all. No policy can widen it.
     #[must_use]
     pub const fn is_open_to_anonymous(self) -> bool {
-        matches!(self, Self::ReadHealth | Self::ReadLedger)
+        matches!(self, Self::ReadHealth | Self::OpenConsole | Self::ReadLedger)
     }
 }
 

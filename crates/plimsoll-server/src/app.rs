@@ -2,6 +2,7 @@
 
 use crate::config::ServerLimits;
 use crate::routes::RouteTable;
+use crate::sessions::Sessions;
 use crate::traces::Traces;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
@@ -31,6 +32,10 @@ pub(crate) struct App {
     pub(crate) default_deployment: Option<String>,
     /// Under `--dev` one listener serves everything.
     pub(crate) one_port: bool,
+    /// Whether connections are encrypted, so that cookies may insist on it.
+    pub(crate) is_tls: bool,
+    /// The browsers that are signed in.
+    pub(crate) sessions: Sessions,
 }
 
 impl App {

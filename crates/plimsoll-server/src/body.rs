@@ -42,6 +42,12 @@ impl Whole {
     }
 }
 
+impl From<Bytes> for Whole {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, trailers: None }
+    }
+}
+
 impl From<Vec<u8>> for Whole {
     fn from(bytes: Vec<u8>) -> Self {
         Self { bytes: bytes.into(), trailers: None }

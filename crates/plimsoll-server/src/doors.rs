@@ -18,7 +18,7 @@ pub(crate) fn opens(app: &App, caller: &Caller, action: Action, fail: Fail) -> F
 }
 
 /// Whether policy permits `action` on a resource that stands as near to the caller as one can.
-fn may_ever(app: &App, caller: &Caller, action: Action) -> bool {
+pub(crate) fn may_ever(app: &App, caller: &Caller, action: Action) -> bool {
     let snapshot = app.gateway.snapshot();
     match nearest(caller, action) {
         Some(resource) => {

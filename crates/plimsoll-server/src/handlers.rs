@@ -33,8 +33,10 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_forensics::routes());
+    routes.extend(crate::handlers_releases::routes());
     routes.extend(crate::handlers_reviews::routes());
     routes.extend(crate::handlers_lake::routes());
+    routes.extend(crate::console::routes());
     routes
 }
 

@@ -2,7 +2,9 @@
 
 use crate::body::Whole;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use plimsoll_api::{PROBLEM_MEDIA_TYPE, Problem};
@@ -83,6 +85,8 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<u32>,
     /// How long others may keep it.
     pub(crate) cache: &'static str,
+    /// A cookie to set.
+    pub(crate) cookie: Option<HeaderValue>,
 }
 
 /// Nothing but the published log may be kept by anyone.
@@ -105,12 +109,19 @@ impl Reply {
     }
     /// A reply of bytes.
     pub(crate) fn bytes(status: u16, media: &'static str, body: Vec<u8>) -> Self {
-        Self { status, media, body: Content::Bytes(body), retry_after: None, cache: NO_STORE }
+        Self {
+            status,
+            media,
+            body: Content::Bytes(body),
+            retry_after: None,
+            cache: NO_STORE,
+            cookie: None,
+        }
     }
     /// A reply that comes piece by piece.
     pub(crate) fn pieces(status: u16, media: &'static str, pieces: Box<dyn Pieces>) -> Self {
         let body = Content::Pieces(pieces);
-        Self { status, media, body, retry_after: None, cache: NO_STORE }
+        Self { status, media, body, retry_after: None, cache: NO_STORE, cookie: None }
     }
     /// The same reply, which others may keep like this.
     pub(crate) fn cached(self, cache: &'static str) -> Self {
@@ -142,6 +153,9 @@ impl Reply {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache));
         if self.status == 401 {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
+        }
+        if let Some(cookie) = self.cookie {
+            headers.insert(SET_COOKIE, cookie);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -5,6 +5,7 @@
 //! does not exist; a route here cannot forget its action.
 
 use crate::app::App;
+use crate::console;
 use crate::doors;
 use crate::handlers;
 use crate::handlers_lake;
@@ -108,6 +109,8 @@ pub(crate) enum Call {
     Ledger(Public),
     /// Waits for the checkpoint that covers a decision.
     Receipt,
+    /// A browser signs in or out, or asks who it is.
+    Session,
     /// The body is streamed into an artifact.
     Upload,
     /// Waits for new decisions.
@@ -315,7 +318,14 @@ pub(crate) async fn dispatch(
     if let Call::Open(handler) = found.route.call {
         return handler(app);
     }
-    let caller = match app.gateway.authenticate(request.headers()) {
+    if matches!(found.route.call, Call::Session) {
+        return console::session(app, listener, request).await;
+    }
+    let known = match console::caller(app, listener, request.method(), request.headers()) {
+        Ok(known) => known,
+        Err(forged) => return forged,
+    };
+    let caller = match known {
         Ok(caller) => caller,
         Err(_) if !has_key && is_open_ledger(app, &found.route) => {
             return from_ledger(app, found).await;
@@ -418,7 +428,7 @@ async fn run(
                 Err(Fail::problem(500, "internal", "something of ours broke"))
             })
         }
-        Call::Upload | Call::Infer | Call::Ledger(_) => {
+        Call::Upload | Call::Infer | Call::Session | Call::Ledger(_) => {
             Ok(oip::refused(RefusalCode::MethodNotAllowed))
         }
     }

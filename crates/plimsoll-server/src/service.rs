@@ -43,6 +43,9 @@ impl Answering for Service {
                 return self.infer(target, request).await.map(ReplyBody::Whole);
             }
         }
+        if let Some(file) = crate::console::file(&self.app, listener, &request) {
+            return file;
+        }
         let reply: Reply = crate::routes::dispatch(&self.app, listener, request).await;
         reply.into_response()
     }

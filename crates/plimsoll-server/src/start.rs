@@ -13,6 +13,7 @@ use crate::lake;
 use crate::lane::Lanes;
 use crate::routes::RouteTable;
 use crate::service::Service;
+use crate::sessions::Sessions;
 use crate::sinks;
 use crate::tls::Tls;
 use crate::traces::Traces;
@@ -227,6 +228,8 @@ fn open(
         has_witnesses: config.log.policy.is_some(),
         default_deployment: config.default_deployment.clone(),
         one_port: config.dev,
+        is_tls: config.tls.is_some(),
+        sessions: Sessions::default(),
     };
     Ok((app, recovery, opened.admin_key))
 }

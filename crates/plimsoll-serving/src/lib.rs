@@ -10,6 +10,7 @@ mod fit;
 mod keys;
 mod recompute;
 mod snapshot;
+pub mod traffic;
 
 pub use deployment::{
     Explain, Fallback, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,

@@ -9,6 +9,7 @@
 //! | [`fairness`] | are groups treated alike? |
 //! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
+//! | [`contest`] | the same for two streams: is the candidate worse than the incumbent? |
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
@@ -16,6 +17,7 @@
 
 pub mod cbpe;
 pub mod cells;
+pub mod contest;
 pub mod counts;
 pub mod discovery;
 pub mod drift;

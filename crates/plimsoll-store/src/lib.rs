@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod head;
 mod read;
+mod release;
 mod review;
 mod row;
 mod schema;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_subjects.sql"),
     include_str!("../migrations/0004_explain.sql"),
     include_str!("../migrations/0005_sinks_reviews.sql"),
+    include_str!("../migrations/0012_releases.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -178,6 +178,13 @@ Examples:
     /// Has a table drifted from a reference? Offline, column by column
     #[command(subcommand)]
     Drift(crate::commands::drift::Drift),
+    /// What is owed for a use of a model: risk tier, duties, checks. Offline, from facts
+    Assess(crate::commands::assess::Assess),
+    /// May a version be promoted? Offline, from a file of evidence
+    #[command(subcommand)]
+    Gate(crate::commands::gate::Gate),
+    /// Undo a release: the version before answers again
+    Rollback(crate::commands::rollback::Rollback),
     /// Print docs/cli.md
     #[command(hide = true)]
     HelpMarkdown,

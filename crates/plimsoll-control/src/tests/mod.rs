@@ -4,6 +4,7 @@ mod bench;
 mod decisions;
 mod forensics;
 mod reviews;
+mod rollback;
 mod sinks;
 mod subjects;
 

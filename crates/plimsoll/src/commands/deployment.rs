@@ -178,7 +178,7 @@ fn list(context: &Context, limit: u32) -> Result<(), Failure> {
     })
 }
 
-fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure> {
+pub(super) fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<(), Failure> {
     context.printer.show(one, |one| {
         let released = one.released.as_ref().map(|released| {
             format!("{} ({})", released.number, context.time(released.released_at))

@@ -5,6 +5,7 @@
 
 mod access;
 mod archive;
+pub(crate) mod assess;
 mod backup;
 mod config;
 mod contract;
@@ -20,6 +21,7 @@ mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
+pub(crate) mod gate;
 mod key;
 mod lake;
 mod ledger;
@@ -32,6 +34,7 @@ mod principal;
 mod query;
 mod restore;
 pub(crate) mod review;
+pub(crate) mod rollback;
 mod root;
 mod rows;
 mod serve;
@@ -147,6 +150,9 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Decision(verb) => decision::run(context, verb),
         Command::Event(verb) => event::run(context, verb),
         Command::Access(verb) => access::run(context, verb),
+        Command::Assess(args) => assess::run(context, &args),
+        Command::Gate(verb) => gate::run(context, verb),
+        Command::Rollback(args) => rollback::run(context, &args),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
         Command::Subject(verb) => subject::run(context, verb),

@@ -4,6 +4,8 @@
 //! changes of an interface.
 
 #[cfg(test)]
+mod assess;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod config;

@@ -124,6 +124,10 @@ fn an_under_privileged_key_gets_in_nowhere_and_is_counted() {
         }
         let status = call(&server, &verb, &path, Some(&key));
         // The OpenAPI document, and the list of one's own deployments (none), are for every key.
+        // So is who one is, and a session, which takes more than a key in a header.
+        if path == "/api/v1/session" && matches!(status, 200 | 401) {
+            continue;
+        }
         if path == "/openapi.json"
             || (["/v1/models", "/v2/models", "/v2/repository/index"].contains(&path.as_str())
                 && status == 200)

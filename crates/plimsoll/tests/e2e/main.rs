@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod erasure;

@@ -17,7 +17,7 @@ fn key_of(server: &Server, who: &str, roles: &[&str]) -> String {
 }
 
 /// The demo's model with another base score: a candidate.
-fn candidate(folder: &Path) -> String {
+pub(crate) fn candidate(folder: &Path) -> String {
     let model = std::fs::read_to_string(demo("credit/model.json")).expect("the demo's model");
     let mut model: Value = serde_json::from_str(&model).expect("JSON");
     let base = &mut model["learner"]["learner_model_param"]["base_score"];

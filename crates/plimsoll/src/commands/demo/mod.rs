@@ -147,7 +147,8 @@ impl<'a> Stage<'a> {
         let base = &self.base;
         self.say(&format!(
             "plimsoll answers on {base}\n\
-             the console is not part of this build, the API is: {base}/openapi.json\n"
+             console:  {base}/console/\n\
+             API:      {base}/openapi.json\n"
         ))
     }
 

@@ -1,0 +1,117 @@
+// Finds decisions: by id, deployment, result and time. The address holds what was asked.
+import { type FormEvent, useState } from "react";
+import { useLocation } from "wouter";
+import { type Result, useDecisions, useDeployments, useLatest } from "../api/queries";
+import { useWords } from "../i18n";
+import { ID } from "../shell/Palette";
+import { rangeOf } from "../time";
+import { csv, Head, List, Loaded, Panel, save, Table } from "../ui/basics";
+import { useAddress } from "../ui/address";
+import { RangePicker } from "../ui/Range";
+import { RESULTS, useDecisionColumns } from "../ui/words";
+
+const LIVE_ROWS = 50;
+
+export default function Decisions() {
+  const words = useWords();
+  const [deployment, setDeployment] = useAddress("deployment");
+  const [result, setResult] = useAddress("result");
+  const [range, setRange] = useAddress("range");
+  const [live, setLive] = useAddress("live");
+  const [now] = useState(() => Date.now());
+  const deployments = useDeployments();
+  const filter = { deployment, result: result as Result | null, ...rangeOf(range ?? "24h", now) };
+  return (
+    <>
+      <Head title={words.decisions.title}>
+        <Find />
+      </Head>
+      <Panel>
+        <div className="bar">
+          <label>
+            {words.decisions.deployment}
+            <select value={deployment ?? ""} onChange={(event) => setDeployment(event.target.value)}>
+              <option value="">{words.common.all}</option>
+              {deployments.items.map((found) => (
+                <option key={found.id}>{found.name}</option>
+              ))}
+            </select>
+          </label>
+          {live === null && (
+            <>
+              <label>
+                {words.decisions.result}
+                <select value={result ?? ""} onChange={(event) => setResult(event.target.value)}>
+                  <option value="">{words.common.all}</option>
+                  {RESULTS.map((found) => (
+                    <option key={found} value={found}>
+                      {words.result[found]}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <RangePicker value={range ?? "24h"} change={setRange} now={now} />
+            </>
+          )}
+          <label className="row">
+            <input type="checkbox" checked={live !== null} onChange={(event) => setLive(event.target.checked ? "1" : null)} />
+            {words.common.live}
+          </label>
+        </div>
+        {live === null ? <Found filter={filter} /> : <Live deployment={deployment} />}
+      </Panel>
+    </>
+  );
+}
+
+function Find() {
+  const words = useWords();
+  const [, go] = useLocation();
+  const [text, setText] = useState("");
+  const [isWrong, setWrong] = useState(false);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const id = text.trim().toLowerCase();
+    setWrong(!ID.test(id));
+    if (ID.test(id)) go(`/decisions/${id}`);
+  };
+  return (
+    <form className="bar" onSubmit={submit} role="search">
+      <label>
+        {words.decisions.find}
+        <input className="mono" size={38} value={text} placeholder={words.decisions.findHint} aria-invalid={isWrong} onChange={(event) => setText(event.target.value)} />
+        {isWrong && <span role="alert">{words.decisions.malformed}</span>}
+      </label>
+      <button type="submit">{words.common.show}</button>
+    </form>
+  );
+}
+
+function Found({ filter }: { filter: Parameters<typeof useDecisions>[0] }) {
+  const words = useWords();
+  const found = useDecisions(filter);
+  const columns = useDecisionColumns();
+  return (
+    <>
+      <div className="bar">
+        <span className="soft" role="status">
+          {words.decisions.shown(found.items.length)}
+        </span>
+        <button type="button" onClick={() => void found.refetch()}>
+          {words.common.refresh}
+        </button>
+        <button type="button" disabled={found.items.length === 0} onClick={() => save("decisions.csv", "text/csv", csv(found.items, columns))}>
+          {words.common.exportCsv}
+        </button>
+      </div>
+      <List of={found} columns={columns} id={(row) => row.id} label={words.decisions.title} empty={words.decisions.empty} />
+    </>
+  );
+}
+
+function Live({ deployment }: { deployment: string | null }) {
+  const words = useWords();
+  const latest = useLatest(LIVE_ROWS, deployment ?? undefined);
+  const columns = useDecisionColumns();
+  return <Loaded of={latest}>{({ items }) => <Table of={items} columns={columns} id={(row) => row.id} label={words.decisions.title} />}</Loaded>;
+}
