@@ -46,7 +46,7 @@ test: tools-c tools-test tools-go tools-console console nextest
 # Each step leaves a stamp, so that a soak that was interrupted goes on with the step it was in.
 # When all are done the stamps go, and the next soak begins anew. See docs/soak.md.
 SOAK := .cache/soak/$(shell git describe --always --dirty 2>/dev/null || echo here)
-SOAK_STEPS := crash simulation properties fuzz start
+SOAK_STEPS := crash simulation properties fuzz upstreams start
 CRASH_ROUNDS ?= 200
 SIM_SEEDS ?= 10000
 PROPERTY_CASES ?= 20000
@@ -77,6 +77,15 @@ $(SOAK)/properties:
 
 $(SOAK)/fuzz:
 	@$(MAKE) --no-print-directory fuzz SECONDS=300
+	@touch $@
+
+# MLServer and MLflow's server, wrapped: a gigabyte to install, so not a part of `make test`.
+$(SOAK)/upstreams:
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	test .venv/upstreams/stamp -nt tools/upstreams/requirements.txt || \
+		(python3 -m venv .venv/upstreams && .venv/upstreams/bin/pip install --quiet \
+			-r tools/upstreams/requirements.txt && touch .venv/upstreams/stamp)
+	.venv/upstreams/bin/python tools/upstreams/run.py $(TARGET)/release/plimsoll
 	@touch $@
 
 $(SOAK)/start:
@@ -227,6 +236,7 @@ tools-console:
 tools-bench:
 	$(call need,nginx,nginx-light)
 	$(call need,wrk,wrk)
+	$(call need,h2load,nghttp2-client)
 	$(call need,python3,python3 python3-venv)
 
 # A verifier of the ledger that is not ours: a small program of Go over Go's own packages. Beside

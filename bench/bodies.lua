@@ -1,4 +1,5 @@
--- For wrk: sends the lines of the file $BODIES in turn by POST; by GET without it.
+-- For wrk: sends the lines of the file $BODIES in turn by POST; by GET without it. A file `….hex`
+-- has binary tensors: the length of the JSON, and the whole body in hex.
 local requests, turn = {}, 0
 
 function init(args)
@@ -10,7 +11,14 @@ function init(args)
     requests[1] = wrk.format("GET", nil, headers)
     return
   end
+  local is_hex = path:sub(-4) == ".hex"
   for body in io.lines(path) do
+    if is_hex then
+      local length, hex = body:match("(%d+) (%x+)")
+      headers["content-type"] = "application/octet-stream"
+      headers["inference-header-content-length"] = length
+      body = hex:gsub("..", function(byte) return string.char(tonumber(byte, 16)) end)
+    end
     requests[#requests + 1] = wrk.format("POST", nil, headers, body)
   end
 end

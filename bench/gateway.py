@@ -7,10 +7,15 @@ Under test, one after the other in every round, so that the machine's moods hit 
   c  Plimsoll, mode durable               d  Plimsoll, mode bounded
   e  Plimsoll, mode durable, with exact SHAP values and reason codes in every record
   u  Plimsoll, mode durable, before a: the model is an upstream (what b does, and governed)
+  g  c, asked by the Open Inference Protocol over gRPC, raw tensors
+  t  c, asked with Triton's binary tensors
   f  FastAPI + onnxruntime, hand-written
+  m  MLServer, with the model in a runtime of its own, set up as it comes (one worker process)
+  n  the same at its cheapest: no worker process, no debugging
 
 a to e get the same requests of demo/credit/requests.jsonl, one tensor per field, 2 KB; f gets the
-same values as a flat JSON object. a to c are asked a second time with the 25 features as one matrix
+same values as a flat JSON object; g and t the same tensors in their own forms, and m and n just what c gets.
+g is asked by h2load, the first request again and again. a to c, m and n are asked a second time with the 25 features as one matrix
 tensor, categories as codes, half a KB. Closed loop: wrk, one thread, 16, 64 and 256 connections. Open
 loop: plimsoll-bench at constant rates of arrival, latency counted from when a request was due. In
 every round the disk is timed alone, too: what a batch of records costs to overwrite and sync. CPU is the user and system
@@ -19,7 +24,7 @@ the load generator, which shares the cores. Every figure is the median of the ro
 
 After every run against Plimsoll its own counters must account for every request sent.
 
-Environment: BENCH_ROUNDS (5), BENCH_SECONDS (5, per run), BENCH_ONLY (letters, as `abf`),
+Environment: BENCH_ROUNDS (5), BENCH_SECONDS (5, per run), BENCH_ONLY (letters, as `abf`; g and t need c's server and start it),
 BENCH_RATES (5000,10000,20000), BENCH_CONNECTIONS (16,64,256), PLIMSOLL, PLIMSOLL_BENCH (binaries).
 """
 
@@ -31,6 +36,7 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -47,7 +53,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
-ONLY = os.environ.get("BENCH_ONLY", "abcdeuf")
+ONLY = os.environ.get("BENCH_ONLY", "abcdeugtfmn")
 CONNECTIONS = [int(n) for n in os.environ.get("BENCH_CONNECTIONS", "16,64,256").split(",")]
 RATES = [int(n) for n in os.environ.get("BENCH_RATES", "5000,10000,20000").split(",")]
 OPEN_CONNECTIONS = 64
@@ -56,7 +62,7 @@ WARMUP_SECONDS = 1
 # measures the length of the run.
 FASTAPI_RATE = 2_000
 # The servers that are asked with a matrix as well, and the tensor that holds it.
-MATRIX_LETTERS, MATRIX = "abc", "application"
+MATRIX_LETTERS, MATRIX = "abcmn", "application"
 # The disk alone: records of this many bytes, as many of them per sync.
 RECORD_BYTES, BATCHES = 800, (8, 64)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -102,6 +108,16 @@ class Server:
     def counted(self):
         """What the server itself says it has handled; None if it does not say."""
         return None
+
+    def drive(self, connections, seconds, shape):
+        """A closed loop of wrk, one thread."""
+        url, bodies = self.asked_with(shape)
+        environment = os.environ | {"BODIES": str(bodies)}
+        if self.token:
+            environment["TOKEN"] = self.token
+        text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s",
+                    HERE / "bodies.lua", url], env=environment)
+        return json.loads(re.search(r"^RESULT (.*)$", text, re.M).group(1))
 
 
 class NginxAnswer(Server):
@@ -204,8 +220,10 @@ class Plimsoll(Server):
 
     def check(self, url, bodies, want=None):
         body = open(bodies).readline().strip().encode()
-        request = urllib.request.Request(url, body, {
-            "content-type": "application/json", "authorization": f"Bearer {self.token}"})
+        headers = {"content-type": "application/json"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(url, body, headers)
         for _ in range(START_SECONDS * 10):
             try:
                 answer = json.load(urllib.request.urlopen(request, timeout=5))
@@ -213,7 +231,7 @@ class Plimsoll(Server):
                 got = answer["outputs"][0]["data"][0]
                 assert abs(got - want) < 1e-6, f"answered {got}, not {want}"
                 return
-            except urllib.error.HTTPError:
+            except OSError:
                 time.sleep(0.1)
         raise SystemExit("the deployment does not answer")
 
@@ -255,6 +273,148 @@ class PlimsollBefore(Plimsoll):
         self.check(self.url, self.bodies, 0.0378)
 
 
+class Through(Server):
+    """A Plimsoll that runs already, asked in another protocol."""
+
+    rates = []
+
+    def __init__(self, folder, of):
+        self.folder, self.of = folder, of
+
+    port = property(lambda self: self.of.port)
+    process = property(lambda self: self.of.process)
+    token = property(lambda self: self.of.token)
+
+    def stop(self):
+        pass
+
+    def counted(self):
+        return self.of.counted()
+
+
+class Grpc(Through):
+    letter, label = "g", "Plimsoll, mode durable, gRPC"
+
+    def start(self):
+        self.bodies = self.folder / "grpc.bin"
+        message = grpc_message("credit", open(CREDIT / "requests.jsonl").readline())
+        self.bodies.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+        before = answered(self.of)
+        self.drive(1, 1, "closed")
+        # A gRPC error is a 200, too: what counts is that the server answered.
+        if answered(self.of) == before:
+            raise SystemExit(f"{self.label}: no request was answered")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/inference.GRPCInferenceService/ModelInfer"
+
+    def drive(self, connections, seconds, shape):
+        """A closed loop of h2load: one stream at a time on each connection."""
+        log = self.folder / "h2load.log"
+        log.unlink(missing_ok=True)
+        before = answered(self.of)
+        text = run(["h2load", "-t1", f"-c{connections}", "-m1", f"-D{seconds}", "-d", self.bodies,
+                    "-H", "content-type: application/grpc", "-H", "te: trailers",
+                    "-H", f"authorization: Bearer {self.token}", f"--log-file={log}", self.url])
+        done = [line.split("\t") for line in log.read_text().splitlines()]
+        micros = sorted(int(took) for _, status, took in done if status == "200")
+        good = answered(self.of) - before
+        bad = len(done) - len(micros) + max(0, len(micros) - good)
+        failed = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", text)
+        return {"requests": len(micros), "micros": seconds * 10**6, "p50_us": micros[len(micros) // 2],
+                "p99_us": micros[len(micros) * 99 // 100], "bad_status": bad,
+                "socket_errors": sum(int(count) for count in failed.groups())}
+
+
+class Binary(Through):
+    letter, label = "t", "Plimsoll, mode durable, binary tensors"
+
+    def start(self):
+        self.bodies = self.folder / "binary.hex"
+        with open(self.bodies, "w") as file:
+            for line in open(CREDIT / "requests.jsonl"):
+                head, raw = binary_tensors(line)
+                file.write(f"{len(head)} {(head + raw).hex()}\n")
+
+
+class MLServer(Server):
+    rates = []
+
+    def __init__(self, folder, letter, label, settings):
+        super().__init__(folder)
+        self.letter, self.label, self.settings = letter, label, settings
+
+    def start(self):
+        venv = ROOT / ".venv" / "bench-mlserver"
+        if not (venv / "bin" / "mlserver").exists():
+            run([sys.executable, "-m", "venv", venv])
+            run([venv / "bin" / "python", "-m", "pip", "install", "-q", "-r", HERE / "requirements-mlserver.txt"])
+        home = self.folder / f"mlserver-{self.letter}"
+        for name in ("credit", "credit-matrix"):
+            (home / name).mkdir(parents=True)
+            (home / name / "model-settings.json").write_text(json.dumps(
+                {"name": name, "implementation": "mlserver_model.Credit", "parameters": {"version": "1"}}))
+        (home / "settings.json").write_text(json.dumps(self.settings | {
+            "host": "127.0.0.1", "http_port": self.port, "grpc_port": free_port(), "metrics_port": free_port()}))
+        path = f"{venv / 'bin'}:{os.environ['PATH']}"
+        self.launch([venv / "bin" / "mlserver", "start", home], env=os.environ | {
+            "PATH": path, "PYTHONPATH": str(HERE), "MODEL": str(CREDIT / "model.json"), "MATRIX": MATRIX,
+            "CODES": json.dumps(codes())})
+        for shape in ("closed", "matrix"):
+            Plimsoll.check(self, *self.asked_with(shape))
+
+
+def answered(server):
+    """Decisions that a Plimsoll has answered."""
+    page = urllib.request.Request(f"http://127.0.0.1:{server.port + 2}/metrics",
+                                  headers={"authorization": f"Bearer {server.monitor}"})
+    text = urllib.request.urlopen(page, timeout=5).read().decode()
+    return metric(text, "plimsoll_gateway_completions_total", 'result="answered"')
+
+
+def raw_tensor(tensor):
+    """A tensor's values as bytes, or None for a null, which only floats (as NaN) can be."""
+    value, kind = tensor["data"][0], tensor["datatype"]
+    if kind == "FP64":
+        return struct.pack("<d", float("nan") if value is None else value)
+    if value is None:
+        return None
+    if kind == "BYTES":
+        return struct.pack("<I", len(value.encode())) + value.encode()
+    return struct.pack({"INT64": "<q", "BOOL": "<?"}[kind], value)
+
+
+def raw_tensors(line):
+    """The tensors of a request with their bytes; nulls of other kinds are left out."""
+    found = [(tensor, raw_tensor(tensor)) for tensor in json.loads(line)["inputs"]]
+    return [(tensor, raw) for tensor, raw in found if raw is not None]
+
+
+def binary_tensors(line):
+    """A request in Triton's binary form: its JSON and its bytes."""
+    tensors = raw_tensors(line)
+    inputs = [{"name": tensor["name"], "shape": [1], "datatype": tensor["datatype"],
+               "parameters": {"binary_data_size": len(raw)}} for tensor, raw in tensors]
+    head = {"inputs": inputs, "parameters": {"binary_data_output": True}}
+    return json.dumps(head, separators=(",", ":")).encode(), b"".join(raw for _, raw in tensors)
+
+
+def grpc_message(model, line):
+    """A request as a ModelInferRequest with raw contents, in Protocol Buffers' wire format."""
+    def field(number, value):
+        assert number < 16
+        size, length = b"", len(value)
+        while length > 127:
+            size, length = size + bytes([length & 127 | 128]), length >> 7
+        return bytes([number << 3 | 2]) + size + bytes([length]) + value
+    tensors = raw_tensors(line)
+    inputs = (field(1, tensor["name"].encode()) + field(2, tensor["datatype"].encode()) + field(3, b"\x01")
+              for tensor, _ in tensors)
+    return (field(1, model.encode()) + b"".join(field(5, one) for one in inputs)
+            + b"".join(field(7, raw) for _, raw in tensors))
+
+
 def nginx(server, locations, http=""):
     """Starts an nginx of one worker with keep-alive without end and no logs."""
     folder = server.folder / f"nginx-{server.letter}"
@@ -275,22 +435,14 @@ http {{
 
 
 def closed_loop(server, connections, shape):
-    """wrk, one thread. Its own warm-up run is not counted."""
-    url, bodies = server.asked_with(shape)
-    environment = os.environ | {"BODIES": str(bodies)}
-    if server.token:
-        environment["TOKEN"] = server.token
-    def wrk(seconds):
-        text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s",
-                    HERE / "bodies.lua", url], env=environment)
-        return json.loads(re.search(r"^RESULT (.*)$", text, re.M).group(1))
-    wrk(WARMUP_SECONDS)
+    """One thread of load. Its warm-up run is not counted."""
+    server.drive(connections, WARMUP_SECONDS, shape)
     before, counted = server.cpu(), server.counted()
-    result = wrk(SECONDS)
+    result = server.drive(connections, SECONDS, shape)
     cpu = server.cpu() - before
     if result["bad_status"] or result["socket_errors"]:
         raise SystemExit(f"{server.label}: {result}")
-    # wrk hangs up on what is under way when its time is over.
+    # The load generator hangs up on what is under way when its time is over.
     check_parity(server, counted, result["requests"], result["requests"] + connections)
     return {"rps": result["requests"] / result["micros"] * 1e6, "cpu_us": cpu / result["requests"] * 1e6,
             "p50_ms": result["p50_us"] / 1e3, "p99_ms": result["p99_us"] / 1e3}
@@ -521,8 +673,10 @@ def report(servers, figures):
         rows = asked(servers, shape)
         if not rows:
             continue
-        size = body_bytes(rows[0].asked_with(shape)[1]) if rows[0].letter != "f" else 0
-        lines += [f"Closed loop (wrk, one thread), bodies of {size:,} bytes, {title}:", "",
+        # Of those that are asked with other bytes it would say something else.
+        plain = [server for server in rows if server.letter not in "fgt"]
+        size = body_bytes(plain[0].asked_with(shape)[1]) if plain else 0
+        lines += [f"Closed loop (wrk, one thread; g: h2load), bodies of {size:,} bytes, {title}:", "",
                   "| | connections | requests/s | CPU µs/request | p50 ms | p99 ms |",
                   "|---|---|---|---|---|---|"]
         for connections in CONNECTIONS:
@@ -561,9 +715,9 @@ def ratios(figures, shape):
     lines = []
     for connections in CONNECTIONS:
         cpu = {letter: median(figures, (letter, shape, connections), "cpu_us")[0]
-               for letter in "bcdeuf" if (letter, shape, connections) in figures}
+               for letter in "bcdeugtfmn" if (letter, shape, connections) in figures}
         parts = [f"{above}/{below} = {cpu[above] / cpu[below]:.2f}"
-                 for above, below in ("cb", "db", "ub", "fb", "fc") if above in cpu and below in cpu]
+                 for above, below in ("cb", "db", "ub", "gb", "tb", "fb", "fc", "mc", "nc") if above in cpu and below in cpu]
         if "e" in cpu and "c" in cpu:
             parts.append(f"e - c = {cpu['e'] - cpu['c']:.1f} µs")
         if parts:
@@ -582,20 +736,25 @@ def nginx_version():
 
 
 def main():
-    for tool in ("nginx", "wrk"):
+    for tool in ("nginx", "wrk", "h2load"):
         if not shutil.which(tool):
             raise SystemExit(f"{tool} is not installed")
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
         folder = Path(name)
         answer = NginxAnswer(folder)
-        every = [answer, NginxProxy(folder, answer), Plimsoll(folder, "c", "durable"),
+        durable = Plimsoll(folder, "c", "durable")
+        every = [answer, NginxProxy(folder, answer), durable,
                  Plimsoll(folder, "d", "bounded"), Plimsoll(folder, "e", "durable", explained=True),
-                 PlimsollBefore(folder, answer), FastApi(folder)]
+                 PlimsollBefore(folder, answer), Grpc(folder, durable), Binary(folder, durable),
+                 FastApi(folder), MLServer(folder, "m", "MLServer, as it comes", {}),
+                 MLServer(folder, "n", "MLServer, in one process", {"parallel_workers": 0, "debug": False})]
         servers = [server for server in every if server.letter in ONLY]
         started = []
         try:
             for server in every:
-                if server in servers or (server is answer and set("bu") & set(ONLY)):
+                is_needed = (server is answer and set("bu") & set(ONLY)
+                             or server is durable and set("gt") & set(ONLY))
+                if server in servers or is_needed:
                     started.append(server)
                     server.start()
             figures = measure(servers)

@@ -10,9 +10,13 @@ times, open loop. In every act the service behaves in another way. Checked in ev
   - and recorded: completions = requests, by the server's own counters
   - the circuit opens while the service fails, and closes afterwards
 
-Reported: answers, fallbacks, latency of the wrapped deployment, and p99 of the other one, which
-must not mind. Environment: UPSTREAM_SECONDS (5, per act), UPSTREAM_RATE (1000), PLIMSOLL,
-PLIMSOLL_BENCH (binaries), CARGO_TARGET_DIR.
+Reported: answers, fallbacks, latency of the wrapped deployment, and p50 and p99 of the other one,
+which must not mind: every act of trouble stands between two quiet ones at the same rates, and the
+second table holds the other deployment's latency in trouble against its latency in those two,
+medians of the rounds. Every request of the other one must be answered.
+
+Environment: UPSTREAM_SECONDS (5, per act), UPSTREAM_ROUNDS (1), UPSTREAM_RATE (1000),
+UPSTREAM_OTHER_RATE (200), PLIMSOLL, PLIMSOLL_BENCH (binaries), CARGO_TARGET_DIR.
 """
 
 import json
@@ -20,6 +24,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,9 +37,12 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 PLIMSOLL = os.environ.get("PLIMSOLL", TARGET / "plimsoll")
 BENCH = os.environ.get("PLIMSOLL_BENCH", TARGET / "plimsoll-bench")
 SECONDS = int(os.environ.get("UPSTREAM_SECONDS", "5"))
-RATE, OTHER_RATE = int(os.environ.get("UPSTREAM_RATE", "1000")), 200
+ROUNDS = int(os.environ.get("UPSTREAM_ROUNDS", "1"))
+RATE = int(os.environ.get("UPSTREAM_RATE", "1000"))
+OTHER_RATE = int(os.environ.get("UPSTREAM_OTHER_RATE", "200"))
 DEADLINE_MS = 500
-ACTS = ("ok", "slow", "ok", "lying", "ok", "flapping", "ok", "huge", "ok", "killed", "ok")
+TROUBLES = ("slow", "lying", "flapping", "huge", "killed")
+ACTS = ("ok", *(mode for trouble in TROUBLES for mode in (trouble, "ok")))
 # Deadlines are the server's; its clock and the load generator's share two cores with both.
 SLACK_MS = 150
 
@@ -93,7 +101,7 @@ class Legacy:
 def load(port, deployment, file, rate):
     return subprocess.Popen(
         [str(BENCH), "load", "--url", f"http://127.0.0.1:{port}/v2/models/{deployment}/infer", "--bodies", str(file),
-         "--connections", "512" if rate == RATE else "16", "--rate", str(rate), "--seconds", str(SECONDS),
+         "--connections", "512" if deployment == "legacy" else "16", "--rate", str(rate), "--seconds", str(SECONDS),
          "--warmup", "0"], stdout=subprocess.PIPE, text=True)
 
 
@@ -151,9 +159,11 @@ def play(folder, port, legacy):
          ROOT / "demo/credit/contract.yaml", "--environment", "development")
     bodies(folder / "bodies.jsonl")
     print("| the service is | requests | answered | fallback: late / down / lying / open / busy | p50 ms | p99 ms | "
-          "max ms | circuit opened | other deployment p99 ms |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    wrong = []
-    for act, mode in enumerate(ACTS):
+          "max ms | circuit opened | other deployment: requests | p50 ms | p99 ms |\n"
+          "|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    wrong, others = [], []
+    acts = ACTS + ACTS[1:] * (ROUNDS - 1)
+    for act, mode in enumerate(acts):
         if mode == "killed":
             # Within the load, so that requests are under way when it dies.
             before = metrics(port)
@@ -173,7 +183,11 @@ def play(folder, port, legacy):
         print(f"| {mode} | {wrapped['requests']:,} | {ended['answered']:,} | "
               f"{ended['deadline']:,} / {ended['unreachable'] + ended['failed']:,} / {ended['lied']:,} / {ended['open']:,} / "
               f"{ended['busy']:,} | {latency['p50_us'] / 1e3:.1f} | {latency['p99_us'] / 1e3:.1f} | "
-              f"{latency['max_us'] / 1e3:.1f} | {ended['opened']} | {other['latency']['p99_us'] / 1e3:.1f} |", flush=True)
+              f"{latency['max_us'] / 1e3:.1f} | {ended['opened']} | {other['requests']:,} | "
+              f"{other['latency']['p50_us'] / 1e3:.2f} | {other['latency']['p99_us'] / 1e3:.2f} |", flush=True)
+        others.append(other["latency"])
+        if other["requests"] < OTHER_RATE * SECONDS * 0.99:
+            wrong.append(f"{mode}: the other deployment answered {other['requests']} requests only")
         if wrapped["errors"] or other["errors"] or set(wrapped["statuses"]) != {"200"} or set(other["statuses"]) != {"200"}:
             wrong.append(f"{mode}: {wrapped['statuses']} {wrapped['errors']} {other['statuses']} {other['errors']}")
         if latency["max_us"] / 1e3 > DEADLINE_MS + SLACK_MS:
@@ -182,8 +196,22 @@ def play(folder, port, legacy):
             wrong.append(f"{mode}: the circuit did not open")
         if mode == "ok" and (not now["closed"] or ended["answered"] < wrapped["requests"] * 0.95):
             wrong.append(f"{mode}: the circuit did not close")
+    beside(acts, others)
     if wrong:
         raise SystemExit("\n".join(wrong))
+
+
+def beside(acts, others):
+    """The other deployment in each trouble, and in the quiet acts before and after it."""
+    print("\n| other deployment while the service is | p50 ms, quiet | p50 ms, in trouble | p99 ms, quiet | "
+          "p99 ms, in trouble | p99, in trouble / quiet |\n|---|---|---|---|---|---|")
+    for trouble in TROUBLES:
+        at = [act for act, mode in enumerate(acts) if mode == trouble]
+        def millis(which, acts):
+            return statistics.median(others[act][which] for act in acts) / 1e3
+        quiet = [act + side for act in at for side in (-1, 1)]
+        p50, p99 = ((millis(which, quiet), millis(which, at)) for which in ("p50_us", "p99_us"))
+        print(f"| {trouble} | {p50[0]:.2f} | {p50[1]:.2f} | {p99[0]:.2f} | {p99[1]:.2f} | {p99[1] / p99[0]:.2f} |")
 
 
 def start(port, folder):

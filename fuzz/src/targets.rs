@@ -98,6 +98,7 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: upstream::declarations,
         ..target("upstream_declaration", upstream::declaration, upstream::WORDS)
     },
+    target("upstream_message", upstream::message, &["p", "FP64", "FP32", "INT64", "BOOL"]),
 ];
 
 const DOCUMENT: &[&str] = &[
@@ -718,6 +719,7 @@ fn sample_decision(principal: PrincipalId) -> Vec<u8> {
         explanation: None,
         refusal: Some(&refusal),
         phases: &[(Phase::Accept, 900)],
+        protocol: Some(plimsoll_types::Protocol::Oip),
     };
     let mut body = Vec::new();
     decision.encode(&mut body);

@@ -62,6 +62,7 @@ targets!(
     tlog_tile_path,
     upstream_answer,
     upstream_declaration,
+    upstream_message,
 );
 
 /// Wrong for one input in 2^24, which only steps by way of new kinds can reach.

@@ -39,6 +39,10 @@ const OIP: &str = r#"{"upstream":1,"kind":"oip-v2","endpoints":["https://m.examp
     "model":{"name":"m"},"inputs":["age","income","employed","region"],
     "answer":{"output":"value","min":-10,"max":10}}"#;
 
+const GRPC: &str = r#"{"upstream":1,"kind":"oip-v2-grpc","endpoints":["https://m.example"],
+    "model":{"name":"m"},"inputs":["income"],"answer":{"output":"value","min":-10,"max":10,"name":"p"}}"#;
+const INCOME: &str = "version: 1\nfeatures:\n  - {name: income, kind: number}\n";
+
 static CONTRACT_OF_ALL: LazyLock<Option<CompiledContract>> =
     LazyLock::new(|| CompiledContract::compile(&Contract::from_yaml(CONTRACT).ok()?).ok());
 
@@ -49,6 +53,11 @@ static UPSTREAMS: LazyLock<Vec<(Upstream, usize, f64)>> = LazyLock::new(|| {
         Some((Upstream::wire(declared, CONTRACT_OF_ALL.as_ref()?).ok()?, width, most))
     };
     [wire(LEGACY, 1, 1.0), wire(MLFLOW, 2, 1.0), wire(OIP, 1, 10.0)].into_iter().flatten().collect()
+});
+
+static MESSAGES: LazyLock<Option<Upstream>> = LazyLock::new(|| {
+    let contract = CompiledContract::compile(&Contract::from_yaml(INCOME).ok()?).ok()?;
+    Upstream::wire(Declaration::read(GRPC.as_bytes()).ok()?, &contract).ok()
 });
 
 pub(crate) fn declaration(input: &[u8]) -> Signature {
@@ -65,7 +74,7 @@ pub(crate) fn declaration(input: &[u8]) -> Signature {
 }
 
 pub(crate) fn declarations() -> Vec<Vec<u8>> {
-    [LEGACY, MLFLOW, OIP].map(|text| text.as_bytes().to_vec()).to_vec()
+    [LEGACY, MLFLOW, OIP, GRPC].map(|text| text.as_bytes().to_vec()).to_vec()
 }
 
 /// The first byte chooses the service and the number of rows.
@@ -99,4 +108,22 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
         (5, r#"{"outputs":[{"data":[[3.5],[-1]],"name":"p","shape":[2,1],"datatype":"FP32"}]}"#),
     ];
     replies.iter().map(|(first, reply)| [&[*first], reply.as_bytes()].concat()).collect()
+}
+
+/// A message of gRPC, in its frame. The first byte chooses the number of rows.
+pub(crate) fn message(input: &[u8]) -> Signature {
+    assert!(MESSAGES.is_some(), "the service is declared rightly");
+    let Some(upstream) = MESSAGES.as_ref() else { return Signature::START };
+    let Some((&first, message)) = input.split_first() else { return Signature::START };
+    let rows = 1 + usize::from(first % 3);
+    let Some(call) = upstream.calls(rows).next() else { return Signature::START };
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let reply = [&[0], length.as_slice(), message].concat();
+    let mut values = Vec::new();
+    let read = upstream.read(&reply, &call, &mut values);
+    if read.is_ok() {
+        assert_eq!(values.len(), rows, "not one answer per row");
+        assert!(values.iter().all(|value| value.abs() <= 10.0), "an answer that is not believed");
+    }
+    Signature::of(&read, |()| values.len()).size(usize::from(first % 3))
 }

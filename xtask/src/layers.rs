@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-tlog", 1),
     ("plimsoll-upstream", 1),
     ("plimsoll-artifact", 2),
+    ("plimsoll-neural", 1),
     ("plimsoll-ledger", 2),
     ("plimsoll-outbound", 2),
     ("plimsoll-store", 2),
@@ -61,6 +62,7 @@ const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-serving", "plimsoll-upstream"),
     ("plimsoll-upstream", "plimsoll-contract"),
     ("plimsoll-upstream", "plimsoll-model"),
+    ("plimsoll-neural", "plimsoll-model"),
     ("plimsoll", "plimsoll-server"),
     ("plimsoll-lake", "plimsoll-ledger"),
 ];

@@ -3,8 +3,8 @@
 use crate::time::Timestamp;
 use plimsoll_types::record::{Kind, Origin, ResultClass, Route};
 use plimsoll_types::{
-    ApiKeyId, DecisionId, DeploymentId, Digest, GatewayId, Phase, PrincipalId, RefusalCode,
-    TenantId,
+    ApiKeyId, DecisionId, DeploymentId, Digest, GatewayId, Phase, PrincipalId, Protocol,
+    RefusalCode, TenantId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,6 +175,9 @@ pub struct DecisionBody {
     pub refusal: Option<DecisionRefusal>,
     /// Nanoseconds by phase.
     pub phases: Vec<PhaseTime>,
+    /// By what the request came, if the record says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
 }
 
 /// A text that the contract maps from a header.

@@ -333,7 +333,11 @@ impl Compiler {
             let declared = Declaration::read(bytes).and_then(|declared| declared.model());
             return declared.map_err(|error| error.to_string().into());
         }
-        Model::load(bytes, &self.limits).map_err(|error| error.to_string().into())
+        #[cfg(feature = "neural")]
+        let loaded = plimsoll_neural::load(bytes, &self.limits);
+        #[cfg(not(feature = "neural"))]
+        let loaded = Model::load(bytes, &self.limits);
+        loaded.map_err(|error| error.to_string().into())
     }
 
     /// The largest model file, in bytes.

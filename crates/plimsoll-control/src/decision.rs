@@ -355,6 +355,7 @@ fn shown(
             rule: refusal.rule.map(Into::into),
         }),
         phases: phases.map(|(phase, nanos)| api::PhaseTime { phase, nanos }).collect(),
+        protocol: body.protocol,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first phases: `accept`, `authenticate`, `resolve`, `admit`, `authorize`. They need
 //! the head of a request only, so that nobody uploads a body in vain.
 
-use crate::answer::{Answer, Protocol};
+use crate::answer::Answer;
 use crate::idempotency::Idempotency;
 use crate::limiter::{Limiter, Whose};
 use crate::metrics::Metrics;
@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use plimsoll_identity::{CertificateNames, is_token};
 use plimsoll_ledger::{Label, Ledger, LedgerError};
 use plimsoll_serving::{Caller, LimitKind, ServedDeployment, ServingSnapshot};
-use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Refusal, RefusalCode};
+use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Protocol, Refusal, RefusalCode};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

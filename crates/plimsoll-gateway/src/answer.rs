@@ -3,24 +3,9 @@
 use crate::{answer_raw, answer_table};
 use plimsoll_contract::Field;
 use plimsoll_types::record::{Explanation, Output, ReasonRef};
-use plimsoll_types::{DecisionId, Refusal, RefusalCode};
+use plimsoll_types::{DecisionId, Protocol, Refusal, RefusalCode};
 use std::fmt::Arguments;
 use std::io::Write as _;
-
-/// The protocol of a request, whose shapes its answer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// Open Inference Protocol v2, REST, with or without binary tensors.
-    Oip,
-    /// Open Inference Protocol v2, gRPC: bodies are its messages; that of a refusal is its words.
-    Grpc,
-    /// `:predict` of KServe v1 and TensorFlow Serving.
-    Predict,
-    /// `:explain` of KServe v1.
-    Explain,
-    /// `/invocations` of MLflow.
-    Invocations,
-}
 
 /// An answer, ready to be written to a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -316,6 +301,7 @@ pub const fn status(code: RefusalCode) -> u16 {
         C::ObserveOnly => 409,
         C::UnknownDeployment | C::VersionNotServed | C::NotFound => 404,
         C::MethodNotAllowed => 405,
+        C::BodyTimeout => 408,
         C::IdempotencyInFlight => 409,
         C::BodyTooLarge => 413,
         C::UnsupportedMediaType | C::UnsupportedEncoding => 415,
@@ -360,6 +346,7 @@ const fn words(code: RefusalCode) -> &'static str {
         C::Draining => "the server is shutting down",
         C::NotFound => "there is nothing at this path",
         C::MethodNotAllowed => "the path does not have this method",
+        C::BodyTimeout => "the request body did not come in time",
         C::UngovernedChange => "what is served changes by a governed release only",
         // One word for all three: a caller without a valid key learns nothing of the others.
         C::Unauthenticated | C::KeyExpired | C::KeyRevoked => "a valid API key is required",

@@ -5,7 +5,6 @@
 //! [`Outcome`], to be believed when its [`Durable`] is. It must not know files or jobs.
 
 use crate::admit::Gateway;
-use crate::answer::Protocol;
 use crate::decide::{Ending, Facts};
 use crate::explain::Predicted;
 use crate::pass::{Pass, PhaseClock, unready};
@@ -17,6 +16,7 @@ use plimsoll_ledger::{Durable, Entry, LedgerError};
 use plimsoll_serving::{
     Caller, RoutePlan, ServedDeployment, ServedVersion, Serving, ServingSnapshot, plan,
 };
+use plimsoll_types::Protocol;
 use plimsoll_types::record::{DecisionBody, Explanation, Kind, Mode, Output, ResultClass, Route};
 use plimsoll_types::{ApiKeyId, DecisionId, Phase, PrincipalId, Refusal, RefusalCode, Rows};
 use std::sync::Arc;

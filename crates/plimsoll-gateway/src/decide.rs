@@ -1,7 +1,7 @@
 //! The phases that need the body: `validate`, `plan`, `predict`, `guard`, `explain`,
 //! `record`, `respond`.
 
-use crate::answer::{Answer, Answered, Form, Protocol};
+use crate::answer::{Answer, Answered, Form};
 use crate::explain::Predicted;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
@@ -17,7 +17,7 @@ use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan
 use plimsoll_types::record::{
     DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
 };
-use plimsoll_types::{Phase, Refusal, RefusalCode};
+use plimsoll_types::{Phase, Protocol, Refusal, RefusalCode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -674,7 +674,7 @@ fn refuse_body(error: BodyError) -> Refusal {
         BodyError::TooLarge => {
             (RefusalCode::BodyTooLarge, "the body must be within the deployment's limit")
         }
-        BodyError::Timeout => (RefusalCode::DeadlineExceeded, "the body did not come in time"),
+        BodyError::Timeout => (RefusalCode::BodyTimeout, "it must come within the server's limit"),
         BodyError::Broken => (RefusalCode::MalformedRequest, "the body broke off"),
     };
     Refusal::new(Phase::Accept, code).with_rule(rule)

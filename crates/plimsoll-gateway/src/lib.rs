@@ -27,13 +27,14 @@ mod trust;
 mod upstream;
 
 pub use admit::{Gateway, GatewayLimits, Head};
-pub use answer::{Answer, Protocol, said, status};
+pub use answer::{Answer, said, status};
 pub use batch::{Asker, Batch, MAX_SLICE, Outcome, Scored, Slice};
 pub use decide::BodyError;
 pub use limiter::Whose;
 pub use metrics::{Histogram, Metrics, PHASE_BUCKETS_NS};
 pub use observe::{Asked, Noting, Observation, Observed, Part};
 pub use pass::Pass;
+pub use plimsoll_types::Protocol;
 pub use tally::{Listener, Tally};
 pub use trust::{IssuerStats, Meet, Trust, TrustedIssuer};
 pub use upstream::{UpstreamAccess, UpstreamStats};

@@ -2,7 +2,6 @@
 //! as unverified. Nothing here saw them being made, and nothing is answered to who asked for them.
 
 use crate::admit::Gateway;
-use crate::answer::Protocol;
 use crate::decide::{Facts, aside};
 use crate::pass::{Pass, PhaseClock, unready};
 use crate::recorder::Ended;
@@ -10,6 +9,7 @@ use http::HeaderMap;
 use plimsoll_contract::{Envelope, Scratch, Table};
 use plimsoll_ledger::{Durable, LedgerError};
 use plimsoll_serving::{Caller, ServedDeployment, ServingSnapshot};
+use plimsoll_types::Protocol;
 use plimsoll_types::record::{Kind, Origin, Output, ResultClass};
 use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
 use std::sync::Arc;

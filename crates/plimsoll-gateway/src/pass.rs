@@ -3,14 +3,14 @@
 //! caller hung up, by [`Drop`].
 
 use crate::admit::Gateway;
-use crate::answer::{Answer, Protocol};
+use crate::answer::Answer;
 use crate::limiter::Charge;
 use crate::recorder::Ended;
 use crate::tally::Listener;
 use plimsoll_contract::CompiledContract;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
 use plimsoll_types::record::{Origin, ResultClass};
-use plimsoll_types::{DecisionId, Phase, Refusal, RefusalCode, Time};
+use plimsoll_types::{DecisionId, Phase, Protocol, Refusal, RefusalCode, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

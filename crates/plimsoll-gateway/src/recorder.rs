@@ -123,6 +123,7 @@ impl Pass {
             explanation: ended.explanation,
             refusal: ended.refusal,
             phases: &phases[..count],
+            protocol: Some(self.protocol),
         });
     }
 

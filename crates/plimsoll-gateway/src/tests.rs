@@ -329,7 +329,7 @@ async fn a_body_that_does_not_come_and_a_caller_that_hangs_up_are_recorded() {
     let setup = setup(settings(), "0E0");
     let headers = headers("caller", &[]);
     for (error, status) in
-        [(BodyError::TooLarge, 413), (BodyError::Timeout, 504), (BodyError::Broken, 400)]
+        [(BodyError::TooLarge, 413), (BodyError::Timeout, 408), (BodyError::Broken, 400)]
     {
         let pass = setup.gateway.admit(head("credit", &headers)).await.expect("admitted");
         let answer = pass.decide(&headers, Err(error)).await;

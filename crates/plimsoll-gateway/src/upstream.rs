@@ -8,8 +8,8 @@
 
 use crate::pass::Pass;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use plimsoll_outbound::{Outbound, OutboundError, Request, Url};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use plimsoll_outbound::{Outbound, OutboundError, Reply, Request, Url};
 use plimsoll_serving::{ServedVersion, ServingSnapshot};
 use plimsoll_types::{Clock, Digest, Name, Phase, Refusal, RefusalCode, Rows};
 use plimsoll_upstream::{
@@ -27,6 +27,9 @@ const RESERVE: Duration = Duration::from_millis(50);
 /// The largest file of a secret, in bytes: a signed token is a few thousand.
 const MAX_SECRET: u64 = 16 << 10;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// What services are reached with.
 #[derive(Clone, Debug)]
@@ -130,6 +133,8 @@ enum Trouble {
     Broken,
     Redirect,
     Status(u16),
+    /// A status of gRPC that is not 0.
+    Grpc(u16),
     TooLarge,
     Lie(Lie),
     /// The declared request cannot be made of these values.
@@ -160,6 +165,9 @@ impl Trouble {
             Self::Status(status) => {
                 (Code::UpstreamFailed, format!("it answered with status {status}").into())
             }
+            Self::Grpc(status) => {
+                (Code::UpstreamFailed, format!("it answered with gRPC status {status}").into())
+            }
             Self::TooLarge => {
                 (Code::UpstreamFailed, "its answer is larger than is declared".into())
             }
@@ -179,7 +187,9 @@ impl Trouble {
             Self::Open => Ended::Open,
             Self::Deadline => Ended::Deadline,
             Self::Unreachable(_) => Ended::Unreachable,
-            Self::Broken | Self::Redirect | Self::Status(_) | Self::Request => Ended::Failed,
+            Self::Broken | Self::Redirect | Self::Status(_) | Self::Grpc(_) | Self::Request => {
+                Ended::Failed
+            }
             Self::TooLarge | Self::Lie(_) => Ended::Lied,
         }
     }
@@ -188,6 +198,9 @@ impl Trouble {
     const fn outcome(self) -> Outcome {
         match self {
             Self::Status(408 | 429) => Outcome::Bad,
+            // INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION,
+            // ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED: what 4xx are in HTTP.
+            Self::Grpc(3 | 5..=7 | 9..=12 | 16) => Outcome::Unknown,
             Self::Status(400..=499) | Self::Request => Outcome::Unknown,
             _ => Outcome::Bad,
         }
@@ -201,6 +214,8 @@ impl Trouble {
                 | Self::Unreachable(_)
                 | Self::Broken
                 | Self::Status(408 | 429 | 502 | 503 | 504)
+                // DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE.
+                | Self::Grpc(4 | 8 | 14)
         )
     }
 }
@@ -325,23 +340,51 @@ impl Asking<'_> {
         let left = Duration::from_nanos(self.until.saturating_sub(self.clock.monotonic()));
         let most = declared.attempt_ms.unwrap_or(declared.deadline_ms);
         let url = endpoint.url.with_path(&format!("{}{path}", endpoint.base));
+        let deadline = left.min(Duration::from_millis(most.into()));
+        let mut headers = endpoint.headers.clone();
+        let is_grpc = declared.kind.is_grpc();
+        if is_grpc {
+            headers.insert(GRPC_TIMEOUT, grpc_timeout(deadline));
+        }
         let request = Request {
             method: method(declared),
             url: url.map_err(|_| Trouble::Request)?,
-            headers: endpoint.headers.clone(),
+            headers,
             body,
-            deadline: left.min(Duration::from_millis(most.into())),
+            deadline,
             max_reply: usize::try_from(declared.max_answer_bytes).unwrap_or(usize::MAX),
+            is_http2: is_grpc,
         };
         let reply = self.live.client.send(request).await?;
         if !reply.status.is_success() {
             return Err(Trouble::Status(reply.status.as_u16()));
+        }
+        if is_grpc {
+            grpc_status(&reply)?;
         }
         self.upstream.read(&reply.body, call, values).map_err(Trouble::Lie)
     }
 
     fn is_over(&self) -> bool {
         self.clock.monotonic() >= self.until
+    }
+}
+
+/// The time that is left, in the unit that keeps it within eight digits.
+fn grpc_timeout(left: Duration) -> HeaderValue {
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).clamp(1, 99_999_999);
+    HeaderValue::from_str(&format!("{millis}m")).unwrap_or(HeaderValue::from_static("1S"))
+}
+
+/// The status of a call, which comes after the answer, or instead of it.
+fn grpc_status(reply: &Reply) -> Result<(), Trouble> {
+    /// What a client is to take a missing status for (grpc/grpc, `doc/statuscodes.md`).
+    const UNKNOWN: u16 = 2;
+    let status = reply.trailers.get(GRPC_STATUS).or_else(|| reply.headers.get(GRPC_STATUS));
+    let status = status.and_then(|status| status.to_str().ok()?.parse().ok());
+    match status.unwrap_or(UNKNOWN) {
+        0 => Ok(()),
+        status => Err(Trouble::Grpc(status)),
     }
 }
 
@@ -502,8 +545,14 @@ impl Live {
 fn headers(declared: &Declaration, host: &str, secrets: &Path) -> Result<HeaderMap, Trouble> {
     const NO_SECRET: Trouble = Trouble::Unreachable("no_secret");
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, JSON);
-    headers.insert(CONTENT_TYPE, JSON);
+    if declared.kind.is_grpc() {
+        headers.insert(CONTENT_TYPE, GRPC);
+        // Without it, gRPC servers take us for a proxy that loses trailers.
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    } else {
+        headers.insert(ACCEPT, JSON);
+        headers.insert(CONTENT_TYPE, JSON);
+    }
     for (name, rule) in &declared.headers {
         let name: HeaderName = name.parse().map_err(|_| Trouble::Request)?;
         let (text, is_secret) = match rule {

@@ -111,6 +111,9 @@ pub enum PredictError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// The network could not be run.
+    #[error("the network could not be run on these values")]
+    Network,
     /// The model answers elsewhere.
     #[error("the model answers elsewhere; only a running deployment asks it")]
     Elsewhere,

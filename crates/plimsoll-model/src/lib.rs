@@ -21,6 +21,7 @@ mod lightgbm;
 mod limits;
 mod linear;
 mod model;
+mod network;
 mod onnx;
 mod output;
 mod pack;
@@ -35,6 +36,13 @@ pub use error::{LoadError, PredictError};
 pub use limits::Limits;
 pub use linear::Linear;
 pub use model::{Categories, FeatureType, Format, Model, TreeRange, TreesUsed, UnknownCategory};
+pub use network::Network;
 pub use output::{Output, OutputKind};
 pub use pipeline::Pipeline;
 pub use tree::{CategorySet, LeafValues, Node, Test, Tree};
+
+/// ONNX files as they are read, for those who run graphs that this crate does not.
+pub mod onnx_file {
+    pub use crate::onnx::document::{Attribute, Declared, Graph, Literal, Model, Node};
+    pub use crate::onnx::read;
+}

@@ -6,6 +6,7 @@ use crate::ensemble::Ensemble;
 use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::linear::Linear;
+use crate::network::Network;
 use crate::onnx::Graph;
 use crate::output::{Output, Transform};
 use crate::pipeline::Pipeline;
@@ -170,6 +171,8 @@ pub(crate) enum Scorer {
     Trees(Ensemble),
     Linear(Linear),
     Graph(Box<Graph>),
+    /// Another crate runs it; so many outputs.
+    Network(Box<dyn Network>, usize),
     /// The model answers elsewhere; here only its shape is known.
     Elsewhere,
 }
@@ -180,7 +183,7 @@ impl Scorer {
         match self {
             Self::Trees(ensemble) => Some(ensemble),
             Self::Graph(graph) => graph.sole().map(|(ensemble, _)| ensemble),
-            Self::Linear(_) | Self::Elsewhere => None,
+            Self::Linear(_) | Self::Network(..) | Self::Elsewhere => None,
         }
     }
 
@@ -190,6 +193,7 @@ impl Scorer {
             Self::Trees(ensemble) => ensemble.margin_count(),
             Self::Linear(linear) => linear.intercepts().len(),
             Self::Elsewhere => 0,
+            Self::Network(_, outputs) => *outputs,
             Self::Graph(graph) => self.ensemble().map_or(graph.width(), Ensemble::margin_count),
         }
     }
@@ -350,7 +354,7 @@ impl Model {
     pub fn linear(&self) -> Option<&Linear> {
         match &self.scorer {
             Scorer::Linear(linear) => Some(linear),
-            Scorer::Trees(_) | Scorer::Graph(_) | Scorer::Elsewhere => None,
+            Scorer::Trees(_) | Scorer::Graph(_) | Scorer::Network(..) | Scorer::Elsewhere => None,
         }
     }
     /// What [`predict`](Self::predict) puts out.

@@ -122,6 +122,8 @@ impl Model {
         match &self.scorer {
             Scorer::Linear(linear) => linear.row(row, out),
             Scorer::Elsewhere => return Err(PredictError::Elsewhere),
+            Scorer::Network(network, _) if network.run(row, out) => {}
+            Scorer::Network(..) => return Err(PredictError::Network),
             Scorer::Trees(_) | Scorer::Graph(_) => {
                 if let Some(ensemble) = self.scorer.ensemble() {
                     ensemble.row(row.get(..ensemble.columns).unwrap_or(row), out);
@@ -152,6 +154,8 @@ impl Model {
         }
         match &self.scorer {
             Scorer::Elsewhere => return Err(PredictError::Elsewhere),
+            Scorer::Network(network, _) if network.run(columns, out) => {}
+            Scorer::Network(..) => return Err(PredictError::Network),
             Scorer::Trees(_) | Scorer::Graph(_) => {
                 if let Some(ensemble) = self.scorer.ensemble() {
                     ensemble.block(columns, out);

@@ -4,13 +4,13 @@ use crate::address::{AddressClass, Network};
 use crate::connection::{Duplex, Exchange, Live};
 use crate::error::OutboundError;
 use crate::resolve::{Resolve, SystemResolver};
-use crate::tls::Roots;
+use crate::tls::{self, Connectors, Roots};
 use crate::url::Url;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::Full;
 use plimsoll_types::Clock;
 use rustls_pki_types::ServerName;
@@ -23,7 +23,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsConnector;
 
 /// Requests under way at a time; more wait, within their deadline.
 const MAX_CONNECTIONS: usize = 64;
@@ -87,6 +86,9 @@ pub struct Request {
     pub deadline: Duration,
     /// The largest body of a reply, in bytes.
     pub max_reply: usize,
+    /// Whether it goes by HTTP/2, without asking whether the other side speaks it; else by
+    /// HTTP/1.1.
+    pub is_http2: bool,
 }
 
 impl Request {
@@ -100,6 +102,7 @@ impl Request {
             body: body.into(),
             deadline: DEFAULT_DEADLINE,
             max_reply: DEFAULT_REPLY,
+            is_http2: false,
         }
     }
     /// `GET`.
@@ -134,12 +137,17 @@ impl Request {
     fn message(self) -> http::Request<Full<Bytes>> {
         let mut message = http::Request::new(Full::new(self.body));
         *message.method_mut() = self.method;
-        *message.uri_mut() = self.url.target();
         let mut headers = self.headers;
         for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION] {
             headers.remove(name);
         }
-        if let Ok(host) = HeaderValue::from_str(&self.url.authority()) {
+        if self.is_http2 {
+            // RFC 9113 §8.3.1: `:authority` takes the place of `host`.
+            headers.remove(HOST);
+            *message.version_mut() = Version::HTTP_2;
+            *message.uri_mut() = self.url.whole();
+        } else if let Ok(host) = HeaderValue::from_str(&self.url.authority()) {
+            *message.uri_mut() = self.url.target();
             headers.insert(HOST, host);
         }
         let agent = HeaderValue::from_static(concat!("plimsoll/", env!("CARGO_PKG_VERSION")));
@@ -164,6 +172,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// What came after the body.
+    pub trailers: HeaderMap,
 }
 
 impl fmt::Debug for Reply {
@@ -178,7 +188,7 @@ pub struct Outbound(Arc<Inner>);
 
 struct Inner {
     config: OutboundConfig,
-    connector: TlsConnector,
+    connectors: Connectors,
     clock: Arc<dyn Clock>,
     permits: Semaphore,
     max_idle: usize,
@@ -195,6 +205,7 @@ impl fmt::Debug for Inner {
 struct Idle {
     url: Url,
     home: Home,
+    is_http2: bool,
     made: u64,
     used: u64,
     /// Boxed: it is handed from place to place with every request.
@@ -226,10 +237,10 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Roots`] if the certificates to trust are unusable.
     pub fn new(config: OutboundConfig, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        let connector = config.roots.connector()?;
+        let connectors = config.roots.connectors()?;
         let permits = Semaphore::new(MAX_CONNECTIONS);
         let (max_idle, idle) = (MAX_IDLE, Mutex::default());
-        Ok(Self(Arc::new(Inner { config, connector, clock, permits, max_idle, idle })))
+        Ok(Self(Arc::new(Inner { config, connectors, clock, permits, max_idle, idle })))
     }
 
     /// A client under the same rules with connections of its own: at most `most` requests under
@@ -238,7 +249,7 @@ impl Outbound {
     pub fn apart(&self, most: usize) -> Self {
         Self(Arc::new(Inner {
             config: self.0.config.clone(),
-            connector: self.0.connector.clone(),
+            connectors: self.0.connectors.clone(),
             clock: Arc::clone(&self.0.clock),
             permits: Semaphore::new(most.min(Semaphore::MAX_PERMITS)),
             max_idle: most,
@@ -301,10 +312,10 @@ impl Inner {
         let Ok(_permit) = self.permits.acquire().await else {
             return Err(OutboundError::Thread);
         };
-        let (url, limit) = (request.url.clone(), request.max_reply);
+        let (url, limit, is_http2) = (request.url.clone(), request.max_reply, request.is_http2);
         let mut message = request.message();
         if keep {
-            while let Some(mut idle) = self.take_idle(&url) {
+            while let Some(mut idle) = self.take_idle(&url, is_http2) {
                 if !idle.live.is_usable().await {
                     continue;
                 }
@@ -314,11 +325,13 @@ impl Inner {
                 }
             }
         }
-        let stream = self.connect(&url).await?;
+        let stream = self.connect(&url, is_http2).await?;
         let broken = |source| OutboundError::Broken { host: url.host.clone(), source };
-        let live = Box::new(Live::new(stream).await.map_err(broken)?);
+        let live = if is_http2 { Live::new_http2(stream).await } else { Live::new(stream).await };
+        let live = Box::new(live.map_err(broken)?);
         let made = self.clock.monotonic();
-        let mut idle = Idle { url: url.clone(), home: Home::here(), made, used: made, live };
+        let mut idle =
+            Idle { url: url.clone(), home: Home::here(), is_http2, made, used: made, live };
         let answer = idle.live.exchange(message).await;
         self.finish(&url, idle, answer, limit, keep).await
     }
@@ -345,18 +358,20 @@ impl Inner {
         if parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED {
             return Err(OutboundError::Redirect { host: host(), status: parts.status.as_u16() });
         }
-        let body = idle.live.read(url, body, limit).await?;
+        let (body, trailers) = idle.live.read(url, body, limit).await?;
         if keep && idle.live.is_usable().await {
             self.put_idle(idle);
         }
-        Ok(Reply { status: parts.status, headers: parts.headers, body })
+        Ok(Reply { status: parts.status, headers: parts.headers, body, trailers })
     }
 
-    fn take_idle(&self, url: &Url) -> Option<Idle> {
+    fn take_idle(&self, url: &Url, is_http2: bool) -> Option<Idle> {
         let home = Home::here();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         self.forget_old(&mut idle);
-        let is_ours = |idle: &Idle| idle.home == home && idle.url.has_origin_of(url);
+        let is_ours = |idle: &Idle| {
+            idle.home == home && idle.is_http2 == is_http2 && idle.url.has_origin_of(url)
+        };
         let at = idle.iter().rposition(is_ours)?;
         Some(idle.remove(at))
     }
@@ -378,7 +393,7 @@ impl Inner {
     }
 
     /// A connection to a checked address of the host, TLS included.
-    async fn connect(&self, url: &Url) -> Result<Box<dyn Duplex>, OutboundError> {
+    async fn connect(&self, url: &Url, is_http2: bool) -> Result<Box<dyn Duplex>, OutboundError> {
         let host = || url.host.clone();
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in self.addresses(url).await? {
@@ -403,8 +418,12 @@ impl Inner {
             }
             let name = ServerName::try_from(url.host.to_string())
                 .map_err(|_| OutboundError::Url("its host cannot stand in a certificate"))?;
-            let stream = self.connector.connect(name, stream).await;
+            let stream = self.connectors.of(is_http2).connect(name, stream).await;
             let stream = stream.map_err(|source| OutboundError::Tls { host: host(), source })?;
+            if is_http2 && stream.get_ref().1.alpn_protocol() != Some(tls::HTTP_2) {
+                let source = io::Error::other("it did not agree to speak HTTP/2");
+                return Err(OutboundError::Tls { host: host(), source });
+            }
             return Ok(Box::new(stream));
         }
         Err(OutboundError::Connect { host: host(), source: last })

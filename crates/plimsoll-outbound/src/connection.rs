@@ -1,21 +1,22 @@
 //! One connection, driven by the request that uses it: no task lives beside it.
 
 use crate::error::OutboundError;
+use crate::http2;
 use crate::url::Url;
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::client::conn::{TrySendError, http1, http2 as two};
 use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The largest head of a reply, in bytes, and the buffer of a connection.
-const MAX_HEAD: usize = 32 << 10;
+pub(crate) const MAX_HEAD: usize = 32 << 10;
 /// The most headers of a reply.
 const MAX_HEADERS: usize = 100;
 
@@ -23,19 +24,26 @@ const MAX_HEADERS: usize = 100;
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-type Message = Request<Full<Bytes>>;
-type Driven = Connection<TokioIo<Box<dyn Duplex>>, Full<Bytes>>;
+pub(crate) type Io = TokioIo<Box<dyn Duplex>>;
+pub(crate) type Message = Request<Full<Bytes>>;
+/// What must run for a connection to do anything; done when the connection has ended.
+pub(crate) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(two::SendRequest<Full<Bytes>>),
+}
 
 /// An open connection to one origin.
 pub(crate) struct Live {
-    sender: SendRequest<Full<Bytes>>,
+    sender: Sender,
     /// `None` when it has ended.
-    connection: Option<Driven>,
+    driver: Option<Driver>,
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Live(open: {})", self.connection.is_some())
+        write!(f, "Live(open: {})", self.driver.is_some())
     }
 }
 
@@ -48,69 +56,96 @@ pub(crate) enum Exchange {
 }
 
 impl Live {
+    /// A connection that speaks HTTP/1.1.
     pub(crate) async fn new(stream: Box<dyn Duplex>) -> Result<Self, hyper::Error> {
-        let mut builder = Builder::new();
+        let mut builder = http1::Builder::new();
         builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection: Some(connection) })
+        let driver = Box::pin(async move { drop(connection.await) });
+        Ok(Self { sender: Sender::One(sender), driver: Some(driver) })
+    }
+
+    /// A connection that speaks HTTP/2, from its first byte on.
+    pub(crate) async fn new_http2(stream: Box<dyn Duplex>) -> Result<Self, hyper::Error> {
+        let (sender, driver) = http2::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender: Sender::Two(sender), driver: Some(driver) })
     }
 
     /// Whether another request can go over it. Looks whether the other side has closed it.
     pub(crate) async fn is_usable(&mut self) -> bool {
         self.drive(std::future::ready(())).await;
-        self.connection.is_some() && self.sender.is_ready()
+        let is_ready = match &self.sender {
+            Sender::One(sender) => sender.is_ready(),
+            Sender::Two(sender) => sender.is_ready(),
+        };
+        self.driver.is_some() && is_ready
     }
 
     /// Sends a request and waits for the head of its reply.
     pub(crate) async fn exchange(&mut self, message: Message) -> Exchange {
-        let answer = self.sender.try_send_request(message);
-        match self.drive(answer).await {
-            Ok(response) => Exchange::Answered(response),
-            Err(mut error) => match error.take_message() {
-                Some(message) => Exchange::Unsent(message),
-                None => Exchange::Broken(error.into_error()),
-            },
-        }
+        let answer = match &mut self.sender {
+            Sender::One(sender) => {
+                let answer = sender.try_send_request(message);
+                self.drive(answer).await
+            }
+            Sender::Two(sender) => {
+                let answer = sender.try_send_request(message);
+                self.drive(answer).await
+            }
+        };
+        answer.map_or_else(Exchange::failed, Exchange::Answered)
     }
 
-    /// Reads a body of at most `limit` bytes.
+    /// Reads a body of at most `limit` bytes, and the trailers after it.
     pub(crate) async fn read(
         &mut self,
         url: &Url,
         mut body: Incoming,
         limit: usize,
-    ) -> Result<Bytes, OutboundError> {
-        let mut read = BytesMut::new();
+    ) -> Result<(Bytes, HeaderMap), OutboundError> {
+        let (mut read, mut trailers) = (BytesMut::new(), HeaderMap::new());
         while let Some(frame) = self.drive(body.frame()).await {
             let frame =
                 frame.map_err(|source| OutboundError::Broken { host: url.host.clone(), source })?;
-            let Ok(data) = frame.into_data() else { continue };
-            if data.len() > limit - read.len() {
-                return Err(OutboundError::TooLarge { host: url.host.clone(), limit });
+            match frame.into_data() {
+                Ok(data) if data.len() > limit - read.len() => {
+                    return Err(OutboundError::TooLarge { host: url.host.clone(), limit });
+                }
+                Ok(data) => read.extend_from_slice(&data),
+                // Bounded as heads are.
+                Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
             }
-            read.extend_from_slice(&data);
         }
-        Ok(read.freeze())
+        Ok((read.freeze(), trailers))
     }
 
     /// Runs `work`, which waits for the connection, and the connection.
     async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let connection = &mut self.connection;
+        let driver = &mut self.driver;
         let mut work = pin!(work);
         poll_fn(|context| {
-            if let Some(running) = connection
-                && pin!(running).poll(context).is_ready()
+            if let Some(running) = driver
+                && running.as_mut().poll(context).is_ready()
             {
-                *connection = None;
+                *driver = None;
             }
             match work.as_mut().poll(context) {
                 Poll::Ready(done) => Poll::Ready(done),
                 // What the connection left behind when it ended may be there by now; its end
                 // woke nobody.
-                Poll::Pending if connection.is_none() => work.as_mut().poll(context),
+                Poll::Pending if driver.is_none() => work.as_mut().poll(context),
                 Poll::Pending => Poll::Pending,
             }
         })
         .await
+    }
+}
+
+impl Exchange {
+    fn failed(mut error: TrySendError<Message>) -> Self {
+        match error.take_message() {
+            Some(message) => Self::Unsent(message),
+            None => Self::Broken(error.into_error()),
+        }
     }
 }

@@ -30,6 +30,7 @@ mod address;
 mod client;
 mod connection;
 mod error;
+mod http2;
 mod resolve;
 mod tls;
 mod url;

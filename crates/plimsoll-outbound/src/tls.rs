@@ -1,4 +1,4 @@
-//! TLS by rustls with aws-lc-rs, TLS 1.2 and 1.3, HTTP/1.1.
+//! TLS by rustls with aws-lc-rs, TLS 1.2 and 1.3, for HTTP/1.1 or for HTTP/2.
 
 use crate::error::OutboundError;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,8 +19,24 @@ pub enum Roots {
     Both(Arc<[u8]>),
 }
 
+/// HTTP/2, as TLS calls it (RFC 7301).
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
+/// What TLS connections are made with, for each protocol that goes over them.
+#[derive(Clone)]
+pub(crate) struct Connectors {
+    one: TlsConnector,
+    two: TlsConnector,
+}
+
+impl Connectors {
+    pub(crate) const fn of(&self, is_http2: bool) -> &TlsConnector {
+        if is_http2 { &self.two } else { &self.one }
+    }
+}
+
 impl Roots {
-    pub(crate) fn connector(&self) -> Result<TlsConnector, OutboundError> {
+    pub(crate) fn connectors(&self) -> Result<Connectors, OutboundError> {
         let mut store = RootCertStore::empty();
         if let Self::WebPki | Self::Both(_) = self {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -34,8 +50,10 @@ impl Roots {
             .map_err(|error| OutboundError::Roots(error.to_string().into()))?
             .with_root_certificates(store)
             .with_no_client_auth();
+        let mut two = config.clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsConnector::from(Arc::new(config)))
+        two.alpn_protocols = vec![HTTP_2.to_vec()];
+        Ok(Connectors { one: Arc::new(config).into(), two: Arc::new(two).into() })
     }
 }
 

@@ -67,6 +67,14 @@ impl Url {
         Uri::from(self.path.clone())
     }
 
+    /// The whole address, which HTTP/2 sends in parts.
+    pub(crate) fn whole(&self) -> Uri {
+        let scheme = if self.is_plain { Scheme::HTTP } else { Scheme::HTTPS };
+        let whole = Uri::builder().scheme(scheme).authority(self.authority());
+        // An origin that was read and a path that was read are an address.
+        whole.path_and_query(self.path.clone()).build().unwrap_or_else(|_| self.target())
+    }
+
     /// What stands in the header `host`: RFC 9110 §7.2.
     pub(crate) fn authority(&self) -> String {
         let host = match self.address() {

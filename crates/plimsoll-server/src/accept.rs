@@ -3,6 +3,7 @@
 //! `hyper` has no timer of its own, so a server without this loop waits for ever for the
 //! header of a slow client.
 
+use crate::first_bytes::begin;
 use crate::lane::Lanes;
 use crate::tls::{self, Tls};
 use bytes::Bytes;
@@ -97,7 +98,8 @@ pub(crate) fn builder(bounds: Bounds) -> Arc<auto::Builder<TokioExecutor>> {
         .max_concurrent_streams(max_streams)
         .max_pending_accept_reset_streams(max_reset_streams)
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(Some(header_timeout));
+        .keep_alive_interval(Some(header_timeout))
+        .keep_alive_timeout(header_timeout);
     Arc::new(builder)
 }
 
@@ -182,6 +184,12 @@ impl<A: Answering> Acceptor<A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let mut life = self.life.clone();
+        let begun = tokio::select! {
+            begun = begin(stream, self.header_timeout) => begun,
+            _ = life.wait_for(|&life| life != Life::Serving) => return,
+        };
+        let Some(stream) = begun else { return };
         let service = service_fn(|mut request: Request<Incoming>| {
             if let Some(peer) = &peer {
                 request.extensions_mut().insert(Arc::clone(peer));
@@ -192,7 +200,6 @@ impl<A: Answering> Acceptor<A> {
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let mut life = self.life.clone();
         tokio::select! {
             // What a caller does wrong on the wire is answered or closed by hyper.
             _ = connection.as_mut() => return,

@@ -288,7 +288,7 @@ async fn read(app: &App, body: Incoming, limit: usize) -> Result<Bytes, Trouble>
     body.map_err(|error| {
         let code = match error {
             BodyError::TooLarge => RefusalCode::BodyTooLarge,
-            BodyError::Timeout => RefusalCode::DeadlineExceeded,
+            BodyError::Timeout => RefusalCode::BodyTimeout,
             BodyError::Broken => RefusalCode::MalformedRequest,
         };
         refused_by(app, &Refusal::new(Phase::Accept, code))
@@ -318,7 +318,7 @@ const fn status_of(status: u16) -> u8 {
         413 | 429 => RESOURCE_EXHAUSTED,
         422 => FAILED_PRECONDITION,
         503 => UNAVAILABLE,
-        504 => DEADLINE_EXCEEDED,
+        408 | 504 => DEADLINE_EXCEEDED,
         _ => INTERNAL,
     }
 }

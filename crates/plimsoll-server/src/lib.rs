@@ -20,6 +20,7 @@ mod config;
 mod console;
 mod doors;
 mod error;
+mod first_bytes;
 mod folder;
 mod grpc;
 mod handlers;

@@ -21,6 +21,6 @@ pub use id::{
 };
 pub use name::Name;
 pub use promise::Promise;
-pub use refusal::{Phase, Refusal, RefusalCode};
+pub use refusal::{Phase, Protocol, Refusal, RefusalCode};
 pub use rows::{Cell, Rows};
 pub use time::{Clock, SystemClock, Time};

@@ -1,4 +1,4 @@
-//! The phases of a request, and why a request was refused in one of them.
+//! The phases of a request, why a request was refused in one of them, and by what it came.
 
 use std::fmt;
 
@@ -66,6 +66,22 @@ words! {
 }
 
 words! {
+    /// The protocol that a request for a decision came by, whose shapes its answer has.
+    Protocol {
+        /// Open Inference Protocol v2, REST, with or without binary tensors.
+        Oip = 0 "oip",
+        /// Open Inference Protocol v2, gRPC: bodies are its messages; that of a refusal is its words.
+        Grpc = 1 "grpc",
+        /// `:predict` of `KServe` v1 and TensorFlow Serving.
+        Predict = 2 "predict",
+        /// `:explain` of `KServe` v1.
+        Explain = 3 "explain",
+        /// `/invocations` of `MLflow`.
+        Invocations = 4 "invocations",
+    }
+}
+
+words! {
     /// Why a request was refused or failed. A closed set: it labels metrics and records, and
     /// callers may program against it.
     RefusalCode {
@@ -89,6 +105,8 @@ words! {
         MethodNotAllowed = 9 "method_not_allowed",
         /// A verb that would change what is served, which only a governed release may.
         UngovernedChange = 10 "ungoverned_change",
+        /// The body did not come in the time for it.
+        BodyTimeout = 11 "body_timeout",
 
         /// No credential, or none that is known.
         Unauthenticated = 20 "unauthenticated",

@@ -26,6 +26,9 @@ pub enum Lie {
     /// Not JSON, or nested too deep, or a number that is none.
     #[error("it is not JSON")]
     NotJson,
+    /// Not one whole message of the protocol.
+    #[error("it is not a message of the protocol")]
+    NotMessage,
     /// The declared place is not there.
     #[error("the answer is not where it is declared to be")]
     Missing,
@@ -165,7 +168,7 @@ fn finish<'de, S: DeserializeSeed<'de>>(
 }
 
 impl Numbers {
-    fn believed(&self, number: f64) -> Result<f64, Lie> {
+    pub(crate) fn believed(&self, number: f64) -> Result<f64, Lie> {
         if number.is_finite() && (self.min..=self.max).contains(&number) {
             return Ok(number);
         }

@@ -35,6 +35,8 @@ const MAX_LABELS: usize = 1_024;
 pub enum Protocol {
     /// Open Inference Protocol v2 over HTTP: Triton, `MLServer`, `KServe`, Plimsoll.
     OipV2,
+    /// The same over gRPC.
+    OipV2Grpc,
     /// `MLflow`'s scoring server, `/invocations`.
     Mlflow,
     /// TensorFlow Serving, `KServe` v1: `:predict` with rows.
@@ -49,10 +51,22 @@ impl Protocol {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OipV2 => "oip-v2",
+            Self::OipV2Grpc => "oip-v2-grpc",
             Self::Mlflow => "mlflow",
             Self::TfServing => "tf-serving",
             Self::JsonTemplate => "json-template",
         }
+    }
+
+    /// Whether a request is a call of gRPC: HTTP/2, a framed message, a status in the trailers.
+    #[must_use]
+    pub const fn is_grpc(self) -> bool {
+        matches!(self, Self::OipV2Grpc)
+    }
+
+    /// Whether tensors have names and types.
+    const fn is_oip(self) -> bool {
+        matches!(self, Self::OipV2 | Self::OipV2Grpc)
     }
 }
 
@@ -66,7 +80,7 @@ pub struct Declaration {
     pub kind: Protocol,
     /// Addresses of the service, each with the path that all its paths begin with.
     pub endpoints: Vec<String>,
-    /// The model there (kinds `oip-v2` and `tf-serving`).
+    /// The model there (kinds `oip-v2`, `oip-v2-grpc` and `tf-serving`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<RemoteModel>,
     /// What is sent, in this order (all kinds but `json-template`, whose template says it).
@@ -128,9 +142,38 @@ pub struct RemoteModel {
     /// Its version there; the service's own choice if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// All inputs go as one matrix of this name (kind `oip-v2`).
+    /// All inputs go as one matrix of this name (kinds `oip-v2` and `oip-v2-grpc`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matrix: Option<String>,
+    /// As what numbers go (kinds `oip-v2` and `oip-v2-grpc`).
+    #[serde(default, skip_serializing_if = "Floats::is_default")]
+    pub numbers: Floats,
+}
+
+/// The datatype of numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Floats {
+    /// Of 64 bits, as contracts have them.
+    #[default]
+    Fp64,
+    /// Of 32 bits, as most models have them. What does not fit is rounded.
+    Fp32,
+}
+
+impl Floats {
+    /// The word for it in the protocol.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fp64 => "FP64",
+            Self::Fp32 => "FP32",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is sent of a row.
@@ -199,7 +242,7 @@ pub struct AnswerRule {
     /// Numbers per row.
     #[serde(default = "one")]
     pub count: u32,
-    /// The output's name there (kind `oip-v2`); its only output if it is not given.
+    /// The output's name there (kinds `oip-v2` and `oip-v2-grpc`); its only output if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A JSON pointer (RFC 6901) to the answer; `*` stands for each row.
@@ -383,7 +426,10 @@ impl Declaration {
                 return Err(wrong("headers", "must have names of a-z, 0-9 and `-`"));
             }
             let ours = ["host", "content-length", "transfer-encoding", "connection"];
-            if ours.contains(&name.as_str()) {
+            let of_grpc = matches!(name.as_str(), "content-type" | "te" | "user-agent")
+                || name.starts_with("grpc-")
+                || name.ends_with("-bin");
+            if ours.contains(&name.as_str()) || (self.kind.is_grpc() && of_grpc) {
                 return Err(wrong(
                     "headers",
                     format!("may not set `{name}`, which is the client's"),
@@ -426,11 +472,11 @@ impl Declaration {
                 "must name the fields to send; of kind `json-template` the template does",
             ));
         }
-        let needs_model = matches!(self.kind, Protocol::OipV2 | Protocol::TfServing);
+        let needs_model = self.kind.is_oip() || self.kind == Protocol::TfServing;
         if needs_model != self.model.is_some() {
             return Err(wrong(
                 "model",
-                "belongs to kinds `oip-v2` and `tf-serving`, which need it",
+                "belongs to kinds `oip-v2`, `oip-v2-grpc` and `tf-serving`, which need it",
             ));
         }
         if let Some(model) = &self.model {
@@ -442,18 +488,28 @@ impl Declaration {
                     "must have a name and version of letters, digits, `-`, `_` and `.`",
                 ));
             }
-            if model.matrix.is_some() && self.kind != Protocol::OipV2 {
-                return Err(wrong("model", "may have `matrix` for kind `oip-v2` only"));
+            let is_plain = model.matrix.is_none() && model.numbers.is_default();
+            if !is_plain && !self.kind.is_oip() {
+                return Err(wrong(
+                    "model",
+                    "may have `matrix` and `numbers` for kinds `oip-v2` and `oip-v2-grpc` only",
+                ));
             }
         }
-        if self.answer.pointer.is_some() && self.kind == Protocol::OipV2 {
+        if self.answer.pointer.is_some() && self.kind.is_oip() {
             return Err(wrong(
                 "answer",
-                "has no `pointer` for kind `oip-v2`; it may have a `name`",
+                "has no `pointer` for kinds `oip-v2` and `oip-v2-grpc`; it may have a `name`",
             ));
         }
-        if self.answer.name.is_some() && self.kind != Protocol::OipV2 {
-            return Err(wrong("answer", "may have a `name` for kind `oip-v2` only"));
+        if self.answer.name.is_some() && !self.kind.is_oip() {
+            return Err(wrong(
+                "answer",
+                "may have a `name` for kinds `oip-v2` and `oip-v2-grpc` only",
+            ));
+        }
+        if self.kind.is_grpc() && self.answer.read != Value::Number {
+            return Err(wrong("answer", "reads numbers for kind `oip-v2-grpc`, which have types"));
         }
         Ok(())
     }
@@ -491,10 +547,10 @@ impl Declaration {
         Ok(Numbers { read: rule.read, labels: labels.collect(), min, max })
     }
 
-    /// The way to the answer; none for kind `oip-v2`, which has a shape of its own.
+    /// The way to the answer; none for kind `oip-v2`, on either way, which has a shape of its own.
     pub(crate) fn steps(&self) -> Result<Option<Steps>, DeclarationError> {
         let pointer = match (self.kind, self.answer.pointer.as_deref()) {
-            (Protocol::OipV2, _) => return Ok(None),
+            (Protocol::OipV2 | Protocol::OipV2Grpc, _) => return Ok(None),
             (_, Some(pointer)) => pointer,
             (Protocol::Mlflow | Protocol::TfServing, None) => "/predictions/*",
             (Protocol::JsonTemplate, None) => {

@@ -14,13 +14,14 @@
 mod answer;
 mod breaker;
 mod declaration;
+mod grpc;
 mod template;
 mod upstream;
 
 pub use answer::Lie;
 pub use breaker::{Breaker, BreakerRule, BreakerState, Outcome, Ticket};
 pub use declaration::{
-    AnswerRule, Declaration, DeclarationError, HeaderRule, InputRule, Method, Protocol,
+    AnswerRule, Declaration, DeclarationError, Floats, HeaderRule, InputRule, Method, Protocol,
     RemoteModel, RequestRule, Value,
 };
 pub use upstream::{Call, Upstream, WireError};

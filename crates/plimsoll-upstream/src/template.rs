@@ -2,6 +2,7 @@
 //! It knows no contract, only the names of fields.
 
 use crate::declaration::{Declaration, DeclarationError, Protocol, RemoteModel, wrong};
+use crate::grpc;
 use serde_json::Value as Json;
 
 /// Pieces of one template: some for each of the fields.
@@ -59,8 +60,10 @@ impl Template {
         match (declared.kind, &declared.model, &declared.request) {
             (Protocol::OipV2, Some(model), _) => {
                 path = remote_path("v2", model, "/infer");
-                maker.oip(&names, model.matrix.as_deref());
+                maker.oip(&names, model);
             }
+            // Its body is a message, not a text with places.
+            (Protocol::OipV2Grpc, Some(_), _) => path.push_str(grpc::PATH),
             (Protocol::TfServing, Some(model), _) => {
                 path = remote_path("v1", model, ":predict");
                 maker.instances(&names);
@@ -153,14 +156,15 @@ impl Maker {
     }
 
     /// Open Inference Protocol v2: a tensor per input, or one matrix.
-    fn oip(&mut self, names: &[&str], matrix: Option<&str>) {
+    fn oip(&mut self, names: &[&str], model: &RemoteModel) {
         self.raw(r#"{"inputs":["#);
-        if let Some(matrix) = matrix {
+        if let Some(matrix) = &model.matrix {
             self.raw(r#"{"name":"#);
             self.json(matrix);
             self.raw(r#","shape":["#);
             self.piece(Piece::Count);
-            self.raw(&format!(r#",{}],"datatype":"FP64","data":["#, names.len()));
+            let datatype = model.numbers.as_str();
+            self.raw(&format!(r#",{}],"datatype":"{datatype}","data":["#, names.len()));
             self.rows(|row| {
                 row.between(0..names.len(), |row, place| row.piece(Piece::Value(place)))
             });

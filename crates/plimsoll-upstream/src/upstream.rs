@@ -1,7 +1,8 @@
 //! A declaration wired to a contract: writes requests from rows and reads replies.
 
 use crate::answer::{Asked, Lie, Numbers, Steps, read, read_oip};
-use crate::declaration::{Declaration, DeclarationError};
+use crate::declaration::{Declaration, DeclarationError, Floats, InputRule, RemoteModel};
+use crate::grpc;
 use crate::template::{Piece, Template};
 use plimsoll_contract::{CompiledContract, Kind};
 use plimsoll_types::{Cell, Rows};
@@ -112,13 +113,23 @@ impl Upstream {
 
     /// Appends the body of a call, and says whether there is one.
     pub fn body(&self, rows: &Rows, call: &Call, out: &mut Vec<u8>) -> bool {
+        if let (true, Some(model)) = (self.declared.kind.is_grpc(), &self.declared.model) {
+            let tensors = self.tensors(model, rows, &call.rows);
+            grpc::write(&model.name, model.version.as_deref(), &tensors, out);
+            return true;
+        }
         self.write(&self.template.body, rows, &call.rows, out);
         !self.template.body.is_empty()
     }
 
     /// Appends the path of a call, to follow that of the endpoint. `None` if it would be longer
-    /// than 2,048 bytes, or if a value made it climb.
+    /// than 2,048 bytes, or if a value made it climb; or if a
+    /// tensor of gRPC would have nulls among other values, which only floats (as NaN) can.
     pub fn path(&self, rows: &Rows, call: &Call, out: &mut String) -> Option<()> {
+        let has_part = |field| (1..call.rows.len()).contains(&self.nulls(rows, &call.rows, field));
+        if self.declared.kind.is_grpc() && (0..self.feeds.len()).any(has_part) {
+            return None;
+        }
         let mut path = Vec::new();
         self.write(&self.template.path, rows, &call.rows, &mut path);
         let path = std::str::from_utf8(&path).ok().filter(|path| path.len() <= MAX_PATH)?;
@@ -138,9 +149,11 @@ impl Upstream {
         let asked = Asked { numbers: &self.numbers, width: self.width, rows: call.rows.len() };
         // The walk counts from the start of its own.
         let mut found = Vec::with_capacity(asked.rows * asked.width + 1);
+        let name = self.declared.answer.name.as_deref();
         match &self.steps {
             Some(steps) => read(reply, steps, &asked, &mut found)?,
-            None => read_oip(reply, self.declared.answer.name.as_deref(), &asked, &mut found)?,
+            None if self.declared.kind.is_grpc() => grpc::read(reply, name, &asked, &mut found)?,
+            None => read_oip(reply, name, &asked, &mut found)?,
         }
         out.append(&mut found);
         Ok(())
@@ -171,12 +184,88 @@ impl Upstream {
         }
     }
 
+    /// The tensors of a call of gRPC.
+    fn tensors<'s>(
+        &'s self,
+        model: &'s RemoteModel,
+        rows: &Rows,
+        of: &Range<usize>,
+    ) -> Vec<grpc::Sent<'s>> {
+        let count = of.len() as u64;
+        if let Some(matrix) = &model.matrix {
+            let mut raw = Vec::new();
+            for row in of.clone() {
+                (0..self.feeds.len()).for_each(|field| self.raw(rows, row, field, &mut raw));
+            }
+            let shape = [count, self.feeds.len() as u64];
+            return vec![grpc::Sent { name: matrix, datatype: model.numbers.as_str(), shape, raw }];
+        }
+        let tensor = |(field, input): (usize, &'s InputRule)| {
+            let mut raw = Vec::new();
+            // A value that is null is one that is not there: `path` saw that all are.
+            if self.nulls(rows, of, field) > 0 {
+                return None;
+            }
+            of.clone().for_each(|row| self.raw(rows, row, field, &mut raw));
+            let datatype = self.datatype(field);
+            Some(grpc::Sent { name: input.name(), datatype, shape: [count, 1], raw })
+        };
+        self.declared.inputs.iter().enumerate().filter_map(tensor).collect()
+    }
+
+    /// Whether a field goes as a float, whose NaN stands for null.
+    fn is_float(&self, field: usize) -> bool {
+        let kind = self.feeds.get(field).map(|feed| feed.kind);
+        self.template.is_numeric || kind == Some(Kind::Number)
+    }
+
+    /// How many rows have a null for which the datatype has no value.
+    fn nulls(&self, rows: &Rows, of: &Range<usize>, field: usize) -> usize {
+        let is_null = |row: &usize| matches!(self.cell(rows, *row, field).0, Cell::Null);
+        if self.is_float(field) { 0 } else { of.clone().filter(is_null).count() }
+    }
+
+    /// A value as raw bytes: as its datatype, or as a number of a matrix.
+    fn raw(&self, rows: &Rows, row: usize, field: usize, out: &mut Vec<u8>) {
+        let in_matrix = self.template.is_numeric;
+        let (cell, _) = self.cell(rows, row, field);
+        match cell {
+            Cell::Null | Cell::Tensor { .. } => self.float(f64::NAN, out),
+            Cell::Number(value) => self.float(value, out),
+            Cell::Boolean(value) if in_matrix => self.float(f64::from(u8::from(value)), out),
+            #[expect(clippy::cast_precision_loss, reason = "contracts keep integers within 2^53")]
+            Cell::Integer(value) if in_matrix => self.float(value as f64, out),
+            Cell::Boolean(value) => out.push(u8::from(value)),
+            Cell::Integer(value) => out.extend_from_slice(&value.to_le_bytes()),
+            Cell::Category(_) | Cell::Text { .. } | Cell::Timestamp(_) => {
+                let mut text = Vec::new();
+                self.plain(rows, row, field, &mut text);
+                // Contracts bound texts far below 4 GiB.
+                let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                out.extend_from_slice(&length.to_le_bytes());
+                out.extend_from_slice(&text);
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "declared to be rounded")]
+    fn float(&self, value: f64, out: &mut Vec<u8>) {
+        match self.floats() {
+            Floats::Fp64 => out.extend_from_slice(&value.to_le_bytes()),
+            Floats::Fp32 => out.extend_from_slice(&(value as f32).to_le_bytes()),
+        }
+    }
+
+    fn floats(&self) -> Floats {
+        self.declared.model.as_ref().map(|model| model.numbers).unwrap_or_default()
+    }
+
     fn datatype(&self, field: usize) -> &'static str {
         match self.feeds.get(field).map(|feed| feed.kind) {
             Some(Kind::Integer) => "INT64",
             Some(Kind::Boolean) => "BOOL",
             Some(Kind::Category | Kind::String | Kind::Timestamp) => "BYTES",
-            Some(Kind::Number | Kind::Tensor) | None => "FP64",
+            Some(Kind::Number | Kind::Tensor) | None => self.floats().as_str(),
         }
     }
 

@@ -189,6 +189,7 @@ fn fill(body: &mut Vec<u8>, n: u64, subject: &str) {
             (Phase::Validate, 4_000 + u32::try_from(n % 977).unwrap_or_default()),
             (Phase::Predict, 9_000 + u32::try_from(n % 3_001).unwrap_or_default()),
         ],
+        protocol: None,
     };
     body.clear();
     parts.encode(body);

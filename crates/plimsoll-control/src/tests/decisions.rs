@@ -60,6 +60,7 @@ pub(super) fn decided(
         explanation: None,
         refusal: None,
         phases: &[(Phase::Predict, 1_500)],
+        protocol: Some(plimsoll_types::Protocol::Oip),
     };
     let mut body = Vec::new();
     parts.encode(&mut body);

@@ -42,6 +42,7 @@ fn decide(bench: &Bench, into: &api::Deployment, subject: &str) -> DecisionId {
         explanation: None,
         refusal: None,
         phases: &[],
+        protocol: None,
     }
     .encode(&mut body);
     let now = bench.clock.now();

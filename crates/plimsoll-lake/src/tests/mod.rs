@@ -270,6 +270,7 @@ impl Site {
             explanation: None,
             refusal: made.refused.then_some(&refusal),
             phases: &[(Phase::Accept, 100), (Phase::Predict, 2_000)],
+            protocol: None,
         };
         let mut body = Vec::new();
         parts.encode(&mut body);

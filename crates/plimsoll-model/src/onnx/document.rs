@@ -10,7 +10,7 @@ const NAMES_MAX: usize = 65_535;
 
 /// Why a file is refused: what, and where if known.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The bytes are no such message.
     Fault(Fault),
     /// It uses something that is not read.
@@ -27,63 +27,88 @@ type Read<T> = Result<T, Refusal>;
 
 /// `ModelProto`.
 #[derive(Debug, Default)]
-pub(super) struct Model<'a> {
+pub struct Model<'a> {
     /// Domains and the version of their operators; the default domain is empty.
-    pub(super) opsets: Vec<(&'a str, i64)>,
-    pub(super) graph: Option<Graph<'a>>,
+    pub opsets: Vec<(&'a str, i64)>,
+    /// The graph.
+    pub graph: Option<Graph<'a>>,
 }
 
 /// `GraphProto`.
 #[derive(Debug, Default)]
-pub(super) struct Graph<'a> {
-    pub(super) nodes: Vec<Node<'a>>,
-    pub(super) initializers: Vec<(&'a str, Literal<'a>)>,
-    pub(super) inputs: Vec<Declared<'a>>,
-    pub(super) outputs: Vec<Declared<'a>>,
+pub struct Graph<'a> {
+    /// Its operators, in an order in which they can run.
+    pub nodes: Vec<Node<'a>>,
+    /// Tensors that stand in the file, by name.
+    pub initializers: Vec<(&'a str, Literal<'a>)>,
+    /// What it reads.
+    pub inputs: Vec<Declared<'a>>,
+    /// What it makes.
+    pub outputs: Vec<Declared<'a>>,
 }
 
 /// `NodeProto`.
 #[derive(Debug, Default)]
-pub(super) struct Node<'a> {
-    pub(super) inputs: Vec<&'a str>,
-    pub(super) outputs: Vec<&'a str>,
-    pub(super) operator: &'a str,
-    pub(super) domain: &'a str,
-    pub(super) attributes: Vec<(&'a str, Attribute<'a>)>,
+pub struct Node<'a> {
+    /// What it reads.
+    pub inputs: Vec<&'a str>,
+    /// What it makes.
+    pub outputs: Vec<&'a str>,
+    /// Its name.
+    pub operator: &'a str,
+    /// The domain of its name; the default one is empty.
+    pub domain: &'a str,
+    /// Its attributes, by name.
+    pub attributes: Vec<(&'a str, Attribute<'a>)>,
 }
 
 /// `AttributeProto`, without its name.
 #[derive(Debug, Default)]
-pub(super) struct Attribute<'a> {
-    pub(super) single: Option<f32>,
-    pub(super) integer: Option<i64>,
-    pub(super) text: Option<&'a str>,
-    pub(super) tensor: Option<Literal<'a>>,
-    pub(super) singles: Vec<f32>,
-    pub(super) integers: Vec<i64>,
-    pub(super) texts: Vec<&'a str>,
+pub struct Attribute<'a> {
+    /// A number.
+    pub single: Option<f32>,
+    /// An integer.
+    pub integer: Option<i64>,
+    /// A text.
+    pub text: Option<&'a str>,
+    /// A tensor.
+    pub tensor: Option<Literal<'a>>,
+    /// Numbers of 32 bits.
+    pub singles: Vec<f32>,
+    /// Integers.
+    pub integers: Vec<i64>,
+    /// Texts.
+    pub texts: Vec<&'a str>,
 }
 
 /// `TensorProto`: elements that stand in the file.
 #[derive(Debug, Default)]
-pub(super) struct Literal<'a> {
-    pub(super) dimensions: Vec<i64>,
-    pub(super) kind: i64,
-    pub(super) singles: Vec<f32>,
-    pub(super) doubles: Vec<f64>,
-    pub(super) integers: Vec<i64>,
-    pub(super) texts: Vec<&'a str>,
-    pub(super) raw: &'a [u8],
+pub struct Literal<'a> {
+    /// Sizes of its dimensions.
+    pub dimensions: Vec<i64>,
+    /// `TensorProto.DataType`.
+    pub kind: i64,
+    /// Numbers of 32 bits.
+    pub singles: Vec<f32>,
+    /// Numbers of 64 bits.
+    pub doubles: Vec<f64>,
+    /// Integers.
+    pub integers: Vec<i64>,
+    /// Texts.
+    pub texts: Vec<&'a str>,
+    /// Its elements as they lie in memory, if they are written so.
+    pub raw: &'a [u8],
 }
 
 /// `ValueInfoProto`: an input or output of the graph.
 #[derive(Debug, Default)]
-pub(super) struct Declared<'a> {
-    pub(super) name: &'a str,
+pub struct Declared<'a> {
+    /// Its name.
+    pub name: &'a str,
     /// The element type of a tensor; 0 for anything else.
-    pub(super) kind: i64,
+    pub kind: i64,
     /// Sizes of the dimensions, `None` where they may vary; absent without a shape.
-    pub(super) shape: Option<Vec<Option<u64>>>,
+    pub shape: Option<Vec<Option<u64>>>,
 }
 
 const OUTSIDE: Refusal = Refusal::Unsupported(
@@ -97,7 +122,7 @@ const SUBGRAPH: Refusal = Refusal::Unsupported(
 const SPARSE: Refusal = Refusal::Unsupported("a sparse tensor", "save its values as a dense one");
 
 /// Reads `ModelProto`.
-pub(super) fn model<'a>(file: Reader<'a>) -> Read<Model<'a>> {
+pub(crate) fn model<'a>(file: Reader<'a>) -> Read<Model<'a>> {
     let mut model = Model::default();
     file.fields::<Refusal>(|number, value| {
         match number {

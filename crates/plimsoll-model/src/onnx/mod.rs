@@ -8,7 +8,7 @@
 
 mod compile;
 mod core;
-mod document;
+pub(crate) mod document;
 mod graph;
 mod ml;
 mod node;
@@ -25,13 +25,21 @@ pub(crate) use tensor::Trouble;
 
 /// Loads a model file.
 pub(crate) fn load(bytes: &[u8], limits: &Limits) -> Result<Model, LoadError> {
-    let document = document::model(Reader::new(bytes)).map_err(|refusal| match refusal {
+    compile::compile(&read(bytes)?, limits)
+}
+
+/// Reads a model file. Refused are data outside of it, graphs within operators, functions, sparse
+/// tensors, and more operators than any model for tables has.
+///
+/// # Errors
+/// [`LoadError`] says what is wrong and where.
+pub fn read(bytes: &[u8]) -> Result<document::Model<'_>, LoadError> {
+    document::model(Reader::new(bytes)).map_err(|refusal| match refusal {
         document::Refusal::Fault(Fault { at, problem }) => {
             LoadError::Syntax { format: Format::Onnx, path: "model".into(), at, problem }
         }
         document::Refusal::Unsupported(what, hint) => {
             LoadError::Unsupported { path: "model".into(), what, hint }
         }
-    })?;
-    compile::compile(&document, limits)
+    })
 }

@@ -5,13 +5,15 @@
 
 use super::explanation::Explanation;
 use super::wire::{Out, RecordError, array_len, finish, infallible, nullable};
-use crate::{ApiKeyId, Cell, Phase, PrincipalId, Refusal, RefusalCode, Rows};
+use crate::{ApiKeyId, Cell, Phase, PrincipalId, Protocol, Refusal, RefusalCode, Rows};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
 
 /// The version of the body's format.
 const VERSION: u64 = 1;
+/// Items of a body that does not say by which protocol the request came, as none did at first.
+const ITEMS: u64 = 16;
 /// A body never holds more cells than a request may have rows and fields: 2^24.
 const MAX_CELLS: u64 = 1 << 24;
 /// Items of the short lists of a body (outputs, flags, mapped texts, phases).
@@ -84,6 +86,8 @@ pub struct DecisionParts<'a> {
     pub refusal: Option<&'a Refusal>,
     /// Nanoseconds by phase, up to the making of this record.
     pub phases: &'a [(Phase, u32)],
+    /// By what the request came; `None` if no protocol of ours brought it.
+    pub protocol: Option<Protocol>,
 }
 
 impl DecisionParts<'_> {
@@ -93,7 +97,7 @@ impl DecisionParts<'_> {
     }
 
     fn write(&self, e: &mut Out<'_>) -> Result<(), minicbor::encode::Error<Infallible>> {
-        e.array(16)?.u64(VERSION)?;
+        e.array(ITEMS + u64::from(self.protocol.is_some()))?.u64(VERSION)?;
         e.bytes(self.principal.as_bytes())?;
         match &self.key {
             Some(key) => e.bytes(key.as_bytes())?,
@@ -142,6 +146,9 @@ impl DecisionParts<'_> {
         e.array(self.phases.len() as u64 * 2)?;
         for (phase, nanos) in self.phases {
             e.u8(phase.code())?.u32(*nanos)?;
+        }
+        if let Some(protocol) = self.protocol {
+            e.u8(protocol.code())?;
         }
         Ok(())
     }
@@ -222,6 +229,8 @@ pub struct DecisionBody {
     pub refusal: Option<Refusal>,
     /// Nanoseconds by phase.
     pub phases: Vec<(Phase, u32)>,
+    /// By what the request came, if the record says so.
+    pub protocol: Option<Protocol>,
 }
 
 impl DecisionBody {
@@ -232,7 +241,8 @@ impl DecisionBody {
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut d = Decoder::new(bytes);
         let d = &mut d;
-        if array_len(d, 16)? != 16 || d.u64()? != VERSION {
+        let items = array_len(d, ITEMS + 1)? as u64;
+        if items < ITEMS || d.u64()? != VERSION {
             return Err(RecordError::Unknown("body version"));
         }
         let body = Self {
@@ -257,6 +267,7 @@ impl DecisionBody {
             explanation: nullable(d, Explanation::read)?,
             refusal: nullable(d, read_refusal)?,
             phases: read_phases(d)?,
+            protocol: if items > ITEMS { Some(read_protocol(d)?) } else { None },
         };
         finish(d, bytes.len())?;
         Ok(body)
@@ -304,6 +315,10 @@ fn read_phases(d: &mut Decoder<'_>) -> Result<Vec<(Phase, u32)>, RecordError> {
     (0..len / 2)
         .map(|_| Ok((Phase::from_code(d.u8()?).ok_or(RecordError::Unknown("phase"))?, d.u32()?)))
         .collect()
+}
+
+fn read_protocol(d: &mut Decoder<'_>) -> Result<Protocol, RecordError> {
+    Protocol::from_code(d.u8()?).ok_or(RecordError::Unknown("protocol"))
 }
 
 fn read_rows(d: &mut Decoder<'_>) -> Result<Rows, RecordError> {

@@ -101,6 +101,37 @@ fn golden_leaves() {
     assert_eq!(seen, 3);
 }
 
+/// The stored examples of bodies must read for ever: those that were made before a body said by
+/// which protocol its request came, and those made since.
+#[test]
+fn golden_bodies() {
+    let refusal = Refusal::new(Phase::Validate, RefusalCode::OutOfRange).with_field("age");
+    let rows = Rows { width: 1, cells: vec![Cell::Number(1.5)], ..Rows::default() };
+    let outputs = [Output { name: "probability", width: 1, values: &[0.25] }];
+    let explanation = explanation();
+    let mut seen = 0;
+    let text = include_str!("../../tests/golden/body_v1.txt");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, stored) = line.split_once(' ').expect("name and hex");
+        let protocol = match name {
+            "first" => None,
+            other => Protocol::ALL.iter().copied().find(|protocol| protocol.as_str() == other),
+        };
+        let parts = DecisionParts { protocol, ..parts(&rows, &refusal, &outputs, &explanation) };
+        let mut bytes = Vec::new();
+        parts.encode(&mut bytes);
+        assert_eq!(hex(&bytes), stored, "{name}");
+        let body = DecisionBody::decode(&bytes).expect(name);
+        assert_eq!((body.protocol, body.version), (protocol, 3), "{name}");
+        assert_eq!(body.protocol.is_none(), name == "first", "{name}");
+        for end in 0..bytes.len() {
+            assert!(DecisionBody::decode(&bytes[..end]).is_err(), "{name}, {end} bytes");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 1 + Protocol::ALL.len());
+}
+
 #[test]
 fn every_flipped_byte_of_a_leaf_is_refused_or_another_leaf() {
     let bytes = encoded(&full());
@@ -163,6 +194,7 @@ fn parts<'a>(
         explanation: Some(explanation),
         refusal: Some(refusal),
         phases: &[(Phase::Validate, 1_000), (Phase::Predict, 2_000)],
+        protocol: Some(Protocol::Grpc),
     }
 }
 
@@ -191,6 +223,7 @@ proptest! {
         prop_assert_eq!(body.refusal.as_ref(), Some(&refusal));
         prop_assert_eq!(body.flags.as_slice(), parts.flags);
         prop_assert_eq!(body.phases.as_slice(), parts.phases);
+        prop_assert_eq!(body.protocol, parts.protocol);
         prop_assert_eq!(&*body.mapped[0].1, "customer-7");
     }
 

@@ -279,6 +279,160 @@ fn a_declaration_is_told_from_models() {
     assert!(model.predict(&[0.0; 6], &mut [0.0]).is_err());
 }
 
+const GRPC: &str = r#"{
+  "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
+  "model": {"name": "credit", "version": "3"},
+  "inputs": ["income", "age", "employed", "region", {"field": "customer", "name": "CUSTOMER"}, "at"],
+  "answer": {"output": "probability", "name": "p"}
+}"#;
+
+/// What is sent over gRPC, a contract of the same fields reads as it was.
+#[test]
+fn a_message_is_read_by_our_own_data_port() {
+    let contract = contract();
+    let upstream = Upstream::wire(declared(GRPC), &contract).expect("fits");
+    let sent = rows(&contract, &["C1", "C2"]);
+    let (mut path, mut body) = (String::new(), Vec::new());
+    let call = upstream.calls(sent.len()).next().expect("a call");
+    assert_eq!(upstream.calls(sent.len()).count(), 1);
+    upstream.path(&sent, &call, &mut path).expect("a path");
+    assert_eq!(path, "/inference.GRPCInferenceService/ModelInfer");
+    assert!(upstream.body(&sent, &call, &mut body));
+    let (frame, message) = body.split_at(5);
+    assert_eq!(
+        frame,
+        [&[0], u32::try_from(message.len()).expect("short").to_be_bytes().as_slice()].concat()
+    );
+    assert_eq!(plimsoll_contract::model_of(message), Ok(("credit", Some("3"))));
+    let other = "
+version: 1
+features:
+  - {name: income, kind: number, nullable: true}
+  - {name: age, kind: integer}
+  - {name: employed, kind: boolean}
+  - {name: region, kind: category, values: [west, 'no\"rth']}
+context:
+  - {name: CUSTOMER, kind: string}
+  - {name: at, kind: timestamp}
+";
+    let other = CompiledContract::compile(&Contract::from_yaml(other).expect("reads"));
+    let mut scratch = Scratch::default();
+    other.expect("compiles").validate_grpc(message, &mut scratch).expect("valid");
+    for row in 0..2 {
+        for (got, want) in scratch.rows.row(row).iter().zip(sent.row(row)) {
+            match (scratch.rows.text_of(*got), sent.text_of(*want)) {
+                (None, None) => assert_eq!(got, want),
+                texts => assert_eq!(texts.0, texts.1),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_matrix_goes_in_the_declared_width_and_null_as_nan() {
+    let document = "
+version: 1
+features:
+  - {name: income, kind: number, nullable: true}
+  - {name: age, kind: integer, nullable: true}
+  - {name: employed, kind: boolean}
+";
+    let contract = CompiledContract::compile(&Contract::from_yaml(document).expect("reads"));
+    let contract = contract.expect("compiles");
+    let mut scratch = Scratch::default();
+    let tensor = |name: &str, datatype: &str, data: Json| json!({"name": name, "datatype": datatype, "shape": [2], "data": data});
+    let inputs = [
+        tensor("income", "FP64", json!([0.1, null])),
+        tensor("age", "INT64", json!([null, 41])),
+        tensor("employed", "BOOL", json!([true, false])),
+    ];
+    let body = json!({"inputs": inputs}).to_string();
+    contract.validate_oip(body.as_bytes(), &mut scratch).expect("valid");
+    for (numbers, width) in [("FP64", 8), ("FP32", 4)] {
+        let text = json!({
+            "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
+            "model": {"name": "m", "matrix": "input__0", "numbers": numbers},
+            "inputs": ["income", "age", "employed"], "answer": {"output": "probability"},
+        });
+        let upstream = Upstream::wire(declared(&text.to_string()), &contract).expect("fits");
+        let call = upstream.calls(2).next().expect("a call");
+        let mut body = Vec::new();
+        upstream.body(&scratch.rows, &call, &mut body);
+        let raw = &body[body.len() - 6 * width..];
+        let found: Vec<f64> = raw
+            .chunks_exact(width)
+            .map(|bytes| match width {
+                8 => f64::from_le_bytes(bytes.try_into().expect("eight")),
+                _ => f32::from_le_bytes(bytes.try_into().expect("four")).into(),
+            })
+            .collect();
+        let first = if width == 8 { 0.1 } else { f64::from(0.1_f32) };
+        assert_eq!((found[0], found[2], found[4], found[5]), (first, 1.0, 41.0, 0.0));
+        assert!(found[1].is_nan() && found[3].is_nan());
+    }
+}
+
+#[test]
+fn a_null_that_no_float_carries_is_a_tensor_that_is_not_there() {
+    let document = "
+version: 1
+features:
+  - {name: age, kind: integer, nullable: true}
+  - {name: region, kind: category, values: [west], nullable: true}
+  - {name: income, kind: number}
+";
+    let contract = CompiledContract::compile(&Contract::from_yaml(document).expect("reads"));
+    let contract = contract.expect("compiles");
+    let text = json!({
+        "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
+        "model": {"name": "m"}, "inputs": ["age", "region", "income"],
+        "answer": {"output": "probability"},
+    });
+    let upstream = Upstream::wire(declared(&text.to_string()), &contract).expect("fits");
+    let sent = |ages: Json| {
+        let count = ages.as_array().expect("a list").len();
+        let tensor = |name: &str, datatype: &str, data: Json| json!({"name": name, "datatype": datatype, "shape": [count], "data": data});
+        let incomes = tensor("income", "FP64", json!(vec![0.5; count]));
+        let body = json!({"inputs": [tensor("age", "INT64", ages), incomes]}).to_string();
+        let mut scratch = Scratch::default();
+        contract.validate_oip(body.as_bytes(), &mut scratch).expect("valid");
+        let call = upstream.calls(count).next().expect("a call");
+        let mut body = Vec::new();
+        upstream.path(&scratch.rows, &call, &mut String::new())?;
+        upstream.body(&scratch.rows, &call, &mut body);
+        let mut again = Scratch::default();
+        contract.validate_grpc(body.get(5..)?, &mut again).expect("valid");
+        Some(again.rows == scratch.rows)
+    };
+    assert_eq!(sent(json!([null])), Some(true));
+    assert_eq!(sent(json!([null, null])), Some(true));
+    assert_eq!(sent(json!([41, 42])), Some(true));
+    assert_eq!(sent(json!([41, null])), None, "there is no such tensor");
+}
+
+#[test]
+fn what_grpc_has_no_place_for_is_refused() {
+    let text = json!({
+        "upstream": 1, "kind": "oip-v2-grpc", "endpoints": ["https://triton.example:8001"],
+        "model": {"name": "m"}, "inputs": ["age"], "answer": {"output": "probability"},
+    });
+    for (member, value, place) in [
+        ("headers", json!({"grpc-timeout": "1S"}), "headers"),
+        ("headers", json!({"content-type": "text/plain"}), "headers"),
+        ("answer", json!({"output": "probability", "pointer": "/p"}), "answer"),
+        ("answer", json!({"output": "probability", "read": "text"}), "answer"),
+        ("model", Json::Null, "model"),
+    ] {
+        let mut text = text.clone();
+        text[member] = value;
+        let read = Declaration::read(text.to_string().as_bytes());
+        let Err(DeclarationError::Member { place: found, .. }) = read else {
+            panic!("{member}: {read:?}")
+        };
+        assert_eq!(found, place);
+    }
+}
+
 proptest! {
     /// Any text that a contract lets through leaves as itself, in a body and in a path.
     #[test]

@@ -209,6 +209,18 @@ pub(super) fn categories(model: &Model, feature: usize) -> Option<&Categories> {
     model.categories(feature).filter(|categories| !categories.is_empty())
 }
 
+/// Loads a model: with feature `neural`, networks too.
+#[cfg(feature = "neural")]
+pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Model, plimsoll_neural::NetworkError> {
+    plimsoll_neural::load(bytes, limits)
+}
+
+/// Loads a model.
+#[cfg(not(feature = "neural"))]
+pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Model, plimsoll_model::LoadError> {
+    Model::load(bytes, limits)
+}
+
 /// Loads a model file.
 pub(super) fn load(path: &Path) -> Result<Model, Failure> {
     let limits = Limits::default();
@@ -216,7 +228,7 @@ pub(super) fn load(path: &Path) -> Result<Model, Failure> {
     let most = u64::try_from(limits.bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     fs_err::File::open(path)?.take(most).read_to_end(&mut bytes)?;
-    Model::load(&bytes, &limits)
+    parse(&bytes, &limits)
         .map_err(|error| Failure::user(error.to_string()).within(&format!("`{}`", path.display())))
 }
 

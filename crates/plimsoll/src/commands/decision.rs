@@ -194,6 +194,7 @@ fn body_parts(body: &DecisionBody) -> Vec<String> {
         .add("principal", who)
         .maybe("key", body.key)
         .maybe("caller id", body.caller_id.as_deref())
+        .maybe("protocol", body.protocol)
         .add(
             "request",
             format!("{}, {}", counted(body.request_len, "byte"), counted(body.rows.len(), "row")),

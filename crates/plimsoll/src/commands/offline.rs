@@ -164,6 +164,7 @@ fn shown(body: record::DecisionBody, names: &Names) -> DecisionBody {
             rule: refusal.rule.map(String::from),
         }),
         phases: body.phases.into_iter().map(|(phase, nanos)| PhaseTime { phase, nanos }).collect(),
+        protocol: body.protocol,
     }
 }
 

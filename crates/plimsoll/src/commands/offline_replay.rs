@@ -122,7 +122,7 @@ fn model(reader: &LedgerReader, data: &Path, artifact: Digest) -> Result<Model, 
         ArtifactError::Damaged { .. } => Failure::unverified(error.to_string()),
         other => Failure::user(other.to_string()),
     })?;
-    Model::load(&bytes, &limits)
+    super::contract::parse(&bytes, &limits)
         .map_err(|error| Failure::unverified("the model file does not load").because(error))
 }
 

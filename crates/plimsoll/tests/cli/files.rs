@@ -99,6 +99,7 @@ impl Running {
             explanation: None,
             refusal: None,
             phases: &[(Phase::Validate, 1_500), (Phase::Predict, 2_250)],
+            protocol: Some(plimsoll_types::Protocol::Oip),
         };
         let mut plain = Vec::new();
         parts.encode(&mut plain);

@@ -42,7 +42,7 @@ fn every_broken_rule_is_refused_by_name_recorded_and_never_echoed() {
 }
 
 /// What it is, body, headers, and the status it gets.
-type Case<'a> = (&'a str, Vec<u8>, &'a [(&'a str, &'a str)], u16);
+pub(crate) type Case<'a> = (&'a str, Vec<u8>, &'a [(&'a str, &'a str)], u16);
 
 /// What comes over the wire and is not a request, or is one that must not pass.
 #[test]
@@ -151,7 +151,7 @@ fn a_caller_that_hangs_up_leaves_a_record() {
     panic!("no record of the caller that hung up");
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut child = std::process::Command::new("gzip")
         .args(["-9", "-c"])
         .stdin(std::process::Stdio::piped())

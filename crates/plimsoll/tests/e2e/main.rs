@@ -28,6 +28,7 @@ mod governed;
 mod harness;
 #[cfg(test)]
 mod hostile;
+mod hostile_clients;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
@@ -56,5 +57,7 @@ mod tls;
 mod traces;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod upstream_grpc;
 #[cfg(test)]
 mod witness;

@@ -295,7 +295,7 @@ fn grpc_speaks_tls_and_wants_keys() {
     assert!(told.contains("all checks passed"), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// `tritonclient` and kserve's client, over HTTP and gRPC, with and without keys: the checks are
+/// `tritonclient`, kserve's client and MLflow's scoring client, over HTTP and gRPC, with and without keys: the checks are
 /// in the scripts.
 #[test]
 fn the_clients_that_people_use_get_right_answers_and_right_errors() {
@@ -310,7 +310,7 @@ fn the_clients_that_people_use_get_right_answers_and_right_errors() {
     let said = server.said();
     let grpc = said.split("gRPC too on ").nth(1).and_then(|rest| rest.split_whitespace().next());
     let grpc = grpc.expect("an address");
-    for script in ["check_triton.py", "check_kserve.py"] {
+    for script in ["check_triton.py", "check_kserve.py", "check_mlflow.py"] {
         let output = Command::new(&python)
             .arg(root.join("tools/clients").join(script))
             .args([&server.address().to_string(), grpc])

@@ -2,7 +2,7 @@
 //! the service does, the caller hears a declared fallback or a clear error within the deadline, and
 //! the record says what happened.
 
-use crate::harness::{Http, Server, demo, get, post, requests};
+use crate::harness::{Connection, Http, Server, demo, get, post, requests};
 use plimsoll_types::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -133,7 +133,7 @@ const NO_FALLBACK: (&str, &str) = ("fallback: [0.08]", "");
 const ONCE: (&str, &str) = ("retries: 1", "retries: 0");
 
 impl Server {
-    fn with_upstream(&self, name: &str, declaration: &str, contract: &str) {
+    pub(crate) fn with_upstream(&self, name: &str, declaration: &str, contract: &str) {
         let file = self.folder.path().join(format!("{name}.yaml"));
         std::fs::write(&file, declaration).expect("written");
         self.cli(&["model", "add", name, file.to_str().expect("UTF-8")]).ok();
@@ -156,15 +156,15 @@ impl Server {
         ])
         .ok();
     }
-    fn ask(&self, deployment: &str) -> Http {
+    pub(crate) fn ask(&self, deployment: &str) -> Http {
         let path = format!("/v2/models/{deployment}/infer");
         post(self.address(), &path, asked(1).as_bytes(), &[])
     }
-    fn shown(&self, answer: &Http) -> Value {
+    pub(crate) fn shown(&self, answer: &Http) -> Value {
         let id = answer.header("plimsoll-decision-id").expect("an id");
         self.cli(&["decision", "show", id, "--json"]).json()
     }
-    fn counted(&self, line: &str) -> u64 {
+    pub(crate) fn counted(&self, line: &str) -> u64 {
         let page = get(self.metrics(), "/metrics", None).body;
         let found = page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok());
         found.unwrap_or(0)
@@ -172,7 +172,7 @@ impl Server {
 }
 
 /// An application, once per row.
-fn asked(rows: usize) -> String {
+pub(crate) fn asked(rows: usize) -> String {
     let tensor = |name: &str, datatype: &str, value: Value| json!({"name": name, "shape": [rows], "datatype": datatype, "data": vec![value; rows]});
     let inputs = json!([
         tensor("age", "INT64", json!(41)),
@@ -376,4 +376,47 @@ fn a_plimsoll_asks_another_as_it_would_any_model_server() {
         let want = expected["probabilities"][place].as_f64().expect("a number");
         assert!((found - want).abs() < 1e-6, "{found} {want}");
     }
+}
+
+/// While a service is slow, lying or gone, every request to another deployment is answered, and
+/// every one to its own is answered by the fallback.
+#[test]
+fn a_bad_service_costs_other_deployments_no_answer() {
+    let service = Service::start();
+    let server = Server::dev();
+    let text = declaration(&format!("http://{}", service.address), &[PATIENT, ONCE]);
+    server.with_upstream("legacy", &text, "legacy/contract.yaml");
+    let server = server.with_credit("durable");
+    let body = requests()[0].clone();
+    let before = server.counted("plimsoll_gateway_completions_total{result=\"answered\"}");
+    for mode in [
+        Mode::Slow(Duration::from_secs(3)),
+        Mode::Trickles,
+        Mode::Says(200, r#"{"RESULT":{"PD":"9"}}"#.into()),
+        Mode::HangsUp,
+        Mode::Says(503, String::new()),
+    ] {
+        service.be(mode);
+        std::thread::scope(|scope| {
+            let bad = |_| {
+                scope.spawn(|| {
+                    for _ in 0..4 {
+                        let answer = server.ask("legacy");
+                        assert_eq!(answer.status, 200, "{}", answer.body);
+                        assert_eq!(answer.json()["parameters"]["fallback"], true);
+                    }
+                })
+            };
+            let under_way: Vec<_> = (0..16).map(bad).collect();
+            let mut connection = Connection::open(server.address()).expect("connects");
+            let mut good = 0;
+            while good < 200 || under_way.iter().any(|thread| !thread.is_finished()) {
+                let (status, ..) = connection.infer(&body, "").expect("an answer");
+                assert_eq!(status, 200);
+                good += 1;
+            }
+        });
+    }
+    let asked = server.counted("plimsoll_gateway_completions_total{result=\"answered\"}") - before;
+    assert!(asked >= 5 * (16 * 4 + 200), "{asked} are recorded");
 }
