@@ -261,6 +261,7 @@ impl Batch {
             Arc::clone(&self.slot),
         );
         pass.request_len = held.bytes;
+        pass.came_by = None;
         // Until its record is queued there is no duty: the job goes on with the row later.
         pass.completed = true;
         pass

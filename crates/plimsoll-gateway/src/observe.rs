@@ -143,6 +143,7 @@ impl Gateway {
             Pass::new(self, snapshot, deployment, caller, id, now, clock, protocol, slot);
         // Who reports it reports it again if this ends before its record is queued.
         pass.completed = true;
+        pass.came_by = None;
         pass.tag = Some(tag);
         pass.origin = Some(Origin::Unverified);
         pass

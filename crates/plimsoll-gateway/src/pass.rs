@@ -56,7 +56,10 @@ pub struct Pass {
     pub(crate) id: DecisionId,
     pub(crate) now: Time,
     pub(crate) clock: PhaseClock,
+    /// In which protocol it is answered.
     pub(crate) protocol: Protocol,
+    /// By which protocol the request came, if it came by one: not the rows of a job or report.
+    pub(crate) came_by: Option<Protocol>,
     slot: Arc<AtomicU32>,
     /// What the request uses of its limits.
     pub(crate) charge: Charge,
@@ -102,6 +105,7 @@ impl Pass {
             now,
             clock,
             protocol,
+            came_by: Some(protocol),
             slot,
             charge: Charge::default(),
             retry_after: None,

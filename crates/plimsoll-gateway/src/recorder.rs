@@ -123,7 +123,7 @@ impl Pass {
             explanation: ended.explanation,
             refusal: ended.refusal,
             phases: &phases[..count],
-            protocol: Some(self.protocol),
+            protocol: self.came_by,
         });
     }
 

@@ -14,11 +14,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_subjects.sql"),
     include_str!("../migrations/0004_explain.sql"),
     include_str!("../migrations/0005_sinks_reviews.sql"),
-    include_str!("../migrations/0012_releases.sql"),
-    include_str!("../migrations/0010_artifacts.sql"),
-    include_str!("../migrations/0008_batches.sql"),
-    include_str!("../migrations/0007_identity.sql"),
-    include_str!("../migrations/0009_mlflow.sql"),
+    include_str!("../migrations/0006_identity.sql"),
+    include_str!("../migrations/0007_batches.sql"),
+    include_str!("../migrations/0008_mlflow.sql"),
+    include_str!("../migrations/0009_artifacts.sql"),
+    include_str!("../migrations/0010_releases.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.
