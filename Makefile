@@ -34,8 +34,9 @@ help:
 	@echo "make demo-data      train the demo's models again (Python)"
 
 # As in `make demo ARGS='--port 9000'`.
+# The whole workspace chooses the features of what it depends on, so that tests need not build it again.
 demo: tools-c console
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	$(TARGET)/release/plimsoll demo $(ARGS)
 
 test: tools-c tools-test tools-go tools-console console nextest

@@ -55,6 +55,8 @@ pub(crate) struct Metadata {
     pub(crate) workspace_members: Vec<String>,
     /// Who depends on whom.
     pub(crate) resolve: Resolve,
+    /// Where cargo builds.
+    pub(crate) target_directory: PathBuf,
 }
 
 /// One package.
@@ -156,12 +158,13 @@ impl Workspace {
         self.run("cargo", args, Stdio::inherit()).map(drop)
     }
 
-    /// What cargo prints.
+    /// What a program of ours prints.
     ///
     /// # Errors
     /// If it fails, or prints something other than UTF-8.
-    pub(crate) fn cargo_output(&self, args: &[&str]) -> Result<String, XtaskError> {
-        utf8("cargo", self.run("cargo", args, Stdio::piped())?.stdout)
+    pub(crate) fn output(&self, program: &Path, args: &[&str]) -> Result<String, XtaskError> {
+        let program = program.to_string_lossy();
+        utf8("plimsoll", self.run(&program, args, Stdio::piped())?.stdout)
     }
 
     fn run(&self, program: &str, args: &[&str], stdout: Stdio) -> Result<Output, XtaskError> {
