@@ -100,7 +100,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ),
     (
         "plimsoll-batch",
-        &["plimsoll-store", "plimsoll-control", "hyper"],
+        &["plimsoll-store", "plimsoll-control"],
         "a job knows no control state",
     ),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),

@@ -5,6 +5,7 @@
 use crate::workspace::{Metadata, Workspace, XtaskError};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const SETTINGS: &str = "deny.toml";
 
@@ -64,7 +65,7 @@ pub(crate) fn check(workspace: &Workspace, metadata: &Metadata) -> Result<Vec<St
 /// also has optional packages that a weak feature (`ring?/std`) only mentions.
 fn built(workspace: &Workspace) -> Result<BTreeSet<String>, XtaskError> {
     let args = "tree --workspace --locked --edges normal,build --prefix none --format {p}";
-    let text = workspace.cargo_output(&args.split(' ').collect::<Vec<_>>())?;
+    let text = workspace.output(Path::new("cargo"), &args.split(' ').collect::<Vec<_>>())?;
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 

@@ -158,13 +158,13 @@ impl Workspace {
         self.run("cargo", args, Stdio::inherit()).map(drop)
     }
 
-    /// What a program of ours prints.
+    /// What a program prints.
     ///
     /// # Errors
     /// If it fails, or prints something other than UTF-8.
     pub(crate) fn output(&self, program: &Path, args: &[&str]) -> Result<String, XtaskError> {
         let program = program.to_string_lossy();
-        utf8("plimsoll", self.run(&program, args, Stdio::piped())?.stdout)
+        utf8("a program", self.run(&program, args, Stdio::piped())?.stdout)
     }
 
     fn run(&self, program: &str, args: &[&str], stdout: Stdio) -> Result<Output, XtaskError> {

@@ -92,9 +92,9 @@ function Rows({ of }: { of: Row[] }) {
       ) : (
         <Table
           label={words.query.title}
-          of={of.map((row, n) => ({ row, n }))}
-          id={({ n }) => String(n)}
-          columns={names.map((name) => ({ name, cell: ({ row }) => shown(row[name]), isNumber: of.some((row) => typeof row[name] === "number") }))}
+          of={of.map((row, n): { row: Row; n: number } => ({ row, n }))}
+          id={({ n }: { n: number }) => String(n)}
+          columns={names.map((name) => ({ name, cell: ({ row }: { row: Row }) => shown(row[name]), isNumber: of.some((row) => typeof row[name] === "number") }))}
         />
       )}
     </Panel>

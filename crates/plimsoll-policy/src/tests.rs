@@ -104,16 +104,11 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("author's, production", release("author", Production)),
         ("author's, development", release("author", Development)),
         ("dev's, development", release("dev", Development)),
-        ("model", Resource::Model { name: model.clone(), owner, tenant: HOME }),
+        ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
         (
             "catalogued",
-            Resource::Catalogued {
-                name: "credit".into(),
-                owner: owner,
-                author: "".into(),
-                tenant: HOME,
-            },
+            Resource::Catalogued { name: "credit".into(), owner, author: "".into(), tenant: HOME },
         ),
         ("dataset", dataset("risk-team", false, &[])),
         ("personal dataset", dataset("risk-team", true, &[])),

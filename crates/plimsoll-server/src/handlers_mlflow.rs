@@ -744,7 +744,8 @@ mod tests {
         let shown = |status, code: &str| {
             let reply =
                 reshaped(Reply::problem(&Problem::new(status, code, "why")), "/api/2.0/mlflow/x");
-            let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+            let Content::Bytes(body) = &reply.body else { panic!("a reply in one piece") };
+            let body: Value = serde_json::from_slice(body).expect("JSON");
             (reply.status, body["error_code"].as_str().unwrap_or_default().to_owned())
         };
         assert_eq!(shown(400, "RESOURCE_ALREADY_EXISTS"), (400, "RESOURCE_ALREADY_EXISTS".into()));

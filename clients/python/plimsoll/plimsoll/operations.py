@@ -192,6 +192,99 @@ class Operations:
         """What proves a decision offline; waits for the next checkpoint."""
         return self._call("GET", f"/api/v1/decisions/{_part(id)}/receipt", {}, None)
 
+    def create_upload(self, body: types.CreateUpload) -> types.UploadSession:
+        """Begin an upload that can be gone on with."""
+        return self._call("POST", "/api/v1/uploads", {}, body)
+
+    def get_upload(self, upload: Union[str, int]) -> types.UploadSession:
+        """Where an upload goes on."""
+        return self._call("GET", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    def head_upload(self, upload: Union[str, int]) -> None:
+        """Where an upload goes on, in the header `upload-offset`."""
+        self._call("HEAD", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    def append_upload(self, upload: Union[str, int]) -> None:
+        """Go on with an upload at the offset in the header `upload-offset`."""
+        self._call("PATCH", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    def abort_upload(self, upload: Union[str, int]) -> None:
+        """Give an upload up."""
+        self._call("DELETE", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    def finish_upload(self, upload: Union[str, int], body: types.FinishUpload) -> types.Artifact:
+        """End an upload; the artifact is named by its digest."""
+        return self._call("POST", f"/api/v1/uploads/{_part(upload)}/finish", {}, body)
+
+    def mlflow_list_files(self) -> None:
+        """What is in a folder of artifacts (MLflow)."""
+        self._call("GET", "/api/2.0/mlflow-artifacts/artifacts", {}, None)
+
+    def mlflow_get_file(self, path: Union[str, int]) -> None:
+        """A file (MLflow); ranges are honoured."""
+        self._call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    def mlflow_put_file(self, path: Union[str, int]) -> None:
+        """Put a file (MLflow); those of registered versions do not change."""
+        self._call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    def mlflow_delete_file(self, path: Union[str, int]) -> None:
+        """Remove a file or folder (MLflow), unless a version has it."""
+        self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    def get_version_bom(self, model: Union[str, int], number: Union[str, int]) -> None:
+        """What a model version is made of (CycloneDX 1.7)."""
+        self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/bom", {}, None)
+
+    def list_datasets(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.DatasetPage:
+        """Datasets."""
+        return self._call("GET", "/api/v1/datasets", {"limit": limit, "cursor": cursor}, None)
+
+    def get_dataset(self, name: Union[str, int]) -> types.Dataset:
+        """A dataset, and who may use it for what."""
+        return self._call("GET", f"/api/v1/datasets/{_part(name)}", {}, None)
+
+    def create_dataset(
+        self,
+        name: Union[str, int],
+        body: types.CreateDataset,
+    ) -> types.DatasetVersion:
+        """Register a dataset, or another version of it."""
+        return self._call("POST", f"/api/v1/datasets/{_part(name)}/versions", {}, body)
+
+    def get_dataset_version(
+        self,
+        name: Union[str, int],
+        number: Union[str, int],
+    ) -> types.DatasetVersion:
+        """A version of a dataset: its manifest."""
+        return self._call("GET", f"/api/v1/datasets/{_part(name)}/versions/{_part(number)}", {}, None)
+
+    def grant_dataset(self, name: Union[str, int], body: types.GrantDataset) -> types.Dataset:
+        """Let somebody use a dataset for a purpose."""
+        return self._call("POST", f"/api/v1/datasets/{_part(name)}/grants", {}, body)
+
+    def revoke_dataset(self, name: Union[str, int], body: types.GrantDataset) -> types.Dataset:
+        """Take such leave back."""
+        return self._call("POST", f"/api/v1/datasets/{_part(name)}/revocations", {}, body)
+
+    def fetch_dataset(
+        self,
+        name: Union[str, int],
+        number: Union[str, int],
+        path: Union[str, int],
+        *,
+        use: Optional[types.DatasetUse] = None,
+        purpose: Optional[str] = None,
+    ) -> None:
+        """A file of a dataset, for a stated use and purpose; recorded."""
+        self._call("GET", f"/api/v1/datasets/{_part(name)}/versions/{_part(number)}/files/{_part(path)}", {"use": use, "purpose": purpose}, None)
+
     def create_explain_profile(self, body: types.ExplainProfile) -> types.ProfileSummary:
         """Keep an explain profile (JSON or YAML)."""
         return self._call("POST", "/api/v1/explain-profiles", {}, body)
@@ -295,6 +388,27 @@ class Operations:
         """Send a test event now, once."""
         return self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    def list_limits(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.LimitSetPage:
+        """How much may be asked, and by whom."""
+        return self._call("GET", "/api/v1/limits", {"limit": limit, "cursor": cursor}, None)
+
+    def set_limit(self, body: types.SetLimit) -> types.LimitSet:
+        """Set a limit, in place of the one before."""
+        return self._call("POST", "/api/v1/limits", {}, body)
+
+    def get_limit(self, of: Union[str, int]) -> types.LimitSet:
+        """A limit."""
+        return self._call("GET", f"/api/v1/limits/{_part(of)}", {}, None)
+
+    def remove_limit(self, of: Union[str, int]) -> None:
+        """Take a limit away."""
+        self._call("DELETE", f"/api/v1/limits/{_part(of)}", {}, None)
+
     def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
         return self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
@@ -310,6 +424,10 @@ class Operations:
     ) -> types.ReplayedWindow:
         """Compute a part of a window again on another version."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
+
+    def roll_back(self, name: Union[str, int]) -> types.Deployment:
+        """Let the version answer again that was released before."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, None)
 
     def list_reviews(
         self,
@@ -354,6 +472,330 @@ class Operations:
     def get_answer(self, id: Union[str, int]) -> types.InferResponse:
         """The answer of a decision that was held for review; 202 while it waits."""
         return self._call("GET", f"/api/v1/decisions/{_part(id)}/answer", {}, None)
+
+    def list_batches(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.BatchPage:
+        """Batch jobs, latest first."""
+        return self._call("GET", "/api/v1/batches", {"limit": limit, "cursor": cursor}, None)
+
+    def begin_batch(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        format: Optional[types.BatchFormat] = None,
+        output: Optional[types.BatchFormat] = None,
+        keep: Optional[str] = None,
+    ) -> types.Batch:
+        """Begin a batch job; the body is its file of rows."""
+        return self._call("POST", "/api/v1/batches", {"deployment": deployment, "format": format, "output": output, "keep": keep}, None)
+
+    def get_batch(self, id: Union[str, int]) -> types.Batch:
+        """A batch job and how far it is."""
+        return self._call("GET", f"/api/v1/batches/{_part(id)}", {}, None)
+
+    def cancel_batch(self, id: Union[str, int]) -> types.Batch:
+        """End a batch job; what is decided stays decided."""
+        return self._call("POST", f"/api/v1/batches/{_part(id)}/cancel", {}, None)
+
+    def resume_batch(self, id: Union[str, int]) -> types.Batch:
+        """Let a batch job that failed go on from where it stopped."""
+        return self._call("POST", f"/api/v1/batches/{_part(id)}/resume", {}, None)
+
+    def get_batch_result(self, id: Union[str, int]) -> None:
+        """What the rows of a batch job came to, for who began it."""
+        self._call("GET", f"/api/v1/batches/{_part(id)}/result", {}, None)
+
+    def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
+        """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/observations", {}, body)
+
+    def mlflow_create_experiment(self) -> None:
+        """Make an experiment."""
+        self._call("POST", "/api/2.0/mlflow/experiments/create", {}, None)
+
+    def mlflow_get_experiment(self) -> None:
+        """An experiment."""
+        self._call("GET", "/api/2.0/mlflow/experiments/get", {}, None)
+
+    def mlflow_get_experiment_by_name(self) -> None:
+        """An experiment, by its name."""
+        self._call("GET", "/api/2.0/mlflow/experiments/get-by-name", {}, None)
+
+    def mlflow_search_experiments(self) -> None:
+        """Experiments that a filter finds."""
+        self._call("POST", "/api/2.0/mlflow/experiments/search", {}, None)
+
+    def mlflow_search_experiments_get(self) -> None:
+        """Experiments that a filter finds."""
+        self._call("GET", "/api/2.0/mlflow/experiments/search", {}, None)
+
+    def mlflow_update_experiment(self) -> None:
+        """Give an experiment another name."""
+        self._call("POST", "/api/2.0/mlflow/experiments/update", {}, None)
+
+    def mlflow_delete_experiment(self) -> None:
+        """Hide an experiment and its runs."""
+        self._call("POST", "/api/2.0/mlflow/experiments/delete", {}, None)
+
+    def mlflow_restore_experiment(self) -> None:
+        """Show an experiment and its runs again."""
+        self._call("POST", "/api/2.0/mlflow/experiments/restore", {}, None)
+
+    def mlflow_set_experiment_tag(self) -> None:
+        """Tag an experiment."""
+        self._call("POST", "/api/2.0/mlflow/experiments/set-experiment-tag", {}, None)
+
+    def mlflow_delete_experiment_tag(self) -> None:
+        """Take a tag off an experiment."""
+        self._call("POST", "/api/2.0/mlflow/experiments/delete-experiment-tag", {}, None)
+
+    def mlflow_create_run(self) -> None:
+        """Begin a run."""
+        self._call("POST", "/api/2.0/mlflow/runs/create", {}, None)
+
+    def mlflow_update_run(self) -> None:
+        """Change a run's status or name; its end leaves its digest in the ledger."""
+        self._call("POST", "/api/2.0/mlflow/runs/update", {}, None)
+
+    def mlflow_get_run(self) -> None:
+        """A run with what it logged."""
+        self._call("GET", "/api/2.0/mlflow/runs/get", {}, None)
+
+    def mlflow_delete_run(self) -> None:
+        """Hide a run."""
+        self._call("POST", "/api/2.0/mlflow/runs/delete", {}, None)
+
+    def mlflow_restore_run(self) -> None:
+        """Show a run again."""
+        self._call("POST", "/api/2.0/mlflow/runs/restore", {}, None)
+
+    def mlflow_search_runs(self) -> None:
+        """Runs that a filter finds."""
+        self._call("POST", "/api/2.0/mlflow/runs/search", {}, None)
+
+    def mlflow_log_metric(self) -> None:
+        """Log a value of a metric; durable when it is answered."""
+        self._call("POST", "/api/2.0/mlflow/runs/log-metric", {}, None)
+
+    def mlflow_log_param(self) -> None:
+        """Log a parameter."""
+        self._call("POST", "/api/2.0/mlflow/runs/log-parameter", {}, None)
+
+    def mlflow_log_batch(self) -> None:
+        """Log metrics, parameters and tags; all or nothing."""
+        self._call("POST", "/api/2.0/mlflow/runs/log-batch", {}, None)
+
+    def mlflow_set_tag(self) -> None:
+        """Tag a run."""
+        self._call("POST", "/api/2.0/mlflow/runs/set-tag", {}, None)
+
+    def mlflow_delete_tag(self) -> None:
+        """Take a tag off a run."""
+        self._call("POST", "/api/2.0/mlflow/runs/delete-tag", {}, None)
+
+    def mlflow_log_inputs(self) -> None:
+        """Tell which datasets and models a run read."""
+        self._call("POST", "/api/2.0/mlflow/runs/log-inputs", {}, None)
+
+    def mlflow_log_outputs(self) -> None:
+        """Tell which models a run made."""
+        self._call("POST", "/api/2.0/mlflow/runs/outputs", {}, None)
+
+    def mlflow_log_model(self) -> None:
+        """Tell of a model, as clients before 3 do."""
+        self._call("POST", "/api/2.0/mlflow/runs/log-model", {}, None)
+
+    def mlflow_metric_history(self) -> None:
+        """Every value of a metric."""
+        self._call("GET", "/api/2.0/mlflow/metrics/get-history", {}, None)
+
+    def mlflow_create_logged_model(self) -> None:
+        """Make a logged model."""
+        self._call("POST", "/api/2.0/mlflow/logged-models", {}, None)
+
+    def mlflow_search_logged_models(self) -> None:
+        """Logged models that a filter finds."""
+        self._call("POST", "/api/2.0/mlflow/logged-models/search", {}, None)
+
+    def mlflow_get_logged_model(self, model_id: Union[str, int]) -> None:
+        """A logged model."""
+        self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    def mlflow_finalize_logged_model(self, model_id: Union[str, int]) -> None:
+        """Say that a logged model's files are there, or never came."""
+        self._call("PATCH", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    def mlflow_delete_logged_model(self, model_id: Union[str, int]) -> None:
+        """Hide a logged model that is no registered version."""
+        self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    def mlflow_set_logged_model_tags(self, model_id: Union[str, int]) -> None:
+        """Tag a logged model."""
+        self._call("PATCH", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags", {}, None)
+
+    def mlflow_delete_logged_model_tag(
+        self,
+        model_id: Union[str, int],
+        tag_key: Union[str, int],
+    ) -> None:
+        """Take a tag off a logged model."""
+        self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags/{_part(tag_key)}", {}, None)
+
+    def mlflow_log_logged_model_params(self, model_id: Union[str, int]) -> None:
+        """Log parameters of a logged model."""
+        self._call("POST", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/params", {}, None)
+
+    def mlflow_create_registered_model(self) -> None:
+        """Register a model in the catalogue."""
+        self._call("POST", "/api/2.0/mlflow/registered-models/create", {}, None)
+
+    def mlflow_get_registered_model(self) -> None:
+        """A registered model of the catalogue."""
+        self._call("GET", "/api/2.0/mlflow/registered-models/get", {}, None)
+
+    def mlflow_search_registered_models(self) -> None:
+        """Registered models that a filter finds."""
+        self._call("GET", "/api/2.0/mlflow/registered-models/search", {}, None)
+
+    def mlflow_update_registered_model(self) -> None:
+        """Describe a registered model."""
+        self._call("PATCH", "/api/2.0/mlflow/registered-models/update", {}, None)
+
+    def mlflow_rename_registered_model(self) -> None:
+        """Give a registered model another name."""
+        self._call("POST", "/api/2.0/mlflow/registered-models/rename", {}, None)
+
+    def mlflow_delete_registered_model(self) -> None:
+        """Take a model that nobody needs out of the catalogue."""
+        self._call("DELETE", "/api/2.0/mlflow/registered-models/delete", {}, None)
+
+    def mlflow_get_latest_versions(self) -> None:
+        """The newest version of each stage."""
+        self._call("POST", "/api/2.0/mlflow/registered-models/get-latest-versions", {}, None)
+
+    def mlflow_get_latest_versions_get(self) -> None:
+        """The newest version of each stage."""
+        self._call("GET", "/api/2.0/mlflow/registered-models/get-latest-versions", {}, None)
+
+    def mlflow_set_registered_model_tag(self) -> None:
+        """Tag a registered model."""
+        self._call("POST", "/api/2.0/mlflow/registered-models/set-tag", {}, None)
+
+    def mlflow_delete_registered_model_tag(self) -> None:
+        """Take a tag off a registered model."""
+        self._call("DELETE", "/api/2.0/mlflow/registered-models/delete-tag", {}, None)
+
+    def mlflow_set_alias(self) -> None:
+        """Point an alias to a version; one of production needs `PromoteCatalogued`."""
+        self._call("POST", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    def mlflow_delete_alias(self) -> None:
+        """Take an alias away; one of production needs `PromoteCatalogued`."""
+        self._call("DELETE", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    def mlflow_get_alias(self) -> None:
+        """The version that an alias points to."""
+        self._call("GET", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    def mlflow_create_model_version(self) -> None:
+        """Add a version to a registered model."""
+        self._call("POST", "/api/2.0/mlflow/model-versions/create", {}, None)
+
+    def mlflow_get_model_version(self) -> None:
+        """A version of a registered model."""
+        self._call("GET", "/api/2.0/mlflow/model-versions/get", {}, None)
+
+    def mlflow_search_model_versions(self) -> None:
+        """Versions that a filter finds."""
+        self._call("GET", "/api/2.0/mlflow/model-versions/search", {}, None)
+
+    def mlflow_get_download_uri(self) -> None:
+        """Where a version's files are."""
+        self._call("GET", "/api/2.0/mlflow/model-versions/get-download-uri", {}, None)
+
+    def mlflow_update_model_version(self) -> None:
+        """Describe a version."""
+        self._call("PATCH", "/api/2.0/mlflow/model-versions/update", {}, None)
+
+    def mlflow_transition_stage(self) -> None:
+        """Move a version to a stage; to and from production needs `PromoteCatalogued`."""
+        self._call("POST", "/api/2.0/mlflow/model-versions/transition-stage", {}, None)
+
+    def mlflow_delete_model_version(self) -> None:
+        """Take a version that nobody needs out of the catalogue."""
+        self._call("DELETE", "/api/2.0/mlflow/model-versions/delete", {}, None)
+
+    def mlflow_set_model_version_tag(self) -> None:
+        """Tag a version."""
+        self._call("POST", "/api/2.0/mlflow/model-versions/set-tag", {}, None)
+
+    def mlflow_delete_model_version_tag(self) -> None:
+        """Take a tag off a version."""
+        self._call("DELETE", "/api/2.0/mlflow/model-versions/delete-tag", {}, None)
+
+    def hold_catalogued_version(self, name: Union[str, int], version: Union[str, int]) -> None:
+        """Place a legal hold on a version: nobody can delete it."""
+        self._call("POST", f"/api/v1/catalogue/{_part(name)}/versions/{_part(version)}/hold", {}, None)
+
+    def release_catalogued_version(self, name: Union[str, int], version: Union[str, int]) -> None:
+        """Release a version's legal hold."""
+        self._call("DELETE", f"/api/v1/catalogue/{_part(name)}/versions/{_part(version)}/hold", {}, None)
+
+    def mlflow_create_webhook(self) -> None:
+        """Tell an address what happens in the registry."""
+        self._call("POST", "/api/2.0/mlflow/webhooks", {}, None)
+
+    def mlflow_list_webhooks(self) -> None:
+        """Who is told what happens in the registry."""
+        self._call("GET", "/api/2.0/mlflow/webhooks", {}, None)
+
+    def mlflow_get_webhook(self, webhook_id: Union[str, int]) -> None:
+        """A webhook, without its secret."""
+        self._call("GET", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    def mlflow_update_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Change a webhook."""
+        self._call("PATCH", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    def mlflow_delete_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Take a webhook away."""
+        self._call("DELETE", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    def mlflow_test_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Send a test event to a webhook now, once."""
+        self._call("POST", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}/test", {}, None)
+
+    def mlflow_server_info(self) -> None:
+        """What this server does of MLflow."""
+        self._call("GET", "/api/2.0/mlflow/server-info", {}, None)
+
+    def query_decisions(self, body: types.Query) -> None:
+        """One `SELECT` over decision tables; rows as they come."""
+        self._call("POST", "/api/v1/query", {}, body)
+
+    def list_query_tables(self) -> types.QueryTables:
+        """The decision tables and their columns."""
+        return self._call("GET", "/api/v1/query/tables", {}, None)
+
+    def search_decisions(self, body: types.SubjectSearch) -> types.DecisionSummaryPage:
+        """The decisions about a person, newest first."""
+        return self._call("POST", "/api/v1/decisions/search", {}, body)
+
+    def sign_in(self, body: types.SignIn) -> types.Session:
+        """Begin a browser's session with a key."""
+        return self._call("POST", "/api/v1/session", {}, body)
+
+    def get_session(self) -> types.Session:
+        """Who is signed in, and what they may do."""
+        return self._call("GET", "/api/v1/session", {}, None)
+
+    def sign_out(self) -> None:
+        """End the browser's session."""
+        self._call("DELETE", "/api/v1/session", {}, None)
 
 
 class AsyncOperations:
@@ -538,6 +980,107 @@ class AsyncOperations:
         """What proves a decision offline; waits for the next checkpoint."""
         return await self._call("GET", f"/api/v1/decisions/{_part(id)}/receipt", {}, None)
 
+    async def create_upload(self, body: types.CreateUpload) -> types.UploadSession:
+        """Begin an upload that can be gone on with."""
+        return await self._call("POST", "/api/v1/uploads", {}, body)
+
+    async def get_upload(self, upload: Union[str, int]) -> types.UploadSession:
+        """Where an upload goes on."""
+        return await self._call("GET", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    async def head_upload(self, upload: Union[str, int]) -> None:
+        """Where an upload goes on, in the header `upload-offset`."""
+        await self._call("HEAD", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    async def append_upload(self, upload: Union[str, int]) -> None:
+        """Go on with an upload at the offset in the header `upload-offset`."""
+        await self._call("PATCH", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    async def abort_upload(self, upload: Union[str, int]) -> None:
+        """Give an upload up."""
+        await self._call("DELETE", f"/api/v1/uploads/{_part(upload)}", {}, None)
+
+    async def finish_upload(
+        self,
+        upload: Union[str, int],
+        body: types.FinishUpload,
+    ) -> types.Artifact:
+        """End an upload; the artifact is named by its digest."""
+        return await self._call("POST", f"/api/v1/uploads/{_part(upload)}/finish", {}, body)
+
+    async def mlflow_list_files(self) -> None:
+        """What is in a folder of artifacts (MLflow)."""
+        await self._call("GET", "/api/2.0/mlflow-artifacts/artifacts", {}, None)
+
+    async def mlflow_get_file(self, path: Union[str, int]) -> None:
+        """A file (MLflow); ranges are honoured."""
+        await self._call("GET", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    async def mlflow_put_file(self, path: Union[str, int]) -> None:
+        """Put a file (MLflow); those of registered versions do not change."""
+        await self._call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    async def mlflow_delete_file(self, path: Union[str, int]) -> None:
+        """Remove a file or folder (MLflow), unless a version has it."""
+        await self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    async def get_version_bom(self, model: Union[str, int], number: Union[str, int]) -> None:
+        """What a model version is made of (CycloneDX 1.7)."""
+        await self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/bom", {}, None)
+
+    async def list_datasets(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.DatasetPage:
+        """Datasets."""
+        return await self._call("GET", "/api/v1/datasets", {"limit": limit, "cursor": cursor}, None)
+
+    async def get_dataset(self, name: Union[str, int]) -> types.Dataset:
+        """A dataset, and who may use it for what."""
+        return await self._call("GET", f"/api/v1/datasets/{_part(name)}", {}, None)
+
+    async def create_dataset(
+        self,
+        name: Union[str, int],
+        body: types.CreateDataset,
+    ) -> types.DatasetVersion:
+        """Register a dataset, or another version of it."""
+        return await self._call("POST", f"/api/v1/datasets/{_part(name)}/versions", {}, body)
+
+    async def get_dataset_version(
+        self,
+        name: Union[str, int],
+        number: Union[str, int],
+    ) -> types.DatasetVersion:
+        """A version of a dataset: its manifest."""
+        return await self._call("GET", f"/api/v1/datasets/{_part(name)}/versions/{_part(number)}", {}, None)
+
+    async def grant_dataset(self, name: Union[str, int], body: types.GrantDataset) -> types.Dataset:
+        """Let somebody use a dataset for a purpose."""
+        return await self._call("POST", f"/api/v1/datasets/{_part(name)}/grants", {}, body)
+
+    async def revoke_dataset(
+        self,
+        name: Union[str, int],
+        body: types.GrantDataset,
+    ) -> types.Dataset:
+        """Take such leave back."""
+        return await self._call("POST", f"/api/v1/datasets/{_part(name)}/revocations", {}, body)
+
+    async def fetch_dataset(
+        self,
+        name: Union[str, int],
+        number: Union[str, int],
+        path: Union[str, int],
+        *,
+        use: Optional[types.DatasetUse] = None,
+        purpose: Optional[str] = None,
+    ) -> None:
+        """A file of a dataset, for a stated use and purpose; recorded."""
+        await self._call("GET", f"/api/v1/datasets/{_part(name)}/versions/{_part(number)}/files/{_part(path)}", {"use": use, "purpose": purpose}, None)
+
     async def create_explain_profile(self, body: types.ExplainProfile) -> types.ProfileSummary:
         """Keep an explain profile (JSON or YAML)."""
         return await self._call("POST", "/api/v1/explain-profiles", {}, body)
@@ -641,6 +1184,27 @@ class AsyncOperations:
         """Send a test event now, once."""
         return await self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    async def list_limits(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.LimitSetPage:
+        """How much may be asked, and by whom."""
+        return await self._call("GET", "/api/v1/limits", {"limit": limit, "cursor": cursor}, None)
+
+    async def set_limit(self, body: types.SetLimit) -> types.LimitSet:
+        """Set a limit, in place of the one before."""
+        return await self._call("POST", "/api/v1/limits", {}, body)
+
+    async def get_limit(self, of: Union[str, int]) -> types.LimitSet:
+        """A limit."""
+        return await self._call("GET", f"/api/v1/limits/{_part(of)}", {}, None)
+
+    async def remove_limit(self, of: Union[str, int]) -> None:
+        """Take a limit away."""
+        await self._call("DELETE", f"/api/v1/limits/{_part(of)}", {}, None)
+
     async def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
         return await self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
@@ -656,6 +1220,10 @@ class AsyncOperations:
     ) -> types.ReplayedWindow:
         """Compute a part of a window again on another version."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
+
+    async def roll_back(self, name: Union[str, int]) -> types.Deployment:
+        """Let the version answer again that was released before."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, None)
 
     async def list_reviews(
         self,
@@ -700,3 +1268,335 @@ class AsyncOperations:
     async def get_answer(self, id: Union[str, int]) -> types.InferResponse:
         """The answer of a decision that was held for review; 202 while it waits."""
         return await self._call("GET", f"/api/v1/decisions/{_part(id)}/answer", {}, None)
+
+    async def list_batches(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.BatchPage:
+        """Batch jobs, latest first."""
+        return await self._call("GET", "/api/v1/batches", {"limit": limit, "cursor": cursor}, None)
+
+    async def begin_batch(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        format: Optional[types.BatchFormat] = None,
+        output: Optional[types.BatchFormat] = None,
+        keep: Optional[str] = None,
+    ) -> types.Batch:
+        """Begin a batch job; the body is its file of rows."""
+        return await self._call("POST", "/api/v1/batches", {"deployment": deployment, "format": format, "output": output, "keep": keep}, None)
+
+    async def get_batch(self, id: Union[str, int]) -> types.Batch:
+        """A batch job and how far it is."""
+        return await self._call("GET", f"/api/v1/batches/{_part(id)}", {}, None)
+
+    async def cancel_batch(self, id: Union[str, int]) -> types.Batch:
+        """End a batch job; what is decided stays decided."""
+        return await self._call("POST", f"/api/v1/batches/{_part(id)}/cancel", {}, None)
+
+    async def resume_batch(self, id: Union[str, int]) -> types.Batch:
+        """Let a batch job that failed go on from where it stopped."""
+        return await self._call("POST", f"/api/v1/batches/{_part(id)}/resume", {}, None)
+
+    async def get_batch_result(self, id: Union[str, int]) -> None:
+        """What the rows of a batch job came to, for who began it."""
+        await self._call("GET", f"/api/v1/batches/{_part(id)}/result", {}, None)
+
+    async def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
+        """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/observations", {}, body)
+
+    async def mlflow_create_experiment(self) -> None:
+        """Make an experiment."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/create", {}, None)
+
+    async def mlflow_get_experiment(self) -> None:
+        """An experiment."""
+        await self._call("GET", "/api/2.0/mlflow/experiments/get", {}, None)
+
+    async def mlflow_get_experiment_by_name(self) -> None:
+        """An experiment, by its name."""
+        await self._call("GET", "/api/2.0/mlflow/experiments/get-by-name", {}, None)
+
+    async def mlflow_search_experiments(self) -> None:
+        """Experiments that a filter finds."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/search", {}, None)
+
+    async def mlflow_search_experiments_get(self) -> None:
+        """Experiments that a filter finds."""
+        await self._call("GET", "/api/2.0/mlflow/experiments/search", {}, None)
+
+    async def mlflow_update_experiment(self) -> None:
+        """Give an experiment another name."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/update", {}, None)
+
+    async def mlflow_delete_experiment(self) -> None:
+        """Hide an experiment and its runs."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/delete", {}, None)
+
+    async def mlflow_restore_experiment(self) -> None:
+        """Show an experiment and its runs again."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/restore", {}, None)
+
+    async def mlflow_set_experiment_tag(self) -> None:
+        """Tag an experiment."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/set-experiment-tag", {}, None)
+
+    async def mlflow_delete_experiment_tag(self) -> None:
+        """Take a tag off an experiment."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/delete-experiment-tag", {}, None)
+
+    async def mlflow_create_run(self) -> None:
+        """Begin a run."""
+        await self._call("POST", "/api/2.0/mlflow/runs/create", {}, None)
+
+    async def mlflow_update_run(self) -> None:
+        """Change a run's status or name; its end leaves its digest in the ledger."""
+        await self._call("POST", "/api/2.0/mlflow/runs/update", {}, None)
+
+    async def mlflow_get_run(self) -> None:
+        """A run with what it logged."""
+        await self._call("GET", "/api/2.0/mlflow/runs/get", {}, None)
+
+    async def mlflow_delete_run(self) -> None:
+        """Hide a run."""
+        await self._call("POST", "/api/2.0/mlflow/runs/delete", {}, None)
+
+    async def mlflow_restore_run(self) -> None:
+        """Show a run again."""
+        await self._call("POST", "/api/2.0/mlflow/runs/restore", {}, None)
+
+    async def mlflow_search_runs(self) -> None:
+        """Runs that a filter finds."""
+        await self._call("POST", "/api/2.0/mlflow/runs/search", {}, None)
+
+    async def mlflow_log_metric(self) -> None:
+        """Log a value of a metric; durable when it is answered."""
+        await self._call("POST", "/api/2.0/mlflow/runs/log-metric", {}, None)
+
+    async def mlflow_log_param(self) -> None:
+        """Log a parameter."""
+        await self._call("POST", "/api/2.0/mlflow/runs/log-parameter", {}, None)
+
+    async def mlflow_log_batch(self) -> None:
+        """Log metrics, parameters and tags; all or nothing."""
+        await self._call("POST", "/api/2.0/mlflow/runs/log-batch", {}, None)
+
+    async def mlflow_set_tag(self) -> None:
+        """Tag a run."""
+        await self._call("POST", "/api/2.0/mlflow/runs/set-tag", {}, None)
+
+    async def mlflow_delete_tag(self) -> None:
+        """Take a tag off a run."""
+        await self._call("POST", "/api/2.0/mlflow/runs/delete-tag", {}, None)
+
+    async def mlflow_log_inputs(self) -> None:
+        """Tell which datasets and models a run read."""
+        await self._call("POST", "/api/2.0/mlflow/runs/log-inputs", {}, None)
+
+    async def mlflow_log_outputs(self) -> None:
+        """Tell which models a run made."""
+        await self._call("POST", "/api/2.0/mlflow/runs/outputs", {}, None)
+
+    async def mlflow_log_model(self) -> None:
+        """Tell of a model, as clients before 3 do."""
+        await self._call("POST", "/api/2.0/mlflow/runs/log-model", {}, None)
+
+    async def mlflow_metric_history(self) -> None:
+        """Every value of a metric."""
+        await self._call("GET", "/api/2.0/mlflow/metrics/get-history", {}, None)
+
+    async def mlflow_create_logged_model(self) -> None:
+        """Make a logged model."""
+        await self._call("POST", "/api/2.0/mlflow/logged-models", {}, None)
+
+    async def mlflow_search_logged_models(self) -> None:
+        """Logged models that a filter finds."""
+        await self._call("POST", "/api/2.0/mlflow/logged-models/search", {}, None)
+
+    async def mlflow_get_logged_model(self, model_id: Union[str, int]) -> None:
+        """A logged model."""
+        await self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    async def mlflow_finalize_logged_model(self, model_id: Union[str, int]) -> None:
+        """Say that a logged model's files are there, or never came."""
+        await self._call("PATCH", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    async def mlflow_delete_logged_model(self, model_id: Union[str, int]) -> None:
+        """Hide a logged model that is no registered version."""
+        await self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}", {}, None)
+
+    async def mlflow_set_logged_model_tags(self, model_id: Union[str, int]) -> None:
+        """Tag a logged model."""
+        await self._call("PATCH", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags", {}, None)
+
+    async def mlflow_delete_logged_model_tag(
+        self,
+        model_id: Union[str, int],
+        tag_key: Union[str, int],
+    ) -> None:
+        """Take a tag off a logged model."""
+        await self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags/{_part(tag_key)}", {}, None)
+
+    async def mlflow_log_logged_model_params(self, model_id: Union[str, int]) -> None:
+        """Log parameters of a logged model."""
+        await self._call("POST", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/params", {}, None)
+
+    async def mlflow_create_registered_model(self) -> None:
+        """Register a model in the catalogue."""
+        await self._call("POST", "/api/2.0/mlflow/registered-models/create", {}, None)
+
+    async def mlflow_get_registered_model(self) -> None:
+        """A registered model of the catalogue."""
+        await self._call("GET", "/api/2.0/mlflow/registered-models/get", {}, None)
+
+    async def mlflow_search_registered_models(self) -> None:
+        """Registered models that a filter finds."""
+        await self._call("GET", "/api/2.0/mlflow/registered-models/search", {}, None)
+
+    async def mlflow_update_registered_model(self) -> None:
+        """Describe a registered model."""
+        await self._call("PATCH", "/api/2.0/mlflow/registered-models/update", {}, None)
+
+    async def mlflow_rename_registered_model(self) -> None:
+        """Give a registered model another name."""
+        await self._call("POST", "/api/2.0/mlflow/registered-models/rename", {}, None)
+
+    async def mlflow_delete_registered_model(self) -> None:
+        """Take a model that nobody needs out of the catalogue."""
+        await self._call("DELETE", "/api/2.0/mlflow/registered-models/delete", {}, None)
+
+    async def mlflow_get_latest_versions(self) -> None:
+        """The newest version of each stage."""
+        await self._call("POST", "/api/2.0/mlflow/registered-models/get-latest-versions", {}, None)
+
+    async def mlflow_get_latest_versions_get(self) -> None:
+        """The newest version of each stage."""
+        await self._call("GET", "/api/2.0/mlflow/registered-models/get-latest-versions", {}, None)
+
+    async def mlflow_set_registered_model_tag(self) -> None:
+        """Tag a registered model."""
+        await self._call("POST", "/api/2.0/mlflow/registered-models/set-tag", {}, None)
+
+    async def mlflow_delete_registered_model_tag(self) -> None:
+        """Take a tag off a registered model."""
+        await self._call("DELETE", "/api/2.0/mlflow/registered-models/delete-tag", {}, None)
+
+    async def mlflow_set_alias(self) -> None:
+        """Point an alias to a version; one of production needs `PromoteCatalogued`."""
+        await self._call("POST", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    async def mlflow_delete_alias(self) -> None:
+        """Take an alias away; one of production needs `PromoteCatalogued`."""
+        await self._call("DELETE", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    async def mlflow_get_alias(self) -> None:
+        """The version that an alias points to."""
+        await self._call("GET", "/api/2.0/mlflow/registered-models/alias", {}, None)
+
+    async def mlflow_create_model_version(self) -> None:
+        """Add a version to a registered model."""
+        await self._call("POST", "/api/2.0/mlflow/model-versions/create", {}, None)
+
+    async def mlflow_get_model_version(self) -> None:
+        """A version of a registered model."""
+        await self._call("GET", "/api/2.0/mlflow/model-versions/get", {}, None)
+
+    async def mlflow_search_model_versions(self) -> None:
+        """Versions that a filter finds."""
+        await self._call("GET", "/api/2.0/mlflow/model-versions/search", {}, None)
+
+    async def mlflow_get_download_uri(self) -> None:
+        """Where a version's files are."""
+        await self._call("GET", "/api/2.0/mlflow/model-versions/get-download-uri", {}, None)
+
+    async def mlflow_update_model_version(self) -> None:
+        """Describe a version."""
+        await self._call("PATCH", "/api/2.0/mlflow/model-versions/update", {}, None)
+
+    async def mlflow_transition_stage(self) -> None:
+        """Move a version to a stage; to and from production needs `PromoteCatalogued`."""
+        await self._call("POST", "/api/2.0/mlflow/model-versions/transition-stage", {}, None)
+
+    async def mlflow_delete_model_version(self) -> None:
+        """Take a version that nobody needs out of the catalogue."""
+        await self._call("DELETE", "/api/2.0/mlflow/model-versions/delete", {}, None)
+
+    async def mlflow_set_model_version_tag(self) -> None:
+        """Tag a version."""
+        await self._call("POST", "/api/2.0/mlflow/model-versions/set-tag", {}, None)
+
+    async def mlflow_delete_model_version_tag(self) -> None:
+        """Take a tag off a version."""
+        await self._call("DELETE", "/api/2.0/mlflow/model-versions/delete-tag", {}, None)
+
+    async def hold_catalogued_version(
+        self,
+        name: Union[str, int],
+        version: Union[str, int],
+    ) -> None:
+        """Place a legal hold on a version: nobody can delete it."""
+        await self._call("POST", f"/api/v1/catalogue/{_part(name)}/versions/{_part(version)}/hold", {}, None)
+
+    async def release_catalogued_version(
+        self,
+        name: Union[str, int],
+        version: Union[str, int],
+    ) -> None:
+        """Release a version's legal hold."""
+        await self._call("DELETE", f"/api/v1/catalogue/{_part(name)}/versions/{_part(version)}/hold", {}, None)
+
+    async def mlflow_create_webhook(self) -> None:
+        """Tell an address what happens in the registry."""
+        await self._call("POST", "/api/2.0/mlflow/webhooks", {}, None)
+
+    async def mlflow_list_webhooks(self) -> None:
+        """Who is told what happens in the registry."""
+        await self._call("GET", "/api/2.0/mlflow/webhooks", {}, None)
+
+    async def mlflow_get_webhook(self, webhook_id: Union[str, int]) -> None:
+        """A webhook, without its secret."""
+        await self._call("GET", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    async def mlflow_update_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Change a webhook."""
+        await self._call("PATCH", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    async def mlflow_delete_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Take a webhook away."""
+        await self._call("DELETE", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}", {}, None)
+
+    async def mlflow_test_webhook(self, webhook_id: Union[str, int]) -> None:
+        """Send a test event to a webhook now, once."""
+        await self._call("POST", f"/api/2.0/mlflow/webhooks/{_part(webhook_id)}/test", {}, None)
+
+    async def mlflow_server_info(self) -> None:
+        """What this server does of MLflow."""
+        await self._call("GET", "/api/2.0/mlflow/server-info", {}, None)
+
+    async def query_decisions(self, body: types.Query) -> None:
+        """One `SELECT` over decision tables; rows as they come."""
+        await self._call("POST", "/api/v1/query", {}, body)
+
+    async def list_query_tables(self) -> types.QueryTables:
+        """The decision tables and their columns."""
+        return await self._call("GET", "/api/v1/query/tables", {}, None)
+
+    async def search_decisions(self, body: types.SubjectSearch) -> types.DecisionSummaryPage:
+        """The decisions about a person, newest first."""
+        return await self._call("POST", "/api/v1/decisions/search", {}, body)
+
+    async def sign_in(self, body: types.SignIn) -> types.Session:
+        """Begin a browser's session with a key."""
+        return await self._call("POST", "/api/v1/session", {}, body)
+
+    async def get_session(self) -> types.Session:
+        """Who is signed in, and what they may do."""
+        return await self._call("GET", "/api/v1/session", {}, None)
+
+    async def sign_out(self) -> None:
+        """End the browser's session."""
+        await self._call("DELETE", "/api/v1/session", {}, None)

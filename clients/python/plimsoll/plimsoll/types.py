@@ -148,6 +148,87 @@ class Artifact(TypedDict):
     size: int
 
 
+class Batch(TypedDict):
+    """A batch job and how far it is."""
+
+    # Its id.
+    id: BatchId
+
+    # The deployment that is asked.
+    deployment: Name
+
+    # Who asks: the principal of every row's decision.
+    principal: PrincipalId
+
+    # Where it stands.
+    state: BatchState
+
+    # Why it failed, or waits.
+    why: NotRequired[Optional[str]]
+
+    # The format of its rows.
+    format: BatchFormat
+
+    # The format of its result.
+    output: BatchFormat
+
+    # Columns copied to the result.
+    keep: List[str]
+
+    # What it reads.
+    input: BatchFile
+
+    # Rows it reads, if the file says so before it is read.
+    row_count: NotRequired[Optional[int]]
+
+    # Rows decided, each durable in the ledger.
+    rows: int
+
+    # Of the rows in finished parts, those that were refused.
+    refused: int
+
+    # Of the rows in finished parts, those that got no answer for another reason.
+    failed: int
+
+    # Rows a second of this run, while it runs.
+    rows_per_second: NotRequired[Optional[float]]
+
+    # Seconds that it may take still, while it runs and the number of rows is known.
+    seconds_left: NotRequired[Optional[int]]
+
+    # What it made.
+    result: NotRequired[Optional["BatchFile"]]
+
+    # When it was begun.
+    created_at: str
+
+    # When it ended.
+    ended_at: NotRequired[Optional[str]]
+
+    # Until when its result is kept.
+    kept_until: NotRequired[Optional[str]]
+
+
+class BatchFile(TypedDict):
+    """A file with its digest."""
+
+    # SHA-256 of its bytes.
+    digest: Digest
+
+    # Its length.
+    bytes: int
+
+
+class BatchPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Batch"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
 class ContestDecision(TypedDict):
     """Contests a decision, so that a person looks at it."""
 
@@ -236,6 +317,16 @@ class ControlEventPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class CreateDataset(TypedDict):
+    """Registers a dataset, or another version of it."""
+
+    # Who answers for it, if it is new; the caller unless told.
+    owner: NotRequired[Optional[str]]
+
+    # What it is.
+    manifest: DatasetManifest
+
+
 class CreateDeployment(TypedDict):
     """Makes a deployment. It answers once a version is released into it."""
 
@@ -286,6 +377,13 @@ class CreateDeployment(TypedDict):
     # Which answers a person looks at; `off` unless told.
     review: NotRequired[Optional["Review"]]
 
+    # Whether it only records decisions that are made elsewhere, marked as unverified. No version is
+    # released into it, and it answers nobody.
+    observe: NotRequired[bool]
+
+    # Who may have signed what is released; anybody or nobody unless told.
+    signers: NotRequired[Optional[List["Signer"]]]
+
 
 class CreateKey(TypedDict):
     """Makes an API key."""
@@ -335,11 +433,179 @@ class CreatePrincipal(TypedDict):
 CreateSink = TypedDict("CreateSink", {"name": "Name", "url": "str", "format": "NotRequired[Optional['SinkFormat']]", "profile": "NotRequired[Optional['SinkProfile']]", "include_body": "NotRequired[bool]", "kinds": "NotRequired[Optional[List['Kind2']]]", "deployments": "NotRequired[Optional[List['Name']]]", "from": "NotRequired[Optional[int]]"})
 
 
+class CreateUpload(TypedDict):
+    """Begins an upload."""
+
+    # Bytes that will come, if that is known; then neither more nor fewer are taken.
+    size: NotRequired[Optional[int]]
+
+
 class CreateVersion(TypedDict):
     """Adds a version to a registered model."""
 
     # Its files, all uploaded before.
     files: List["ManifestFile"]
+
+
+class Dataset(TypedDict):
+    """A dataset."""
+
+    # Its name.
+    name: Name
+
+    # Who answers for it.
+    owner: str
+
+    # The number of its newest version.
+    latest_version: int
+
+    # When it was registered.
+    created_at: str
+
+    # Who may use it for what. Left out of lists.
+    grants: NotRequired[List["DatasetGrant"]]
+
+
+class DatasetColumn(TypedDict):
+    """A column, and what is in it."""
+
+    # Its name.
+    name: str
+
+    # `boolean`, `integer`, `number`, `text` or `timestamp`.
+    kind: str
+
+    # Rows without a value.
+    missing: int
+
+    # Different values, up to a bound.
+    distinct: NotRequired[Optional[int]]
+
+    # The smallest number.
+    min: NotRequired[Optional[float]]
+
+    # The largest number.
+    max: NotRequired[Optional[float]]
+
+
+class DatasetFile(TypedDict):
+    """A file of a dataset."""
+
+    # Its path in the dataset.
+    path: str
+
+    # SHA-256 of its bytes.
+    digest: Digest
+
+    # Its length in bytes.
+    size: int
+
+    # What DVC names it by: a claim, checked when the file was registered.
+    md5: NotRequired[Optional[str]]
+
+
+class DatasetGrant(TypedDict):
+    """One cell of the access matrix."""
+
+    # Who may use the dataset.
+    principal: Name
+
+    # How.
+    use: DatasetUse
+
+    # For which purpose.
+    purpose: str
+
+    # Who said so.
+    granted_by: str
+
+    # When.
+    created_at: str
+
+    # Until when.
+    expires_at: NotRequired[Optional[str]]
+
+
+class DatasetManifest(TypedDict):
+    """What a dataset is: its version is named by the digest of this document."""
+
+    # Its files.
+    files: List["DatasetFile"]
+
+    # Its columns, if it is a table.
+    columns: NotRequired[List["DatasetColumn"]]
+
+    # Its rows, if it is a table.
+    rows: NotRequired[Optional[int]]
+
+    # Where it comes from.
+    source: DatasetSource
+
+    # Its licence, as an SPDX expression where there is one.
+    licence: NotRequired[Optional[str]]
+
+    # Classes of personal data in it, as `contact`, `income`, `health`; none means none.
+    personal: NotRequired[List[str]]
+
+    # The purposes that it was gathered for; grants are for one of them.
+    purposes: NotRequired[List[str]]
+
+    # Days after which it must go.
+    retention_days: NotRequired[Optional[int]]
+
+    # What it is.
+    description: NotRequired[Optional[str]]
+
+
+class DatasetPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Dataset"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class DatasetSource(TypedDict):
+    """Where a dataset comes from."""
+
+    # `files` or `dvc`.
+    kind: str
+
+    # An address, for people.
+    address: NotRequired[Optional[str]]
+
+    # The commit of the repository that tracks it.
+    commit: NotRequired[Optional[str]]
+
+    # What DVC has to say against it: `legacy`, `not_pushed`, `stale`.
+    warnings: NotRequired[List[str]]
+
+
+class DatasetVersion(TypedDict):
+    """A version of a dataset."""
+
+    # The dataset.
+    dataset: Name
+
+    # Its number, from 1.
+    number: int
+
+    # The digest of its manifest.
+    digest: Digest
+
+    # What it is.
+    manifest: DatasetManifest
+
+    # Whether its files are kept here, sealed, and not only known by their digests.
+    is_kept: bool
+
+    # Who registered it.
+    author: PrincipalId
+
+    # When.
+    created_at: str
 
 
 class DecidingPolicy(TypedDict):
@@ -412,6 +678,9 @@ class DecisionBody(TypedDict):
 
     # Nanoseconds by phase.
     phases: List["PhaseTime"]
+
+    # By what the request came, if the record says so.
+    protocol: NotRequired[Optional["Protocol"]]
 
 
 class DecisionExplanation(TypedDict):
@@ -573,6 +842,9 @@ class DecisionSummary(TypedDict):
     # The phase that refused it.
     refused_in: NotRequired[Optional["Phase"]]
 
+    # Where it was made, if not here: `unverified`, as somebody reported it.
+    origin: NotRequired[Optional["Origin"]]
+
 
 class DecisionSummaryPage(TypedDict):
     """One page of a list."""
@@ -644,6 +916,12 @@ class Deployment(TypedDict):
 
     # Which answers a person looks at.
     review: Review
+
+    # Whether it only records decisions that are made elsewhere.
+    observe: NotRequired[bool]
+
+    # Who may have signed what is released, if a signature is asked for.
+    signers: NotRequired[List["Signer"]]
 
     # The version that answers.
     released: NotRequired[Optional["ReleasedVersion"]]
@@ -837,6 +1115,19 @@ class ExplainProfile(TypedDict):
 ExportSubject = TypedDict("ExportSubject", {"subject": "str", "from": "NotRequired[Optional[int]]"})
 
 
+class ExternalIdentity(TypedDict):
+    """Who a principal is elsewhere."""
+
+    # What its issuer is called here; `certificate` for a client certificate.
+    issuer: str
+
+    # The issuer's address as in `iss`; `x509` for a client certificate.
+    issuer_url: str
+
+    # Its name there.
+    subject: str
+
+
 class Fallback(TypedDict):
     """The declared answer when the model cannot give one."""
 
@@ -899,6 +1190,29 @@ class Figures(TypedDict):
 
     # The explain profile.
     profile: NotRequired[Optional["Digest"]]
+
+
+class FinishUpload(TypedDict):
+    """Ends an upload."""
+
+    # The digest that all bytes must have.
+    digest: NotRequired[Optional["Digest"]]
+
+
+class GrantDataset(TypedDict):
+    """Grants a use of a dataset, or takes the grant back."""
+
+    # Who may use it.
+    principal: Name
+
+    # How.
+    use: DatasetUse
+
+    # For which purpose, one of the newest version's.
+    purpose: str
+
+    # Until when; without end unless told.
+    expires_at: NotRequired[Optional[str]]
 
 
 class Hold(TypedDict):
@@ -1043,6 +1357,54 @@ class LedgerStatus(TypedDict):
 
     # The ledger as a published log.
     log: LogStatus
+
+
+class Limit(TypedDict):
+    """What may be used. What is left out is without limit."""
+
+    # Requests per second in the long run, 0.001 to 1000000.
+    requests_per_second: NotRequired[Optional[float]]
+
+    # Requests at once, before the rate counts; as many as one second's unless told.
+    burst: NotRequired[Optional[int]]
+
+    # Requests in flight at once.
+    in_flight: NotRequired[Optional[int]]
+
+    # Requests in a day of UTC.
+    requests_per_day: NotRequired[Optional[int]]
+
+    # Rows in a day of UTC; the request that passes it is still answered.
+    rows_per_day: NotRequired[Optional[int]]
+
+
+class LimitSet(TypedDict):
+    """A limit that is set."""
+
+    # Whose it is: `everyone`, `principal:NAME` or `deployment:NAME`.
+    of: str
+
+    # What may be used.
+    limit: Limit
+
+    # Who set it.
+    changed_by: PrincipalId
+
+    # That principal's name, if there still is one.
+    changed_by_name: NotRequired[Optional[str]]
+
+    # When.
+    changed_at: str
+
+
+class LimitSetPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["LimitSet"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
 
 
 class Limits(TypedDict):
@@ -1264,6 +1626,63 @@ class MovedRow(TypedDict):
     is_changed: bool
 
 
+class Observation(TypedDict):
+    """A decision that was made elsewhere, in one line of JSON."""
+
+    # What it is called where it was made. With `source`, it is recorded once.
+    id: str
+
+    # Where it was made; the deployment's own name unless told.
+    source: NotRequired[Optional[str]]
+
+    # When it was made (RFC 3339).
+    time: NotRequired[Optional[str]]
+
+    # What was asked: the fields of the contract.
+    inputs: Dict[str, Any]
+
+    # What was answered: a number or a list of numbers by name. Left out: there was no answer.
+    outputs: NotRequired[Optional[Dict[str, Any]]]
+
+
+class Observed(TypedDict):
+    """What became of reported decisions."""
+
+    # Recorded and durable, broken ones included.
+    recorded: int
+
+    # Of these, those that broke the contract or could not be read whole.
+    broken: int
+
+    # Recorded before.
+    known: int
+
+    # Waiting for the other half of their pair.
+    waiting: int
+
+    # No observations.
+    malformed: int
+
+    # Each of them, in order.
+    items: List["ObservedItem"]
+
+
+class ObservedItem(TypedDict):
+    """What became of one reported decision."""
+
+    # The place in the request, from 0.
+    place: int
+
+    # What became of it.
+    state: ObservedState
+
+    # The decision that stands for it in the ledger.
+    decision: NotRequired[Optional["DecisionId"]]
+
+    # What is wrong with it. Never a value.
+    why: NotRequired[Optional[str]]
+
+
 class PartialDependence(TypedDict):
     """Partial dependence (Friedman 2001), and the single rows that it is the mean of (Goldstein
     and others 2015).
@@ -1330,6 +1749,9 @@ class Principal(TypedDict):
     # When it was made.
     created_at: str
 
+    # Who it is elsewhere, if others vouch for it. Its roles then come with each token.
+    identity: NotRequired[Optional["ExternalIdentity"]]
+
 
 class PrincipalPage(TypedDict):
     """One page of a list."""
@@ -1392,6 +1814,65 @@ class ProfileSummary(TypedDict):
 
     # Whether the same profile was stored before.
     existed: bool
+
+
+class Query(TypedDict):
+    """A question in SQL. Its text is in the body and not in the URL, because URLs are logged."""
+
+    # One `SELECT`. `subject('…')` gives the pseudonym that the column `subject` holds.
+    sql: str
+
+    # Only the table of this deployment.
+    deployment: NotRequired[Optional[str]]
+
+    # The form of the answer; JSON lines unless told.
+    format: NotRequired[QueryFormat]
+
+    # At most this many rows, 1 to 10,000,000; 10,000 unless told.
+    limit: NotRequired[Optional[int]]
+
+    # At most this long, 1 to 600 seconds; 30 unless told.
+    timeout_seconds: NotRequired[Optional[int]]
+
+
+class QueryColumn(TypedDict):
+    """A column of a decision table."""
+
+    # Its name.
+    name: str
+
+    # Its type, in the words of Arrow.
+    kind: str
+
+    # Where it comes from: `decision`, `feature`, `context`, `slice`, `output` or `subject`.
+    role: str
+
+    # Whether its cells are sealed under the subjects' keys.
+    is_sealed: bool
+
+
+class QueryTable(TypedDict):
+    """A decision table."""
+
+    # Its name: the deployment's.
+    name: str
+
+    # The deployment.
+    deployment: DeploymentId
+
+    # Whether the caller may read values; without, they are null.
+    is_open: bool
+
+    # Its columns.
+    columns: List["QueryColumn"]
+
+
+class QueryTables(TypedDict):
+    """The tables that the caller may ask."""
+
+    # One per deployment; beside them there is `decisions` with the decisions of all, in the columns
+    # that all have.
+    tables: List["QueryTable"]
 
 
 class Reason(TypedDict):
@@ -1786,6 +2267,19 @@ class RotateKey(TypedDict):
     overlap_seconds: NotRequired[int]
 
 
+class ScanFacts(TypedDict):
+    """What a scan that found nothing looked at."""
+
+    # Files, and members of archives among them.
+    looked_at: int
+
+    # Bytes of them, unpacked.
+    bytes: int
+
+    # The scanner's version.
+    scanner: str
+
+
 class ServerLive(TypedDict):
     """`GET /v2/health/live`."""
 
@@ -1811,6 +2305,56 @@ class ServerReady(TypedDict):
 
     # Whether the server can answer.
     ready: bool
+
+
+class Session(TypedDict):
+    """Who is signed in, and what they may do."""
+
+    # The name of the principal.
+    name: str
+
+    # What it is trusted with.
+    roles: List["Role"]
+
+    # The actions that policy may permit it on something; what is not here, it may do nowhere.
+    actions: List[str]
+
+    # Whether this is a server for trying things, where nobody signs in.
+    dev: bool
+
+    # Must be sent as `plimsoll-csrf` with everything that changes something. None where no session
+    # is needed.
+    csrf: NotRequired[Optional[str]]
+
+    # When the session ends at the latest.
+    ends_at: NotRequired[Optional[str]]
+
+
+class SetLimit(TypedDict):
+    """Sets a limit, in place of the one before."""
+
+    # `everyone` (each principal that has none of its own), `principal:NAME` or `deployment:NAME`.
+    of: str
+
+    # What may be used.
+    limit: Limit
+
+
+class SignIn(TypedDict):
+    """Signs a browser in."""
+
+    # An API key. It is kept in memory for as long as the session lasts, and nowhere else.
+    key: str
+
+
+class Signer(TypedDict):
+    """Someone whose signature a version may carry."""
+
+    # What the signer is called here.
+    name: Name
+
+    # The public key in PEM, of ECDSA over P-256 (also P-384, P-521).
+    public_key: str
 
 
 class Sink(TypedDict):
@@ -2033,6 +2577,25 @@ class SubjectRecord(TypedDict):
     body: str
 
 
+class SubjectSearch(TypedDict):
+    """Asks for the decisions about a person."""
+
+    # The person, as requests name them.
+    subject: str
+
+    # Only those of this deployment.
+    deployment: NotRequired[Optional[str]]
+
+    # Only those accepted at or after this time.
+    since: NotRequired[Optional[str]]
+
+    # Only those accepted before this time.
+    until: NotRequired[Optional[str]]
+
+    # At most this many, 1 to 1000; 100 unless told.
+    limit: NotRequired[Optional[int]]
+
+
 class SubjectStatus(TypedDict):
     """What is known about a subject, without its data."""
 
@@ -2235,6 +2798,25 @@ class UpdateDeployment(TypedDict):
     # Which answers a person looks at.
     review: NotRequired[Optional["Review"]]
 
+    # Who may have signed what is released; none asks for no signature.
+    signers: NotRequired[Optional[List["Signer"]]]
+
+
+class UploadSession(TypedDict):
+    """An upload under way."""
+
+    # Its id.
+    id: str
+
+    # Bytes taken: where it goes on.
+    offset: int
+
+    # Bytes that will come.
+    size: NotRequired[Optional[int]]
+
+    # When it is removed if it has not ended.
+    expires_at: str
+
 
 class VersionFacts(TypedDict):
     """What loading a model file told."""
@@ -2254,6 +2836,10 @@ class VersionFacts(TypedDict):
     # Numbers per row in an answer.
     outputs: int
 
+    # What the scan of its files looked at; it found nothing, or there would be no version. Absent
+    # for versions from before scans.
+    scan: NotRequired[Optional["ScanFacts"]]
+
 
 # An API key (the id, never the secret).
 ApiKeyId = str
@@ -2261,11 +2847,23 @@ ApiKeyId = str
 # Who reads it.
 Audience = Literal["subject", "officer", "engineer"]
 
+# The format of a batch job's rows or result.
+BatchFormat = Literal["csv", "parquet", "jsonl"]
+
+# A batch job: a file of rows that a deployment scores.
+BatchId = str
+
+# Where a batch job stands.
+BatchState = Literal["queued", "running", "done", "failed", "cancelled"]
+
 # How a person can change a feature.
 Change = Literal["fixed", "any", "up", "down"]
 
 # How personal a field is.
 Class = Literal["none", "personal", "sensitive"]
+
+# A use of a dataset.
+DatasetUse = Literal["read", "train", "export"]
 
 # Joins a decision record with its outcome, explanation, review and receipt.
 DecisionId = str
@@ -2319,9 +2917,15 @@ ModelId = str
 # alphabet keeps names safe in paths, URLs, metrics labels and logs.
 Name = str
 
+# What became of a decision that was reported.
+ObservedState = Literal["recorded", "broken", "known", "waiting", "malformed"]
+
 # What happens to a request whose value breaks a rule on range, values, length, pattern or null.
 # Values of another kind, and missing fields, are refused whatever this says.
 OnViolation = Literal["refuse", "flag", "clamp"]
+
+# Where a decision was made, if not here. Absent from decisions that were made here.
+Origin = Literal["unverified"]
 
 # The phases of an inference request, in order. The same words name functions, spans, metrics and
 # the sections of `docs/life-of-a-request.md`.
@@ -2333,9 +2937,15 @@ PrincipalId = str
 # A person or a program.
 PrincipalKind = Literal["user", "service"]
 
+# The protocol that a request for a decision came by, whose shapes its answer has.
+Protocol = Literal["oip", "grpc", "predict", "explain", "invocations"]
+
+# The form of an answer.
+QueryFormat = Literal["json", "csv", "parquet"]
+
 # Why a request was refused or failed. A closed set: it labels metrics and records, and callers may
 # program against it.
-RefusalCode = Literal["body_too_large", "unsupported_media_type", "unsupported_encoding", "decompression_limit", "malformed_request", "deadline_exceeded", "draining", "not_found", "method_not_allowed", "ungoverned_change", "unauthenticated", "key_expired", "key_revoked", "unknown_deployment", "version_not_served", "not_ready", "forbidden", "wrong_environment", "rate_limited", "overloaded", "ledger_unavailable", "idempotency_in_flight", "idempotency_mismatch", "idempotency_invalid", "malformed_json", "nesting_too_deep", "duplicate_key", "invalid_utf8", "bare_nan", "integer_unsafe", "malformed_envelope", "shape_mismatch", "datatype_mismatch", "too_many_rows", "unknown_field", "missing_field", "duplicate_field", "null_not_allowed", "wrong_kind", "out_of_range", "not_allowed_value", "too_long", "pattern_mismatch", "invalid_timestamp", "missing_mapping", "model_failed", "output_rejected", "internal", "explanation_failed", "upstream_unavailable", "upstream_failed"]
+RefusalCode = Literal["body_too_large", "unsupported_media_type", "unsupported_encoding", "decompression_limit", "malformed_request", "deadline_exceeded", "draining", "not_found", "method_not_allowed", "ungoverned_change", "body_timeout", "unauthenticated", "key_expired", "key_revoked", "unknown_deployment", "version_not_served", "not_ready", "forbidden", "wrong_environment", "observe_only", "rate_limited", "overloaded", "ledger_unavailable", "idempotency_in_flight", "idempotency_mismatch", "idempotency_invalid", "malformed_json", "nesting_too_deep", "duplicate_key", "invalid_utf8", "bare_nan", "integer_unsafe", "malformed_envelope", "shape_mismatch", "datatype_mismatch", "too_many_rows", "unknown_field", "missing_field", "duplicate_field", "null_not_allowed", "wrong_kind", "out_of_range", "not_allowed_value", "too_long", "pattern_mismatch", "invalid_timestamp", "missing_mapping", "model_failed", "output_rejected", "internal", "explanation_failed", "upstream_unavailable", "upstream_failed"]
 
 # What came of computing a decision again.
 ReplayResult = Literal["bit_equal", "different", "not_answered"]
