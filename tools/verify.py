@@ -745,16 +745,18 @@ NAMES = {
     "kind": ["intent", "decision", "control_event", "refusal_tally", "gap", "heartbeat", "outcome",
              "review", "explanation", "finding"],
     "route": ["primary", "canary", "shadow", "fallback", "arm"],
-    "result": ["answered", "refused", "failed", "timed_out", "abandoned", "replayed"],
+    "result": ["answered", "refused", "failed", "timed_out", "abandoned", "replayed",
+               "held"],
 }
 LEAF = {
     0: range(1, 2), 1: range(10), 2: ID, 3: ID, 4: ID, 5: UINT, 6: DIGEST, 7: UINT, 8: UINT,
-    9: ID, 10: DIGEST, 11: DIGEST, 12: DIGEST, 13: DIGEST, 14: range(5), 15: range(6),
+    9: ID, 10: DIGEST, 11: DIGEST, 12: DIGEST, 13: DIGEST, 14: range(5), 15: range(7),
     16: range(12), 17: DIGEST, 18: DIGEST, 19: BYTE, 32: ID, 33: UINT, 34: ID, 35: SHORT,
     36: SHORT, 37: ID, 38: range(5), 39: DIGEST, 40: DIGEST, 41: BYTE, 42: ID, 43: ID,
+    44: range(1, 2),
 }
 REQUIRED, SEALED = set(range(9)), {17, 18, 19}
-RESERVED_KINDS = (6, 7, 9)
+RESERVED_KINDS = (6, 9)
 DECISION = 1
 
 
@@ -855,11 +857,15 @@ def open_chunks(cipher, base_nonce, chunks, step):
 BODY = ["version", "principal", "key", "deployment", "model_version", "caller_id", "idempotency",
         "request", "request_length", "rows", "mapped", "flags", "outputs", "explanation",
         "refusal", "phases"]
+PROTOCOLS = ["oip", "grpc", "predict", "explain", "invocations"]
 
 
 def decision_body(items, step):
-    if type(items) is not list or len(items) != len(BODY) or items[0] != 1:
+    # One more item, the protocol that the request came by, is there since records have it.
+    if type(items) is not list or len(items) - len(BODY) not in (0, 1) or items[0] != 1:
         raise Refused(step, "the body is not a decision's")
+    if len(items) > len(BODY) and (type(items[-1]) is not int or items[-1] >= len(PROTOCOLS)):
+        raise Refused(step, "the body names a protocol that there is not")
     body = dict(zip(BODY, items))
     kinds = {"principal": bytes, "deployment": str, "model_version": int, "request_length": int,
              "rows": list, "mapped": list, "flags": list, "outputs": list, "phases": list}

@@ -32,6 +32,8 @@ macro_rules! targets {
 }
 
 targets!(
+    artifact_dvc,
+    artifact_path,
     contract_binary,
     contract_document,
     contract_grpc,
@@ -41,6 +43,7 @@ targets!(
     identity_keys,
     identity_token,
     ledger_segment,
+    mlflow_said,
     model_lightgbm,
     model_load,
     model_onnx,
@@ -53,6 +56,10 @@ targets!(
     text_words,
     outbound_url,
     record_review,
+    scan_content,
+    scan_pickle,
+    scan_zip,
+    sign_bundle,
     tlog_bundle,
     tlog_checkpoint,
     tlog_note,

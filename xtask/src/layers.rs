@@ -98,11 +98,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
         ],
         "no SQL, control plane or tables on the path of a request",
     ),
-    (
-        "plimsoll-batch",
-        &["plimsoll-store", "plimsoll-control"],
-        "a job knows no control state",
-    ),
+    ("plimsoll-batch", &["plimsoll-store", "plimsoll-control"], "a job knows no control state"),
     ("plimsoll-control", &["plimsoll-gateway", "axum", "hyper"], "control serves no inference"),
     (
         "plimsoll-lake",

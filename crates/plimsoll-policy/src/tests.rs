@@ -107,6 +107,15 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
         (
+            "author's catalogued version",
+            Resource::Catalogued {
+                name: "credit".into(),
+                owner: owner.clone(),
+                author: author.clone(),
+                tenant: HOME,
+            },
+        ),
+        (
             "catalogued",
             Resource::Catalogued { name: "credit".into(), owner, author: "".into(), tenant: HOME },
         ),
@@ -233,7 +242,7 @@ fn nothing_is_allowed_by_an_empty_set() {
 }
 
 #[test]
-fn anonymous_reads_health_and_an_opened_ledger_only() {
+fn anonymous_reads_health_an_opened_ledger_and_the_consoles_pages_only() {
     // Whatever the typed value claims, the entity of an anonymous principal has no attributes.
     let anonymous = Principal { roles: RoleSet::all(), tenant: HOME, ..Principal::anonymous() };
     let set = builtin();
@@ -249,7 +258,9 @@ fn anonymous_reads_health_and_an_opened_ledger_only() {
         allowed,
         [
             "ReadHealth server",
+            "OpenConsole server",
             "ReadHealth server, public ledger",
+            "OpenConsole server, public ledger",
             "ReadLedger server, public ledger"
         ]
     );
@@ -263,7 +274,7 @@ fn no_policy_can_open_another_door_to_anonymous() {
     let refused = Action::ALL.iter().filter(|&&action| {
         resources().iter().all(|(_, r)| !set.authorize(&Principal::anonymous(), action, r).allowed)
     });
-    assert_eq!(refused.count(), Action::ALL.len() - 2);
+    assert_eq!(refused.count(), Action::ALL.len() - 3);
 }
 
 #[test]
@@ -353,8 +364,10 @@ fn what_belongs_to_another_tenant_is_out_of_reach() {
     use Action::*;
     // What every tenant of an installation may see, and the doors to lists of one's own things.
     let shared = |action| {
-        let open =
-            matches!(action, ReadHealth | ReadOpenapi | ReadLedger | ReadPolicy | ReadAccess);
+        let open = matches!(
+            action,
+            ReadHealth | OpenConsole | ReadOpenapi | ReadLedger | ReadPolicy | ReadAccess
+        );
         open || action.as_str().starts_with("List")
             || matches!(action, TailDecisions | QueryDecisions)
     };

@@ -335,9 +335,7 @@ fn in_mlflow_shape(result: Result<Reply, Fail>) -> Result<Reply, Fail> {
             };
             Ok(mlflow_error(status, code, &error.to_string()))
         }
-        Err(Fail::Problem(problem)) if problem.status == 400 => {
-            Ok(mlflow_error(400, "INVALID_PARAMETER_VALUE", &problem.detail))
-        }
+        // What is malformed is told to those only who may ask at all.
         other => other,
     }
 }

@@ -735,7 +735,10 @@ mod tests {
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic dXNlcjprZXk="));
         let bearer = with_bearer(&headers).expect("a password");
         assert_eq!(bearer[AUTHORIZATION], "Bearer key");
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic §"));
+        headers.insert(
+            AUTHORIZATION,
+            HeaderValue::from_bytes("Basic §".as_bytes()).expect("opaque bytes"),
+        );
         assert!(with_bearer(&headers).is_none());
     }
 
