@@ -1,3 +1,5 @@
+//! The words of MLflow: the filter grammar, arguments, sources, page tokens.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

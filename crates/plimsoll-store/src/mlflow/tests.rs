@@ -1,3 +1,5 @@
+//! The catalogue and the tracking as rows: what is found, kept and refused.
+
 use super::*;
 use crate::{Change, ModelRow, PrincipalRow, Store, StoreError, VersionRow};
 use plimsoll_mlflow::{Args, Grammar, Metric, Page, filter};

@@ -11,6 +11,7 @@ mod artifacts;
 mod auditor;
 #[cfg(test)]
 mod batch;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crash;
@@ -28,6 +29,7 @@ mod governed;
 mod harness;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod hostile_clients;
 #[cfg(test)]
 mod identity;
