@@ -99,7 +99,7 @@ fn part(holder: &HolderKey, salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>, Ledg
     Ok(out)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "model")))]
 mod tests {
     use super::*;
     use crate::disk::{RealDisk, Volume};

@@ -244,7 +244,7 @@ impl Seek for FileReader {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "model")))]
 mod tests {
     use super::*;
     use crate::disk::{RealDisk, Volume};
