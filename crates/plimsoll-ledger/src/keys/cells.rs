@@ -99,7 +99,8 @@ fn part(holder: &HolderKey, salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>, Ledg
     Ok(out)
 }
 
-#[cfg(all(test, not(feature = "model")))]
+#[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests {
     use super::*;
     use crate::disk::{RealDisk, Volume};

@@ -244,7 +244,8 @@ impl Seek for FileReader {
     }
 }
 
-#[cfg(all(test, not(feature = "model")))]
+#[cfg(test)]
+#[cfg(not(feature = "model"))]
 mod tests {
     use super::*;
     use crate::disk::{RealDisk, Volume};
