@@ -12,6 +12,7 @@ pub mod protobuf;
 pub mod record;
 pub mod refusal;
 pub mod rows;
+pub mod signal;
 pub mod time;
 
 pub use digest::Digest;
@@ -23,4 +24,5 @@ pub use name::Name;
 pub use promise::Promise;
 pub use refusal::{Phase, Protocol, Refusal, RefusalCode};
 pub use rows::{Cell, Rows};
+pub use signal::{Severity, Signal, SignalKind};
 pub use time::{Clock, SystemClock, Time};
