@@ -127,7 +127,8 @@ impl Pass {
         if deployment.settings.is_killed {
             return Ok(self.switched_off(serving, &facts, work));
         }
-        let (plan, _turn) = self.route(serving, &facts);
+        let (plan, turn) = self.route(serving, &facts);
+        self.turn = turn;
         if let Some(upstream) = &plan.version.upstream
             && !upstream.takes(work.scratch.rows.len())
         {

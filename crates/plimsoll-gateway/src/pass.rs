@@ -6,7 +6,7 @@ use crate::admit::Gateway;
 use crate::answer::Answer;
 use crate::limiter::Charge;
 use crate::recorder::Ended;
-use crate::rollout::Shadow;
+use crate::rollout::{Shadow, Turn};
 use crate::tally::Listener;
 use plimsoll_contract::CompiledContract;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
@@ -81,6 +81,8 @@ pub struct Pass {
     pub(crate) is_pinned: bool,
     /// What a candidate is asked once the answer has left.
     pub(crate) shadow: Option<Box<Shadow>>,
+    /// Its turn with a candidate, until its answer leaves.
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Pass {
@@ -122,6 +124,7 @@ impl Pass {
             origin: None,
             is_pinned: false,
             shadow: None,
+            turn: None,
         }
     }
 

@@ -67,7 +67,7 @@ impl Default for ShadowQueue {
     }
 }
 
-/// A request's turn with a candidate.
+/// A request's turn with a candidate, from the plan until its answer is durable and leaves.
 #[derive(Debug)]
 pub(crate) struct Turn {
     live: Arc<LiveRollout>,
