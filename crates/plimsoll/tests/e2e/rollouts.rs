@@ -318,6 +318,16 @@ fn a_model_that_is_no_worse_goes_through_its_steps_and_is_released() {
     assert!(routes[&Route::Shadow] >= 100 && routes[&Route::Canary] >= 100, "{routes:?}");
 }
 
+/// The salt of the rollout, out of the event that it began with.
+fn salt_of(server: &Server) -> Vec<u8> {
+    let events = server.cli(&["event", "list", "--json", "--limit", "100"]).json();
+    let items = events["items"].as_array().or(events.as_array()).expect("a list").clone();
+    let salt = items.iter().find_map(|event| event["payload"]["facts"]["salt"].as_str());
+    let salt = salt.expect("the intent of the start has it");
+    let byte = |at: usize| u8::from_str_radix(&salt[at..at + 2], 16).expect("hexadecimal");
+    (0..salt.len()).step_by(2).map(byte).collect()
+}
+
 #[test]
 fn a_person_always_gets_the_same_version() {
     let server = serve(&[flags_from(0.98), flags_from(0.980_001)], &[]);
@@ -336,6 +346,15 @@ fn a_person_always_gets_the_same_version() {
     }
     let canaries = asked.values().filter(|version| *version == "2").count();
     assert!((50..130).contains(&canaries), "{canaries} of 300 customers at 30 %");
+    // Ten lines replay it from the salt, as docs/releases.md says.
+    let salt = salt_of(&server);
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &salt);
+    for (customer, version) in &asked {
+        let tag = aws_lc_rs::hmac::sign(&key, format!("c{customer}").as_bytes());
+        let word = u64::from_be_bytes(tag.as_ref()[..8].try_into().expect("eight bytes"));
+        let is_canary = u128::from(word) < 3_000 * (1_u128 << 64) / 10_000;
+        assert_eq!(is_canary, version == "2", "customer {customer}");
+    }
     // Whoever names the version that answers gets it, and is no part of the rollout.
     let (body, _) = payment(7);
     let named = body.replacen('{', "{\"model_version\":\"1\",", 1);
