@@ -21,7 +21,7 @@ use plimsoll_release::watched::Watched;
 use plimsoll_serving::Scoring;
 use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow};
 use plimsoll_types::record::{Kind, ResultClass, Route};
-use plimsoll_types::{DeploymentId, Name, RolloutId};
+use plimsoll_types::{DeploymentId, Name, RefusalCode, RolloutId};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -157,8 +157,10 @@ impl Control {
         let (mut records, mut failed) = (0, 0);
         for entry in self.ledger.entries_rev(self.ledger.durable()).take(LOOKED_THROUGH) {
             let draft = entry.map_err(ControlError::Unreadable)?.leaf.draft;
+            let switched_off = Some(RefusalCode::SwitchedOff.code());
             let is_meant = draft.kind == Kind::Decision
                 && draft.deployment == Some(deployment)
+                && draft.extension.fallback_reason != switched_off
                 && matches!(draft.route, Some(Route::Primary | Route::Fallback));
             if is_meant {
                 records += 1;

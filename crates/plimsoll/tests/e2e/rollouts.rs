@@ -472,7 +472,7 @@ fn killed_at_any_moment_a_rollout_goes_on_or_is_back_never_both() {
         let what = format!("round {round} of seed {seed}");
         // A version that is no worse, and one that is, in turn; or a drill.
         let other = if server.released() == 1 { "2" } else { "1" };
-        let version = if next(&mut state) % 2 == 0 { other } else { "3" };
+        let version = if next(&mut state).is_multiple_of(2) { other } else { "3" };
         let callers = Callers::start(&server, 4);
         callers.wait_for(50);
         let steps = ["--step", "shadow:10:0", "--step", "20:10:0", "--step", "60:10:0"];
