@@ -7,6 +7,7 @@ use plimsoll_api as api;
 use plimsoll_api::{Environment, Role, RolloutPhase};
 use plimsoll_release::rollout::{Event, Seen};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Version 1 answers; 2 was made by an engineer, 3 by the approver.
 struct Tried {
@@ -169,4 +170,27 @@ fn a_drill_without_traffic_shows_the_way_back() {
     let now = tried.now();
     assert!(now.is_drill && now.phase == RolloutPhase::RolledBack);
     assert_eq!(tried.released(), 1);
+}
+
+#[test]
+fn a_crash_forgets_what_was_not_written_down_and_no_more() {
+    let mut tried = Tried::new();
+    tried.start(&tried.approver, 2).expect("begun");
+    tried.change(&tried.engineer, RolloutVerb::Hold).expect("held");
+    tried.pairs(7, good());
+    tried.bench.clock.pass(Duration::from_secs(6));
+    tried.bench.control.tend_rollouts().expect("tended");
+    // Seen, and acted on, but not written down.
+    tried.pairs(10, Seen { failed: true, ..Seen::default() });
+    assert!(tried.live().expect("under way").live.is_back());
+    tried.bench = tried.bench.crash();
+    let now = tried.now();
+    assert_eq!((now.phase, now.pairs), (RolloutPhase::Held, 7), "as it was written down");
+    assert_eq!(tried.released(), 1);
+    // It is seen again, and decided again: a hold keeps nothing from being rolled back.
+    let served = tried.live().expect("goes on");
+    assert!(!served.live.is_back());
+    tried.pairs(10, Seen { failed: true, ..Seen::default() });
+    tried.bench.control.tend_rollouts().expect("tended");
+    assert_eq!((tried.now().phase, tried.released()), (RolloutPhase::RolledBack, 1));
 }
