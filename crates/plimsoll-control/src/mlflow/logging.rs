@@ -193,16 +193,6 @@ impl Control {
         })?;
         Ok(nothing())
     }
-
-    /// Where a run's artifacts are: what `artifacts/list` begins with.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub fn ml_run_location(&self, ctx: &RequestContext, args: &Args) -> Result<String> {
-        self.may_read_tracking(ctx)?;
-        let id = args.run_id()?;
-        Ok(self.store.read(|r| run(r, id))?.location)
-    }
 }
 
 /// The number of a run that may be written to.
