@@ -26,7 +26,9 @@ use tokio::task::JoinHandle;
 
 /// Bytes of rows that are held until they are written: some 5,000 decisions. Writing them takes
 /// about as much again, and a server that nobody asks for its tables never holds more for them.
-const MAX_PART: usize = 4 << 20;
+const MAX_PART: usize = 8 << 20;
+/// Parts that one call writes at most, one after the other: a second's work.
+const MAX_PARTS: usize = 8;
 /// The same for who has nothing else to do than to write tables: larger files, fewer syncs.
 const MAX_BACKLOG: usize = 32 << 20;
 /// The same where they may not be written.
@@ -193,7 +195,13 @@ impl Lake {
                 return Ok(state.progress(durable, 0));
             }
         }
-        let decisions = state.write(&self.0, MAX_PART)?;
+        let mut decisions = 0;
+        for _ in 0..MAX_PARTS {
+            decisions += state.write(&self.0, MAX_PART)?;
+            if state.cursor >= durable {
+                break;
+            }
+        }
         Ok(state.progress(durable, decisions))
     }
 

@@ -1,6 +1,6 @@
 //! What a run logs: metrics, parameters, tags, datasets, logged models.
 
-use super::run::{NAME_TAG, active_run, check_tags, no_run, not_active, run};
+use super::run::{NAME_TAG, active_run, check_tags, no_run, not_active};
 use super::{Result, nothing};
 use crate::bootstrap::Control;
 use crate::context::RequestContext;
