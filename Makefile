@@ -124,18 +124,21 @@ bench-explain: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
 
-# MLflow's own client against a fresh server for each test.
+# MLflow's own client, of the current line and of the 2.x line, against a fresh server for each test.
 mlflow-test: tools-c
 	$(call need,python3,python3 python3-venv)
-	test -x .venv/registry/bin/python || python3 -m venv .venv/registry
-	.venv/registry/bin/pip install -q -r tools/mlflow/requirements.txt
 	cargo build $(CARGO_FLAGS) -p plimsoll
-	cd tools/mlflow && PLIMSOLL=$(TARGET)/release/plimsoll ../../.venv/registry/bin/python -m pytest -q .
+	for line in registry registry-2; do \
+		test -x .venv/$$line/bin/python || python3 -m venv .venv/$$line; \
+		.venv/$$line/bin/pip install -q -r tools/mlflow/$$line.txt && \
+		(cd tools/mlflow && PLIMSOLL=$(abspath $(TARGET))/release/plimsoll ../../.venv/$$line/bin/python -m pytest -q .) \
+			|| exit 1; \
+	done
 
 bench-registry: tools-c
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/registry/bin/python || python3 -m venv .venv/registry
-	.venv/registry/bin/pip install -q -r tools/mlflow/requirements.txt
+	.venv/registry/bin/pip install -q -r tools/mlflow/registry.txt
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/registry.py
 

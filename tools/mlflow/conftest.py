@@ -1,7 +1,9 @@
 """A fresh server for each test: Plimsoll's, or with REFERENCE=1 MLflow's own, so that what is
 expected here is known to be what MLflow does."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -28,10 +30,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port(count=1):
+    """A port that is free, and those after it."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                for more in range(1, count):
+                    with socket.socket() as other:
+                        other.bind(("127.0.0.1", port + more))
+                return port
+            except OSError:
+                continue
 
 
 def command(port, folder):
@@ -43,10 +54,10 @@ def command(port, folder):
             "--keys", f"{folder}/keys"]
 
 
-def wait(url, process, folder):
+def wait(url, process, folder, path="/health"):
     for _ in range(6000):
         try:
-            if requests.get(f"{url}/health", timeout=60).ok:
+            if requests.get(url + path, timeout=60).ok:
                 return
         except requests.ConnectionError:
             time.sleep(0.05)
@@ -70,6 +81,58 @@ def server():
     try:
         wait(url, process, folder)
         yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Production:
+    """A server that asks for keys, and how to make principals on it."""
+
+    def __init__(self, url, admin):
+        self.url, self.admin = url, admin
+
+    def cli(self, *words):
+        done = subprocess.run([BINARY, *words, "--url", self.url], capture_output=True, text=True,
+                              env={**os.environ, "PLIMSOLL_KEY": self.admin})
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout
+
+    def key(self, name, role):
+        """The key of a new principal with a role."""
+        self.cli("principal", "create", name, "--kind", "service", "--role", role)
+        return json.loads(self.cli("key", "create", name, "--principal", name, "--json"))["secret"]
+
+    def events(self, action, stage):
+        headers = {"authorization": f"Bearer {self.admin}"}
+        items = requests.get(f"{self.url}/api/v1/events?limit=200", headers=headers).json()["items"]
+        return [e for e in items if e["action"] == action and e["stage"] == stage]
+
+
+@pytest.fixture
+def production(monkeypatch):
+    """A fresh server that is not for development: its control listener asks for a key."""
+    if REFERENCE:
+        pytest.skip("MLflow's own server knows no roles here")
+    for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    port, folder = free_port(3), tempfile.mkdtemp(prefix="plimsoll-mlflow-")
+    log = open(f"{folder}/log", "wb")
+    words = [BINARY, "serve", "--port", str(port), "--data", f"{folder}/data", "--keys", f"{folder}/keys",
+             "--set", "ledger.reserve=0"]
+    process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port + 1}"
+    try:
+        wait(f"http://127.0.0.1:{port + 2}", process, folder, "/readyz")
+        for _ in range(200):
+            if admin := re.search(r"plim_\S+", open(f"{folder}/log").read()):
+                break
+            time.sleep(0.05)
+        yield Production(url, admin[0])
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:

@@ -193,6 +193,10 @@ def test_search_runs(client):
     assert found(run_view_type=ViewType.ALL) == [4, 3, 2, 1, 0]
     with pytest.raises(MlflowException, match="INVALID_PARAMETER_VALUE"):
         client.search_runs([experiment], "metrics.acc > 0 OR metrics.acc < 0")
+    # Not "§", which MLflow's own server answers with 500: it decodes no text but ASCII.
+    for wrong in ("wrong", "bm8gSlNPTg==", "e30="):
+        with pytest.raises(MlflowException, match="INVALID_PARAMETER_VALUE: Invalid page token"):
+            client.search_runs([experiment], page_token=wrong)
 
 
 def test_inputs(client):

@@ -17,10 +17,14 @@ use std::sync::Arc;
 /// 4,096 × about 600 bytes are 2.5 MB.
 const MAX_CELL_KEYS: usize = 4096;
 
+/// What a cell takes in its column: a number, or the place of a text.
+const SLOT: usize = 8;
+
 /// Rows while they are made.
 #[derive(Debug)]
 pub(crate) struct Builder {
     rows: usize,
+    bytes: usize,
     /// By place in the shape; those not met yet are absent.
     columns: Vec<Option<Column>>,
     salt: [u8; 16],
@@ -44,6 +48,7 @@ impl Builder {
     pub(crate) fn new(salt: [u8; 16]) -> Self {
         Self {
             rows: 0,
+            bytes: 0,
             columns: Vec::new(),
             salt,
             cell_keys: HashMap::new(),
@@ -53,8 +58,9 @@ impl Builder {
         }
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
+    /// What the rows take in memory, about: never much less than they do.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Sets a column of the current row.
@@ -62,6 +68,7 @@ impl Builder {
         let rows = self.rows;
         if let Some(column) = self.column(shape, place).filter(|column| column.len() == rows) {
             column.push(value);
+            self.bytes += value.beside();
         }
     }
 
@@ -111,6 +118,7 @@ impl Builder {
     /// Ends the current row: what was not set is null.
     pub(crate) fn end_row(&mut self) {
         self.rows += 1;
+        self.bytes += self.columns.len() * SLOT;
         let rows = self.rows;
         self.columns.iter_mut().flatten().for_each(|column| column.fill(rows));
     }
@@ -128,22 +136,29 @@ impl Builder {
         column.as_mut()
     }
 
-    /// The rows so far, by time.
+    /// The rows so far.
     pub(crate) fn batch(&self, shape: &Shape) -> Result<RecordBatch, LakeError> {
-        let mut fields = Vec::with_capacity(self.columns.len());
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        for (place, column) in self.columns.iter().enumerate() {
-            let Some((column, name)) = column.as_ref().zip(shape.stored_name(place)) else {
-                continue;
-            };
-            let array = column.array();
-            fields.push(Field::new(name, array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(schema, arrays).map_err(LakeError::table)?;
-        by_time(&batch)
+        let arrays = self.columns.iter().map(|column| column.as_ref().map(Column::array));
+        batch(shape, arrays)
     }
+
+    /// The rows, and no second copy of them.
+    pub(crate) fn into_batch(self, shape: &Shape) -> Result<RecordBatch, LakeError> {
+        let arrays = self.columns.into_iter().map(|column| column.map(Column::into_array));
+        batch(shape, arrays)
+    }
+}
+
+/// Columns by their place in the shape, as a batch.
+fn batch(
+    shape: &Shape,
+    arrays: impl Iterator<Item = Option<ArrayRef>>,
+) -> Result<RecordBatch, LakeError> {
+    let named = arrays.enumerate().filter_map(|(place, array)| shape.stored_name(place).zip(array));
+    let (fields, arrays): (Vec<_>, Vec<_>) = named
+        .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+        .unzip();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(LakeError::table)
 }
 
 /// The rows in the order of their time, then of the ledger.

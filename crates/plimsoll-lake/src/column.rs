@@ -80,6 +80,22 @@ pub(crate) enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Value<'_> {
+    /// The bytes that it takes beside its slot.
+    pub(crate) fn beside(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Tensor(values) => size_of_val(values),
+            Self::Integer(_)
+            | Self::Number(_)
+            | Self::Boolean(_)
+            | Self::Time(_)
+            | Self::Count(_) => 0,
+        }
+    }
+}
+
 impl Column {
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
@@ -157,6 +173,20 @@ impl Column {
             Self::Tensor(column) => Arc::new(column.finish_cloned()),
             Self::Count(column) => Arc::new(column.finish_cloned()),
             Self::Bytes(column) => Arc::new(column.finish_cloned()),
+        }
+    }
+
+    /// The values, where they are.
+    pub(crate) fn into_array(self) -> ArrayRef {
+        match self {
+            Self::Text(mut column) => Arc::new(column.finish()),
+            Self::Integer(mut column) => Arc::new(column.finish()),
+            Self::Number(mut column) => Arc::new(column.finish()),
+            Self::Boolean(mut column) => Arc::new(column.finish()),
+            Self::Time(mut column) => Arc::new(column.finish()),
+            Self::Tensor(mut column) => Arc::new(column.finish()),
+            Self::Count(mut column) => Arc::new(column.finish()),
+            Self::Bytes(mut column) => Arc::new(column.finish()),
         }
     }
 }

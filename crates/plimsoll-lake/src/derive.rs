@@ -78,8 +78,9 @@ impl Table {
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) builders: HashMap<(DeploymentId, u64), Builder>,
-    pub(crate) decisions: usize,
-    pub(crate) rows: usize,
+    pub(crate) decisions: u64,
+    /// What the rows take in memory, about.
+    pub(crate) bytes: usize,
 }
 
 /// What reading one record needs.
@@ -114,7 +115,7 @@ impl Reading<'_> {
             }
         };
         let table = self.tables.entry(deployment).or_default();
-        let before = builder.rows();
+        let before = builder.bytes();
         let mut row =
             RowWriter { entry, builder: &mut *builder, shape: Arc::make_mut(&mut table.shape) };
         match (&body, self.keys) {
@@ -132,7 +133,7 @@ impl Reading<'_> {
             _ => row.bare(0),
         }
         self.pending.decisions += 1;
-        self.pending.rows += builder.rows() - before;
+        self.pending.bytes += builder.bytes() - before;
         Ok(())
     }
 

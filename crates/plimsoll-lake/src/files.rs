@@ -16,7 +16,7 @@ use crate::builder::by_time;
 use crate::error::LakeError;
 use crate::shape::Slot;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::cast;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use fs_err as fs;
 use parquet::arrow::ArrowWriter;
@@ -34,7 +34,12 @@ use std::time::SystemTime;
 
 /// Rows of a row group: what a look-up by id or subject decodes one column of. Small, so that
 /// it takes a millisecond; large enough that a footer stays a thousandth of its file.
-pub(crate) const ROW_GROUP: usize = 32_768;
+const ROW_GROUP: usize = 32_768;
+/// Bytes of a row group, which is held encoded until it is whole.
+const GROUP_BYTES: usize = 8 << 20;
+/// What a column's dictionary may take. It is held beside the encoded pages, with a table of hashes
+/// as large, and pays only while values come again.
+const DICTIONARY_BYTES: usize = 64 << 10;
 /// Rows of a page: what a look-up decodes of the other columns.
 const PAGE_ROWS: usize = 4096;
 /// The share of row groups that a look-up reads for nothing.
@@ -248,12 +253,11 @@ pub(crate) fn make_folder(root: &Path, folder: &Path) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// A file being written: row groups of [`ROW_GROUP`] rows, each in the order of time.
+/// A file being written: row groups of [`ROW_GROUP`] rows or [`GROUP_BYTES`], what comes first.
+/// Rows come in about the order of time; within a page they are in it.
 pub(crate) struct FileWriter {
     writer: ArrowWriter<std::fs::File>,
     schema: SchemaRef,
-    waiting: Vec<RecordBatch>,
-    rows: usize,
     written: u64,
     fresh: PathBuf,
     path: PathBuf,
@@ -272,41 +276,24 @@ impl FileWriter {
         let properties = properties(&schema, wanted)?;
         let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
             .map_err(LakeError::table)?;
-        let hour = wanted.hour;
-        Ok(Self { writer, schema, waiting: Vec::new(), rows: 0, written: 0, fresh, path, hour })
+        Ok(Self { writer, schema, written: 0, fresh, path, hour: wanted.hour })
     }
 
+    /// Adds rows, a page of them after the other, so that what sorting and encoding take beside
+    /// them is small.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
-        self.waiting.push(fit(batch, &self.schema)?);
-        self.rows += batch.num_rows();
-        if self.rows >= ROW_GROUP {
-            self.group(false)?;
-        }
-        Ok(())
-    }
-
-    /// Writes full row groups, and what is left if this is the end.
-    fn group(&mut self, is_end: bool) -> Result<(), LakeError> {
-        let all = concat_batches(&self.schema, &self.waiting).map_err(LakeError::table)?;
-        self.waiting.clear();
-        let mut start = 0;
-        while self.rows >= ROW_GROUP || (is_end && self.rows > 0) {
-            let length = self.rows.min(ROW_GROUP);
-            let rows = by_time(&all.slice(start, length))?;
-            self.writer.write(&rows).map_err(LakeError::table)?;
-            self.writer.flush().map_err(LakeError::table)?;
-            self.written += length as u64;
-            (start, self.rows) = (start + length, self.rows - length);
-        }
-        if self.rows > 0 {
-            self.waiting.push(all.slice(start, self.rows));
+        let rows = batch.num_rows();
+        for start in (0..rows).step_by(PAGE_ROWS) {
+            let page = batch.slice(start, PAGE_ROWS.min(rows - start));
+            let page = fit(&by_time(&page)?, &self.schema)?;
+            self.writer.write(&page).map_err(LakeError::table)?;
+            self.written += page.num_rows() as u64;
         }
         Ok(())
     }
 
     /// Ends the file and gives it its name, durably.
-    pub(crate) fn finish(mut self) -> Result<(Arc<TableFile>, u64), LakeError> {
-        self.group(true)?;
+    pub(crate) fn finish(self) -> Result<(Arc<TableFile>, u64), LakeError> {
         self.writer.close().map_err(LakeError::table)?;
         settle(&self.fresh, &self.path)?;
         let file = TableFile::parse(&self.path, self.hour);
@@ -323,6 +310,8 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
         .set_created_by(format!("plimsoll {}", env!("CARGO_PKG_VERSION")))
         .set_compression(zstd)
         .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -332,6 +321,9 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
         ]));
     for field in schema.fields() {
         let path = ColumnPath::new(vec![field.name().clone()]);
+        if is_unique(field.name()) {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
         if is_looked_up(field.name()) {
             properties = properties
                 .set_column_bloom_filter_enabled(path.clone(), true)
@@ -349,6 +341,11 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
         properties = properties.set_column_statistics_enabled(path, statistics);
     }
     Ok(properties.build())
+}
+
+/// Columns in which no value comes again: a dictionary would be one more copy of them.
+fn is_unique(name: &str) -> bool {
+    name.starts_with("sealed#") || name == "decision_id" || name == "index"
 }
 
 /// Columns that single decisions are found by.
@@ -394,7 +391,7 @@ pub(crate) fn read(
     let handle = fs::File::open(&file.path).map_err(LakeError::io("open", &file.path))?;
     let (handle, _) = handle.into_parts();
     let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(LakeError::table)?;
-    let builder = builder.with_batch_size(ROW_GROUP);
+    let builder = builder.with_batch_size(PAGE_ROWS);
     let builder = match columns {
         None => builder,
         Some(slots) => {

@@ -18,19 +18,21 @@ use arrow::datatypes::UInt64Type;
 use fs_err as fs;
 use plimsoll_types::{Clock, DeploymentId, GatewayId, Time};
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
-/// Decisions that are written together when there is a backlog. Their rows take about 500
-/// bytes each until they are written: 32 MB.
-const MAX_DECISIONS: usize = 65_536;
-/// Rows likewise: requests may have many.
-const MAX_ROWS: usize = 131_072;
-/// Decisions that are held in memory at most where they may not be written: 250 MB.
-const MAX_UNWRITTEN: usize = 500_000;
+/// Bytes of rows that are held until they are written: some 5,000 decisions. Writing them takes
+/// about as much again, and a server that nobody asks for its tables never holds more for them.
+const MAX_PART: usize = 8 << 20;
+/// Parts that one call writes at most, one after the other: a second's work.
+const MAX_PARTS: usize = 8;
+/// The same for who has nothing else to do than to write tables: larger files, fewer syncs.
+const MAX_BACKLOG: usize = 32 << 20;
+/// The same where they may not be written.
+const MAX_UNWRITTEN: usize = 256 << 20;
 /// Decisions that make a write worth while; fewer wait for the end of their hour. A query reads
 /// those that are not written yet from the ledger, which takes it a tenth of a second at most.
 const WORTH_WRITING: u64 = 10_000;
@@ -193,7 +195,13 @@ impl Lake {
                 return Ok(state.progress(durable, 0));
             }
         }
-        let decisions = state.write(&self.0)?;
+        let mut decisions = 0;
+        for _ in 0..MAX_PARTS {
+            decisions += state.write(&self.0, MAX_PART)?;
+            if state.cursor >= durable {
+                break;
+            }
+        }
         Ok(state.progress(durable, decisions))
     }
 
@@ -209,7 +217,7 @@ impl Lake {
         let durable = self.0.source.durable();
         loop {
             let mut state = locked(&self.0.state);
-            let decisions = state.write(&self.0)?;
+            let decisions = state.write(&self.0, MAX_BACKLOG)?;
             let progress = state.progress(durable, decisions);
             drop(state);
             each(progress);
@@ -313,8 +321,7 @@ impl Lake {
         let files = {
             let mut state = locked(&self.0.state);
             // Rows and cell keys that are not written are read again, without the gone keys.
-            state.pending = Pending::default();
-            state.next = state.cursor;
+            state.read_again();
             state.files.revoke();
             let fresh = Arc::new(Snapshot::new(state.files.tables.clone()));
             state.files.followed_by(&fresh, Vec::new());
@@ -374,8 +381,7 @@ impl Lake {
         }
         let mut state = locked(&self.0.state);
         // What is not written is read again, without what is kept no longer.
-        state.pending = Pending::default();
-        state.next = state.cursor;
+        state.read_again();
         if gone.is_empty() {
             return Ok(0);
         }
@@ -414,7 +420,7 @@ impl Lake {
         loop {
             let mut state = locked(&self.0.state);
             let next = state.next;
-            state.read(&self.0)?;
+            state.read(&self.0, if self.0.writable { MAX_PART } else { MAX_UNWRITTEN })?;
             let is_all = state.next >= self.0.source.durable();
             // A backlog is read in parts; where it may be written, it is, and memory stays small.
             // Entries may have become durable meanwhile: another turn reads those.
@@ -429,7 +435,7 @@ impl Lake {
             if self.0.writable {
                 drop(state);
                 let _upkeep = locked(&self.0.upkeep);
-                locked(&self.0.state).write(&self.0)?;
+                locked(&self.0.state).write(&self.0, MAX_PART)?;
             }
         }
     }
@@ -440,12 +446,10 @@ impl State {
         Progress { entries: self.cursor, durable, decisions }
     }
 
-    /// Reads what is durable and not read yet, up to what is written together.
-    fn read(&mut self, lake: &Inner) -> Result<(), LakeError> {
+    /// Reads what is durable and not read yet, until `most` bytes of rows are held.
+    fn read(&mut self, lake: &Inner, most: usize) -> Result<(), LakeError> {
         let Self { next, tables, pending, .. } = self;
-        let most = |written| if lake.writable { written } else { MAX_UNWRITTEN };
-        let limit = (most(MAX_DECISIONS), most(MAX_ROWS));
-        if pending.decisions >= limit.0 || pending.rows >= limit.1 {
+        if pending.bytes >= most {
             return Ok(());
         }
         let keys = lake.source.keys();
@@ -458,62 +462,81 @@ impl State {
                 return ControlFlow::Break(());
             }
             *next = entry.index + 1;
-            let pending = &reading.pending;
-            if pending.decisions >= limit.0 || pending.rows >= limit.1 {
+            if reading.pending.bytes >= most {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
         if failed.is_some() || read.is_err() {
-            // A half-read entry may have left rows behind: all are read again.
-            self.pending = Pending::default();
-            self.next = self.cursor;
+            // A half-read entry may have left rows behind.
+            self.read_again();
         }
         failed.map_or(Ok(()), Err)?;
         read.map(drop)
     }
 
-    /// Reads a part and writes it. Gives the decisions written.
-    fn write(&mut self, lake: &Inner) -> Result<u64, LakeError> {
+    /// Forgets what is read and not written: it is read again.
+    fn read_again(&mut self) {
+        self.pending = Pending::default();
+        self.next = self.cursor;
+    }
+
+    /// Reads a part of at most so many bytes and writes it. Gives the decisions written.
+    fn write(&mut self, lake: &Inner, most: usize) -> Result<u64, LakeError> {
         if !lake.writable {
             return Ok(0);
         }
-        self.read(lake)?;
-        let decisions = self.pending.decisions as u64;
+        self.read(lake, most)?;
+        let pending = std::mem::take(&mut self.pending);
+        let decisions = pending.decisions;
         let (first, end) = (self.cursor, self.next);
-        let mut written: Vec<(DeploymentId, u64, Arc<TableFile>)> = Vec::new();
-        for ((deployment, hour), builder) in &self.pending.builders {
-            let Some(table) = self.tables.get(deployment) else { continue };
-            lake.keep_shape(*deployment, &table.shape)?;
-            let batch = builder.batch(&table.shape)?;
-            let wanted = Wanted {
-                deployment: *deployment,
-                hour: *hour,
-                first,
-                end,
-                generation: 0,
-                has_strays: builder.has_strays,
-            };
-            let mut writer = FileWriter::new(&lake.folder, &wanted, batch.schema())?;
-            writer.write(&batch)?;
-            written.push((*deployment, *hour, writer.finish()?.0));
-        }
-        if end > first {
-            // The one step by which all of them count.
-            self.keep_cursor(lake, end)?;
-        }
+        let written = self.write_files(lake, pending, first..end).and_then(|written| {
+            if end > first {
+                // The one step by which all of them count.
+                self.keep_cursor(lake, end)?;
+            }
+            Ok(written)
+        });
+        let written = written.inspect_err(|_| self.read_again())?;
         self.cursor = end;
         lake.written.store(end, Ordering::Relaxed);
-        self.pending = Pending::default();
         if !written.is_empty() {
             let mut tables = self.files.tables.clone();
-            for (deployment, hour, file) in written {
+            for (deployment, file) in written {
                 let hours = Arc::make_mut(tables.entry(deployment).or_default());
-                hours.entry(hour).or_default().push(file);
+                hours.entry(file.hour).or_default().push(file);
             }
             self.follow(tables, Vec::new());
         }
         Ok(decisions)
+    }
+
+    /// A file for each deployment and hour. Each one's rows are given back as soon as they are in
+    /// it.
+    fn write_files(
+        &self,
+        lake: &Inner,
+        pending: Pending,
+        entries: Range<u64>,
+    ) -> Result<Vec<(DeploymentId, Arc<TableFile>)>, LakeError> {
+        let mut written = Vec::with_capacity(pending.builders.len());
+        for ((deployment, hour), builder) in pending.builders {
+            let Some(table) = self.tables.get(&deployment) else { continue };
+            lake.keep_shape(deployment, &table.shape)?;
+            let wanted = Wanted {
+                deployment,
+                hour,
+                first: entries.start,
+                end: entries.end,
+                generation: 0,
+                has_strays: builder.has_strays,
+            };
+            let batch = builder.into_batch(&table.shape)?;
+            let mut writer = FileWriter::new(&lake.folder, &wanted, batch.schema())?;
+            writer.write(&batch)?;
+            written.push((deployment, writer.finish()?.0));
+        }
+        Ok(written)
     }
 
     fn keep_cursor(&self, lake: &Inner, entries: u64) -> Result<(), LakeError> {

@@ -229,7 +229,8 @@ impl Args {
 }
 
 /// Says that an argument is missing, in MLflow's words.
-pub(crate) fn missing(name: &str) -> Error {
+#[must_use]
+pub fn missing(name: &str) -> Error {
     Error::invalid(format!(
         "Missing value for required parameter '{name}'. See the API docs for more information \
          about request parameters."
@@ -252,6 +253,12 @@ pub(crate) fn wrong(name: &str, value: &Value) -> Error {
          the API docs for more information about request parameters.",
         shown(&value.to_string())
     ))
+}
+
+/// Says that a number written as text is none, in MLflow's words.
+#[must_use]
+pub fn no_integer(name: &str, text: &str) -> Error {
+    Error::invalid(format!("Parameter '{name}' must be an integer, got '{}'.", shown(text)))
 }
 
 fn integer(value: &Value) -> Option<i64> {

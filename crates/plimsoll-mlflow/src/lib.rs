@@ -17,7 +17,7 @@ mod source;
 mod token;
 mod wire;
 
-pub use args::Args;
+pub use args::{Args, missing, no_integer};
 pub use check::{
     MAX_BATCH, MAX_BATCH_METRICS, MAX_BATCH_PARAMS, MAX_BATCH_TAGS, MAX_DESCRIPTION,
     MAX_EXPERIMENT_TAG, MAX_PARAM, MAX_REGISTRY_TAG, MAX_RUN_TAG, alias_fits, experiment_name_fits,

@@ -109,10 +109,10 @@ fn safe_path(path: &str) -> Result<(), Error> {
     let mut text = path.to_owned();
     for _ in 0..4 {
         if text.contains(['#', '?', '\\', '\0']) {
-            return Err(refused("it must not contain `#`, `?`, `\\` or NUL"));
+            return Err(unsafe_path("`#`, `?`, `\\` or NUL"));
         }
         if text.split('/').any(|part| part.trim() == ".." || part == ".") {
-            return Err(refused("it must not contain `.` or `..` as a part"));
+            return Err(unsafe_path("`.` or `..` as a part"));
         }
         let decoded = unescaped(&text);
         if decoded == text {
@@ -146,6 +146,15 @@ fn unescaped(text: &str) -> String {
 
 fn refused(why: &str) -> Error {
     Error::invalid(format!("Invalid model version source: {why}."))
+}
+
+/// In MLflow's words, and what it is.
+fn unsafe_path(what: &str) -> Error {
+    refused(&format!(
+        "If supplying a source as an http, https, local file path, ftp, objectstore, or \
+         mlflow-artifacts uri, an absolute path must be provided without relative path references \
+         present; it has {what}"
+    ))
 }
 
 fn local() -> Error {

@@ -149,10 +149,10 @@ struct VersionQuery {
 
 fn list(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
     let query: ListQuery = input.query()?;
-    let folder = match query.path.trim_end_matches('/') {
-        "" => None,
-        path => Some(file_path(path)?),
-    };
+    // A client that wants everything of a run asks for the path `.` in it.
+    let parts: Vec<&str> = query.path.trim_end_matches('/').split('/').collect();
+    let path = parts.into_iter().filter(|part| *part != ".").collect::<Vec<_>>().join("/");
+    let folder = if path.is_empty() { None } else { Some(file_path(&path)?) };
     let entries = app.control.list_files(ctx, folder.as_ref())?;
     let files: Vec<Value> = entries
         .into_iter()
@@ -176,21 +176,23 @@ fn remove(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail>
 fn of_run(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
     let query: RunQuery = input.query()?;
     // A run's id is a part of a path, and is looked at as one.
-    let run = file_path(&query.run_id)?;
+    let (run, path) = (file_path(&query.run_id)?, file_path(&query.path)?);
     let folder = app.control.run_folder(ctx, run.as_str())?;
-    send(app, ctx, input, &file_path(&format!("{folder}/{}", query.path))?)
+    send(app, ctx, input, &file_path(&format!("{folder}/{path}"))?)
 }
 
 fn of_version(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
     let query: VersionQuery = input.query()?;
+    let path = file_path(&query.path)?;
     let label = format!("{}/{}", query.name, query.version);
     let folder = app.control.version_folder(ctx, &label)?;
-    send(app, ctx, input, &file_path(&format!("{folder}/{}", query.path))?)
+    send(app, ctx, input, &file_path(&format!("{folder}/{path}"))?)
 }
 
 fn file_path(text: &str) -> Result<FilePath, Fail> {
-    text.parse().map_err(|error: plimsoll_artifact::PathError| {
-        Fail::bad("malformed_path", format!("invalid path: {error}"))
+    // MLflow's own word for it.
+    text.parse().map_err(|_: plimsoll_artifact::PathError| {
+        Fail::bad("malformed_path", "Invalid path".into())
     })
 }
 

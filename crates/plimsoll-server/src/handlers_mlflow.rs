@@ -135,6 +135,14 @@ fn experiments() -> Vec<Route> {
             "Take a tag off an experiment",
             Control::ml_delete_experiment_tag
         ),
+        endpoint!(
+            "POST",
+            "experiments/search-datasets",
+            ReadTracking,
+            "search_datasets",
+            "The datasets that runs of experiments read",
+            Control::ml_search_datasets
+        ),
     ]
 }
 
@@ -260,6 +268,30 @@ fn runs() -> Vec<Route> {
             "Every value of a metric",
             Control::ml_metric_history
         ),
+        endpoint!(
+            "GET",
+            "metrics/get-history-bulk",
+            ReadTracking,
+            "metric_history_bulk",
+            "Every value of a metric of several runs",
+            Control::ml_history_bulk
+        ),
+        endpoint!(
+            "GET",
+            "metrics/get-history-bulk-interval",
+            ReadTracking,
+            "metric_history_sampled",
+            "A metric of several runs at evenly chosen steps",
+            Control::ml_history_sampled
+        ),
+        endpoint!(
+            "GET",
+            "artifacts/list",
+            ReadTracking,
+            "list_run_files",
+            "The files of a run; needs `ReadFile`, too",
+            Control::ml_list_run_files
+        ),
     ]
 }
 
@@ -320,6 +352,14 @@ fn logged_models() -> Vec<Route> {
             "delete_logged_model_tag",
             "Take a tag off a logged model",
             Control::ml_delete_logged_tag
+        ),
+        endpoint!(
+            "GET",
+            "logged-models/{model_id}/artifacts/directories",
+            ReadTracking,
+            "list_logged_model_files",
+            "The files of a logged model; needs `ReadFile`, too",
+            Control::ml_list_logged_files
         ),
         endpoint!(
             "POST",
@@ -684,9 +724,9 @@ pub(crate) fn reshaped(reply: Reply, path: &str) -> Reply {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
     let (code, detail) = (text("code"), text("detail"));
     let is_mlflows = code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    let is_trace = path.contains("/mlflow/traces") && matches!(reply.status, 404 | 405);
+    let undone = undone(path).filter(|_| matches!(reply.status, 404 | 405));
     let (status, word) = match reply.status {
-        _ if is_trace => (501, Code::NotImplemented.as_str()),
+        _ if undone.is_some() => (501, Code::NotImplemented.as_str()),
         status if is_mlflows => (status, code),
         400 | 413 | 422 => (400, Code::InvalidParameterValue.as_str()),
         401 => (401, "UNAUTHENTICATED"),
@@ -698,9 +738,24 @@ pub(crate) fn reshaped(reply: Reply, path: &str) -> Reply {
         503 => (503, "TEMPORARILY_UNAVAILABLE"),
         status => (status, Code::InternalError.as_str()),
     };
-    let message = if is_trace { "this server keeps no traces" } else { detail };
-    let body = json!({"error_code": word, "message": message});
+    let body = json!({"error_code": word, "message": undone.unwrap_or(detail)});
     Reply { retry_after: reply.retry_after, ..Reply::json(status, &body) }
+}
+
+/// Why a part of MLflow's interface is not done here. Clients that are told so of multipart uploads,
+/// in these very words, stream the file instead.
+fn undone(path: &str) -> Option<&'static str> {
+    if path.contains("/mlflow/traces") {
+        return Some("this server keeps no traces");
+    }
+    if path.contains("/mlflow-artifacts/presigned/") {
+        return Some("this server gives no presigned addresses: it sends the file itself");
+    }
+    let is_multipart = path.contains("/mlflow-artifacts/mpu/");
+    is_multipart.then_some(
+        "Multipart upload is not supported for the current artifact repository: this server \
+         takes a file of any size in one request",
+    )
 }
 
 /// A problem in MLflow's shape, of a path without a route.
@@ -757,5 +812,7 @@ mod tests {
         assert_eq!(shown(409, "conflict"), (409, "RESOURCE_CONFLICT".into()));
         let traces = reshaped(Reply::problem(&no_endpoint()), "/api/3.0/mlflow/traces/search");
         assert_eq!(traces.status, 501);
+        let path = "/api/2.0/mlflow-artifacts/mpu/create/1/r/artifacts";
+        assert_eq!(reshaped(Reply::problem(&no_endpoint()), path).status, 501);
     }
 }

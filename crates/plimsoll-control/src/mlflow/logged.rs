@@ -226,7 +226,8 @@ impl OrderedArgs {
     }
 }
 
-fn logged(read: &Read<'_>, id: &str) -> Result<LoggedRow> {
+/// The logged model with this id.
+pub(super) fn logged(read: &Read<'_>, id: &str) -> Result<LoggedRow> {
     Ok(read.logged(id)?.ok_or_else(|| no_logged(id))?)
 }
 

@@ -1,6 +1,6 @@
 //! What a run logs: metrics, parameters, tags, datasets, logged models.
 
-use super::run::{NAME_TAG, active_run, check_tags, no_run, not_active, run};
+use super::run::{NAME_TAG, active_run, check_tags, no_run, not_active};
 use super::{Result, nothing};
 use crate::bootstrap::Control;
 use crate::context::RequestContext;
@@ -192,16 +192,6 @@ impl Control {
             Ok(tx.set_pair(PairKind::Run, run, HISTORY, &value)?)
         })?;
         Ok(nothing())
-    }
-
-    /// Where a run's artifacts are: what `artifacts/list` begins with.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub fn ml_run_location(&self, ctx: &RequestContext, args: &Args) -> Result<String> {
-        self.may_read_tracking(ctx)?;
-        let id = args.run_id()?;
-        Ok(self.store.read(|r| run(r, id))?.location)
     }
 }
 

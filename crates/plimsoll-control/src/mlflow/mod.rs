@@ -6,6 +6,7 @@
 //! digest of the run in the ledger. A change of the *catalogue* is a control event like every
 //! other, with its webhooks noted in the same transaction.
 
+mod browse;
 mod catalogue;
 mod logged;
 mod logging;

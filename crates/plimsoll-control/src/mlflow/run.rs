@@ -17,7 +17,7 @@ const MAX_NAME: usize = 250;
 /// The most experiments of one search.
 const MAX_EXPERIMENTS: usize = 5_000;
 /// The most values of one page of a metric's history.
-const MAX_HISTORY: u32 = 25_000;
+pub(super) const MAX_HISTORY: u32 = 25_000;
 /// The most tags of one request.
 const MAX_TAGS: usize = 1_000;
 

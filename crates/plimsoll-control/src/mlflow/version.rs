@@ -9,8 +9,8 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use plimsoll_artifact::FilePath;
 use plimsoll_mlflow::{
-    Args, Error, Grammar, MAX_DESCRIPTION, MAX_REGISTRY_TAG, alias_fits, is_production_alias,
-    key_fits, run_id_fits, stage_of, value_fits,
+    Args, Error, Grammar, MAX_DESCRIPTION, MAX_REGISTRY_TAG, MAX_RUN_TAG, alias_fits,
+    is_production_alias, key_fits, run_id_fits, stage_of, value_fits,
 };
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{CatalogueRow, CatalogueVersion, PairKind, Read};
@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 
 /// The stage that is production.
 const PRODUCTION: &str = "Production";
+/// The tag of a logged model that says which versions it is.
+const VERSIONS_TAG: &str = "mlflow.modelVersions";
 /// The longest link, in characters: MLflow's column.
 const MAX_LINK: usize = 500;
 /// The most aliases of one model.
@@ -89,6 +91,9 @@ impl Control {
                 tx.protect_path(path.as_str(), &format!("{name}/{}", version.number), now)?;
             }
             tx.set_pairs(PairKind::Version, row, &new.tags)?;
+            if let Some(id) = &new.logged {
+                tell_logged(tx, id, name, version.number)?;
+            }
             tx.update_catalogued(model.row, &model.name, &model.description, millis(now))?;
             self.tell(tx, ctx, new.happening(&version, is_prompt(tx, model.row)?))?;
             Ok(tx
@@ -203,6 +208,7 @@ impl Control {
                            "archive_others": archive});
         self.carry_out(permit, facts, |tx, now| {
             tx.update_catalogued_version(&row, millis(now))?;
+            touch(tx, &row.name, millis(now))?;
             if archive {
                 tx.archive_stage(&row, stage, millis(now))?;
             }
@@ -221,6 +227,7 @@ impl Control {
         let row = found.version()?;
         self.carry_out(permit, json!({"version": row.number}), |tx, now| {
             unused(tx, row)?;
+            touch(tx, &row.name, millis(now))?;
             Ok(tx.delete_catalogued_version(row, millis(now))?)
         })?;
         Ok(nothing())
@@ -380,9 +387,7 @@ impl Control {
     fn catalogued_version_of(&self, ctx: &RequestContext, args: &Args) -> Result<Found> {
         let name = args.text("name")?.to_owned();
         let text = args.text("version")?;
-        let number = text
-            .parse()
-            .map_err(|_| Error::invalid("Parameter 'version' must be an integer, as text"))?;
+        let number = text.parse().map_err(|_| plimsoll_mlflow::no_integer("version", text))?;
         let (model, resource) = self.model_of(ctx, &name)?;
         let version = self.store.read(|r| r.catalogued_version(&name, number))?;
         let resource = match (&model, &version) {
@@ -465,6 +470,25 @@ fn entity(
     model: &'static str,
 ) -> Result<&'static str> {
     Ok(if is_prompt(read, row.model)? { prompt } else { model })
+}
+
+/// Says in a logged model's tag that it is this version, as MLflow's server does.
+fn tell_logged(tx: &plimsoll_store::Write<'_>, id: &str, name: &str, number: u32) -> Result<()> {
+    let row = tx.logged(id)?.ok_or_else(|| no_logged(id))?;
+    let tags = tx.pairs(PairKind::Logged, row.row)?;
+    let told = tags.iter().find(|tag| tag.key == VERSIONS_TAG).map(|tag| tag.value.as_str());
+    let told = told.and_then(|text| text.strip_prefix('[')?.strip_suffix(']'));
+    let one = format!("{{\"name\": {}, \"version\": {number}}}", Value::from(name));
+    let text = match told.filter(|told| !told.is_empty()) {
+        None => format!("[{one}]"),
+        Some(told) if told.contains(&one) => return Ok(()),
+        Some(told) => format!("[{told}, {one}]"),
+    };
+    // A model with more versions than fit into a tag is told of by the versions themselves.
+    if value_fits("value", &text, MAX_RUN_TAG).is_ok() {
+        tx.set_pair(PairKind::Logged, row.row, VERSIONS_TAG, &text)?;
+    }
+    Ok(())
 }
 
 /// Notes that a model was changed.

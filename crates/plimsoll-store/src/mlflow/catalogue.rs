@@ -129,6 +129,7 @@ const MODELS: Searched = Searched {
         _ => "m.updated_at",
     },
     last: "m.name",
+    ties: "m.name",
 };
 
 const VERSIONS: Searched = Searched {
@@ -147,6 +148,7 @@ const VERSIONS: Searched = Searched {
         _ => "v.updated_at",
     },
     last: "v.updated_at DESC, m.name, v.number DESC",
+    ties: "m.name, v.number DESC",
 };
 
 impl Read<'_> {

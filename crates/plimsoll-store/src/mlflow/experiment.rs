@@ -52,6 +52,7 @@ const SEARCHED: Searched = Searched {
         _ => "e.row",
     },
     last: "e.created_at DESC, e.row DESC",
+    ties: "e.created_at DESC, e.row DESC",
 };
 
 impl Read<'_> {

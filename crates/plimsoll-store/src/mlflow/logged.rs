@@ -75,6 +75,7 @@ const SEARCHED: Searched = Searched {
         _ => "l.experiment",
     },
     last: "l.created_at DESC, l.id",
+    ties: "l.created_at DESC, l.id",
 };
 
 impl Read<'_> {

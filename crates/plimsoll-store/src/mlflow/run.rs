@@ -102,6 +102,7 @@ const SEARCHED: Searched = Searched {
         _ => "(e.location || '/' || r.id || '/artifacts')",
     },
     last: "r.start_time DESC, r.id",
+    ties: "r.start_time DESC, r.id",
 };
 
 /// A dataset, as a run tells of it.
@@ -180,6 +181,29 @@ impl Read<'_> {
         let mut statement = self.0.prepare_cached(sql)?;
         let rows = statement
             .query_map(params![run, direction, MAX_SHOWN], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+    /// Datasets that runs of these experiments read: experiment, name, digest, and what for.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn datasets_of(
+        &self,
+        experiments: &[i64],
+        limit: u32,
+    ) -> Result<Vec<(i64, String, String, Option<String>)>> {
+        let marks = vec!["?"; experiments.len()].join(", ");
+        let sql = format!(
+            "SELECT DISTINCT d.experiment, d.name, d.digest, p.value
+             FROM ml_datasets d JOIN ml_inputs i ON i.dataset = d.row
+             LEFT JOIN ml_pairs p
+               ON p.kind = 'input' AND p.owner = i.row AND p.key = 'mlflow.data.context'
+             WHERE d.experiment IN ({marks}) ORDER BY 1, 2, 3, 4 LIMIT {limit}"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map(rusqlite::params_from_iter(experiments), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
     fn dataset_inputs(&self, run: i64) -> Result<Vec<DatasetInput>> {

@@ -55,8 +55,10 @@ pub(super) struct Searched {
     pub(super) differs: &'static str,
     /// The column of an attribute.
     pub(super) column: fn(&str) -> &'static str,
-    /// The last orders.
+    /// The orders when nobody asks for any.
     pub(super) last: &'static str,
+    /// The orders after those that somebody asked for.
+    pub(super) ties: &'static str,
 }
 
 /// A query under construction: text, and the values of its `?` in the order of the text.
@@ -98,7 +100,8 @@ pub(super) fn find<T: Columns>(
     for order in &search.orders {
         self::order(&mut sql, searched, order);
     }
-    sql.put(searched.last).put(" LIMIT ? OFFSET ?");
+    let last = if search.orders.is_empty() { searched.last } else { searched.ties };
+    sql.put(last).put(" LIMIT ? OFFSET ?");
     sql.value(Value::Integer(search.page.look().into()));
     sql.value(Value::Integer(search.page.offset.into()));
     let mut statement = read.0.prepare_cached(&sql.text)?;

@@ -79,3 +79,17 @@ fn the_reference_implementation_agrees() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
 }
+
+/// Through the command line of the public conformance suite, with bundles of an independent signer.
+#[test]
+fn the_specification_is_kept_case_by_case() {
+    let python = repository(".venv/signing/bin/python");
+    assert!(python.exists(), "`make tools-test` makes {}", python.display());
+    let output = std::process::Command::new(python)
+        .arg(repository("tools/sign/conformance.py"))
+        .arg(env!("CARGO_BIN_EXE_plimsoll"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+}
