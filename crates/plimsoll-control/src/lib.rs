@@ -12,6 +12,8 @@
 
 mod access;
 mod act;
+mod alert;
+mod alert_rules;
 mod artifact;
 mod batch;
 mod bom;
@@ -28,6 +30,8 @@ mod event;
 mod explain;
 mod explain_worker;
 mod file;
+mod finding;
+mod finding_state;
 mod identity;
 mod key;
 mod ledger_scan;
@@ -43,6 +47,8 @@ mod recover;
 mod replay;
 mod report;
 mod retention;
+mod retrain;
+mod retrain_due;
 mod review;
 mod review_queue;
 mod rollback;
@@ -57,6 +63,7 @@ mod version;
 mod version_scan;
 mod words;
 
+pub use alert::{AlertEnd, AlertTarget, DueAlert};
 pub use artifact::{MAX_ARTIFACT_BYTES, Upload};
 pub use batch::{BatchTask, MAX_BATCH_BYTES};
 pub use bootstrap::{Control, ControlConfig, Opened};
@@ -69,6 +76,7 @@ pub use file::FileEntry;
 pub use mlflow::{WebhookDelivery, WebhookTarget};
 pub use query::{QueryEnd, QueryPermit, Readable};
 pub use retention::kept_from;
+pub use retrain::RetrainTask;
 pub use sink::{Secret, SinkTarget};
 pub use sink_feed::SinkPull;
 
