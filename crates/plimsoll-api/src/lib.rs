@@ -87,7 +87,7 @@ pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, Subjec
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use retrain::{
-    CancelRetrain, FinishRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog,
+    CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog,
     RetrainLogQuery, RetrainPolicy, RetrainPolicyShown, TrainingManifest,
 };
 pub use review::{

@@ -1,6 +1,5 @@
 //! Training again: when, with which rows, by whom, and what became of it.
 
-use crate::model::ManifestFile;
 use crate::time::Timestamp;
 use crate::words::{FindingKind, FindingSeverity, RetrainState, RetrainTrigger};
 use plimsoll_types::{Digest, FindingId, Name, PrincipalId, RetrainId};
@@ -74,14 +73,6 @@ pub struct RequestRetrain {
 pub struct CancelRetrain {
     /// Why.
     pub reason: String,
-}
-
-/// What a trainer elsewhere made: artifacts that were uploaded.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FinishRetrain {
-    /// The files of the version; exactly one has the role `model`.
-    pub files: Vec<ManifestFile>,
 }
 
 /// The rows that a model is trained on.

@@ -281,7 +281,7 @@ impl Control {
         let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
         let permit = self.permit(ctx, Action::HandleFinding, &resource)?;
         // Told of here, so that no intent is recorded of what cannot be; decided below.
-        step(standing(&row)?, to, self.clock.now()).map_err(|no| refused(no))?;
+        step(standing(&row)?, to, self.clock.now()).map_err(refused)?;
         let mut said = row;
         said.reason = None;
         say(&mut said);
@@ -293,7 +293,7 @@ impl Control {
         let row = self.carry_out(permit, facts, |tx, now| {
             // It may have been seen, or seen to, since it was read.
             let row = tx.finding(id)?.ok_or_else(|| ControlError::not_found("finding", id))?;
-            let (after, told) = step(standing(&row)?, to, now).map_err(|no| refused(no))?;
+            let (after, told) = step(standing(&row)?, to, now).map_err(refused)?;
             let mut row = FindingRow { reason: said.reason, assignee: said.assignee, ..row };
             (row.changed_by, row.changed_at) = (Some(ctx.id), Some(now));
             stand(&mut row, after);

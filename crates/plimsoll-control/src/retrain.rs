@@ -278,28 +278,6 @@ impl Control {
         Ok(row.ended_at.is_some())
     }
 
-    /// Takes what a trainer elsewhere made.
-    ///
-    /// # Errors
-    /// [`ControlError`]; see [`ControlError::code`].
-    pub fn finish_retrain(
-        &self,
-        ctx: &RequestContext,
-        id: RetrainId,
-        wanted: &api::FinishRetrain,
-    ) -> Result<api::Retrain, ControlError> {
-        let (row, deployment) = self.retrain_row(ctx, id)?;
-        let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
-        let permit = self.permit(ctx, Action::RequestRetrain, &resource)?;
-        drop(permit);
-        if row.state != api::RetrainState::Training.as_str() || row.process.is_some() {
-            return Err(ControlError::conflict("no trainer elsewhere works on it"));
-        }
-        self.trained(id, wanted.files.clone())?;
-        self.register_retrain(id)?;
-        self.read_retrain(ctx, id)
-    }
-
     /// Asks for what is due, of every deployment with a policy. Call it every minute or oftener.
     /// Whether anything was asked for.
     ///

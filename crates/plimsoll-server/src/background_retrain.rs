@@ -3,7 +3,7 @@
 
 use crate::accept::Life;
 use crate::app::App;
-use crate::trainers::{Ended, Place, Trainer, Trainers, end_orphan, run};
+use crate::trainers::{Ended, Place, Trainer, Trainers, end_orphans, run};
 use aws_lc_rs::digest::{Context, SHA256};
 use plimsoll_api as api;
 use plimsoll_api::{FileRole, ManifestFile, RetrainState, TrainingManifest};
@@ -123,8 +123,8 @@ fn carry_out(app: &App) -> Result<bool, ControlError> {
         place.tidy();
         return Ok(true);
     }
-    if let Some(group) = task.process {
-        end_orphan(group, &task.id.to_string());
+    if task.attempts > 0 {
+        end_orphans(&task.id.to_string());
         control.note_retrain_process(task.id, None)?;
     }
     let Some(trainer) = app.retrains.trainers.get(task.trainer.as_str()) else {

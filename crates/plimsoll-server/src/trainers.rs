@@ -3,7 +3,7 @@
 //! Only the settings of the server name commands: whoever may ask that a model is trained again
 //! chooses a trainer by its name, and brings no command.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -236,25 +236,39 @@ fn of(status: ExitStatus) -> Ended {
 
 fn kill(group: i32) {
     if let Some(pid) = Pid::from_raw(group).filter(|_| group > 1) {
-        // None may be left.
-        drop(kill_process_group(pid, Signal::KILL));
+        // None may be left, and then it says so.
+        if let Err(error) = kill_process_group(pid, Signal::KILL) {
+            tracing::debug!(%error, "nothing of a trainer is left to be ended");
+        }
     }
 }
 
-/// Ends the trainer of a process before this one, if it still runs and is that trainer: its
-/// number may be another's by now.
-pub(crate) fn end_orphan(group: i32, id: &str) {
-    let path = format!("/proc/{group}/environ");
-    let Ok(file) = fs_err::File::open(path) else { return };
-    let mut environ = Vec::new();
-    if file.take(MAX_ENVIRON).read_to_end(&mut environ).is_err() {
-        return;
-    }
+/// Ends what trainers of a process before this one left running for a retraining. They are known
+/// by their mark: a number may be another's by now, or may never have been noted.
+pub(crate) fn end_orphans(id: &str) {
     let mark = format!("{MARK}={id}");
-    if environ.split(|byte| *byte == 0).any(|one| one == mark.as_bytes()) {
-        tracing::info!(retrain = id, "a trainer that outlived its server is ended");
-        kill(group);
+    let Ok(processes) = fs_err::read_dir("/proc") else { return };
+    for process in processes.map_while(Result::ok) {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        if is_marked(pid, mark.as_bytes()) {
+            tracing::info!(retrain = id, "a trainer that outlived its server is ended");
+            if let Some(pid) = Pid::from_raw(pid) {
+                // It may have ended by itself.
+                if let Err(error) = kill_process(pid, Signal::KILL) {
+                    tracing::debug!(%error, "a trainer had ended by itself");
+                }
+            }
+        }
     }
+}
+
+fn is_marked(pid: i32, mark: &[u8]) -> bool {
+    // Another user's cannot be read, and is none of ours.
+    let Ok(file) = fs_err::File::open(format!("/proc/{pid}/environ")) else { return false };
+    let mut environ = Vec::new();
+    file.take(MAX_ENVIRON).read_to_end(&mut environ).is_ok()
+        && environ.split(|byte| *byte == 0).any(|one| one == mark)
 }
 
 /// Copies what a trainer says, up to the bound; the rest is read and let go.
@@ -367,10 +381,8 @@ mod tests {
             let mut command = Command::new("/bin/sleep");
             command.arg("600").env(MARK, mark).process_group(0).spawn().expect("sleeps")
         };
-        let (mut ours, mut other) = (spawn("r4"), spawn("another"));
-        let pid = |child: &std::process::Child| i32::try_from(child.id()).expect("a number");
-        end_orphan(pid(&ours), "r4");
-        end_orphan(pid(&other), "r4");
+        let (mut ours, mut other) = (spawn("r4-of-the-test"), spawn("another"));
+        end_orphans("r4-of-the-test");
         assert!(ours.wait().expect("ended").code().is_none());
         assert!(other.try_wait().expect("looked").is_none(), "it is not ours");
         other.kill().expect("ended");
