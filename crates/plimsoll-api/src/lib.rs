@@ -87,8 +87,8 @@ pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, Subjec
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use retrain::{
-    CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog,
-    RetrainLogQuery, RetrainPolicy, RetrainPolicyShown, TrainingManifest,
+    CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog, RetrainLogQuery,
+    RetrainPolicy, RetrainPolicyShown, TrainingManifest,
 };
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
