@@ -7,6 +7,7 @@
 //! the use cases are in `plimsoll-control`, the route table in `plimsoll-server`.
 
 mod access;
+mod alert;
 mod artifact;
 mod batch;
 mod dataset;
@@ -14,6 +15,7 @@ mod decision;
 mod deployment;
 mod event;
 mod explain;
+mod finding;
 mod forensics;
 mod limit;
 mod model;
@@ -25,6 +27,7 @@ mod problem;
 mod query;
 mod receipt;
 mod report;
+mod retrain;
 mod review;
 mod rollout;
 mod session;
@@ -37,6 +40,10 @@ mod words;
 pub use access::{
     AccessCell, AccessMatrix, AccessQuestion, AccessVerdict, ApiKey, CreateKey, CreatePrincipal,
     DecidingPolicy, ExternalIdentity, KeySecret, Policies, PolicyFile, Principal, RotateKey,
+};
+pub use alert::{
+    Alert, AlertAgain, AlertFilter, AlertFinding, AlertRoute, AlertRouteSecret, AlertTest,
+    CreateAlertRoute, SentAlert,
 };
 pub use artifact::{CreateUpload, FinishUpload, UploadSession};
 pub use batch::{Batch, BatchFile, BatchQuery};
@@ -55,6 +62,10 @@ pub use deployment::{
 pub use event::{ControlEvent, EventFilter};
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
+};
+pub use finding::{
+    AcknowledgeFinding, Alerting, AssignFinding, CreateSilence, Finding, FindingFilter,
+    ReportFinding, ResolveFinding, Silence, SnoozeFinding,
 };
 pub use forensics::{
     MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
@@ -76,6 +87,10 @@ pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
+pub use retrain::{
+    CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog, RetrainLogQuery,
+    RetrainPolicy, RetrainPolicyShown, TrainingManifest,
+};
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
@@ -93,9 +108,10 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    BatchFormat, BatchState, Environment, Explain, GuardrailKind, ObservedState, PrincipalKind,
-    ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase, SinkFormat, SinkProfile, SinkState,
-    Tier,
+    AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, Explain, FindingKind,
+    FindingSeverity, FindingState, GuardrailKind, ObservedState, PrincipalKind, RetrainState,
+    RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase, SinkFormat,
+    SinkProfile, SinkState, Tier,
 };
 
 #[cfg(test)]

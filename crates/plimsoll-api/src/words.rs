@@ -212,4 +212,122 @@ words! {
         /// The share of positive answers.
         Mix = "mix",
     }
+
+    /// What kind of thing is wrong.
+    FindingKind {
+        /// Values that break the contract's expectations.
+        Quality = "quality",
+        /// The distribution of an input has moved.
+        InputDrift = "input_drift",
+        /// The distribution of scores or decisions has moved.
+        OutputDrift = "output_drift",
+        /// Performance, by outcomes, has fallen.
+        Performance = "performance",
+        /// Performance, as estimated before outcomes, has fallen.
+        EstimatedPerformance = "estimated_performance",
+        /// Scores no longer mean the probability that they say.
+        Calibration = "calibration",
+        /// A group is treated worse than its limit allows.
+        Fairness = "fairness",
+        /// A model, its data, its reference or its outcomes are too old.
+        Staleness = "staleness",
+        /// Something that must be declared for watching is missing.
+        Unwatched = "unwatched",
+        /// A release was held or rolled back.
+        Release = "release",
+        /// Somebody may be attacking.
+        Security = "security",
+    }
+
+    /// How bad it is.
+    FindingSeverity {
+        /// Worth knowing.
+        Info = "info",
+        /// Somebody should look, by day.
+        Warning = "warning",
+        /// Somebody must look now.
+        Critical = "critical",
+    }
+
+    /// Where a finding stands.
+    FindingState {
+        /// Nobody said anything about it yet.
+        Open = "open",
+        /// Somebody sees to it.
+        Acknowledged = "acknowledged",
+        /// Nobody is told of it for some time.
+        Snoozed = "snoozed",
+        /// It is over, until it is seen again.
+        Resolved = "resolved",
+    }
+
+    /// What is told of a finding.
+    AlertWhat {
+        /// It is there.
+        Opened = "opened",
+        /// It is worse than before.
+        Worsened = "worsened",
+        /// It was resolved or snoozed, and is there again.
+        Returned = "returned",
+        /// Somebody sees to it.
+        Acknowledged = "acknowledged",
+        /// It is over.
+        Resolved = "resolved",
+        /// Nothing: somebody tests the route.
+        Test = "test",
+    }
+
+    /// In which shape somebody is told.
+    AlertShape {
+        /// A CloudEvent over HTTP, signed as in Standard Webhooks.
+        Webhook = "webhook",
+        /// Mail, over the relay of the settings.
+        Mail = "mail",
+        /// An incoming webhook of Slack, or of what speaks like it.
+        Slack = "slack",
+        /// An adaptive card, as Microsoft Teams takes it.
+        Teams = "teams",
+        /// An event of PagerDuty's Events API v2.
+        Pagerduty = "pagerduty",
+    }
+
+    /// How far the delivery of an alert is.
+    AlertState {
+        /// It is tried, again after a failure.
+        Waiting = "waiting",
+        /// The receiver took it.
+        Delivered = "delivered",
+        /// It is tried no more.
+        Dead = "dead",
+    }
+
+    /// Where a retraining stands.
+    RetrainState {
+        /// Somebody has to let it go on.
+        Waiting = "waiting",
+        /// It waits for its turn.
+        Queued = "queued",
+        /// A trainer works on it.
+        Training = "training",
+        /// What the trainer made becomes a version.
+        Registering = "registering",
+        /// Its version is registered, for a gate to look at.
+        Candidate = "candidate",
+        /// It made no version.
+        Failed = "failed",
+        /// Somebody ended it.
+        Cancelled = "cancelled",
+    }
+
+    /// What asked for a retraining.
+    RetrainTrigger {
+        /// A finding.
+        Finding = "finding",
+        /// The calendar.
+        Schedule = "schedule",
+        /// The age of the version that answers.
+        Age = "age",
+        /// A person.
+        Hand = "hand",
+    }
 }

@@ -64,6 +64,18 @@ impl Control {
         self.shown_version(model, version)
     }
 
+    /// The number of the version that has exactly these files, if there is one.
+    pub(crate) fn registered(
+        &self,
+        model: &ModelRow,
+        wanted: &api::CreateVersion,
+    ) -> Result<Option<u32>, ControlError> {
+        let manifest = json!({"files": manifest(wanted)?, "manifest": 1}).to_string();
+        let digest = sha256(manifest.as_bytes());
+        let found = self.store.read(|r| r.version_with(model.id, digest))?;
+        Ok(found.map(|version| version.number))
+    }
+
     /// Every file was uploaded, and is as long as the manifest says.
     fn check_files(&self, files: &[ManifestFile]) -> Result<(), ControlError> {
         for file in files {

@@ -201,6 +201,23 @@ actions! {
     /// Send a test event to a webhook of the registry.
     TestWebhook => Server,
 
+    /// Open the list of findings; each one shown needs `ReadDeployment`.
+    ListFindings => Server,
+    /// Acknowledge, assign, snooze or resolve a finding, or silence those of a deployment.
+    HandleFinding => Deployment,
+    /// Read who is told of findings, and what was told (never a secret).
+    ReadAlerting => Server,
+    /// Say who is told of findings, or silence those of every deployment.
+    ChangeAlerting => Server,
+    /// Send a test to who is told of findings.
+    TestAlertRoute => Server,
+    /// Say when and how a deployment's model is trained again.
+    SetRetrainPolicy => Deployment,
+    /// Ask that a deployment's model is trained again, or end that.
+    RequestRetrain => Deployment,
+    /// Let somebody else's request to train again go on.
+    ApproveRetrain => Deployment,
+
     /// Read an input contract.
     ReadContract => Contract,
     /// Store an input contract.

@@ -1,6 +1,8 @@
 //! What every request can reach.
 
+use crate::alerts::Alerts;
 use crate::background_batches::Batches;
+use crate::background_retrain::Retrains;
 use crate::config::ServerLimits;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
@@ -25,6 +27,10 @@ pub(crate) struct App {
     /// Halves of decisions made elsewhere that wait for the other.
     pub(crate) pairs: Pairs,
     pub(crate) webhooks: Webhooks,
+    /// What tells people of findings.
+    pub(crate) alerts: Alerts,
+    /// What trains models again.
+    pub(crate) retrains: Retrains,
     pub(crate) lake: Lake,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,

@@ -41,6 +41,54 @@ pub(crate) struct Mail {
     every: Duration,
 }
 
+/// The mail server that takes what we send, and who it is from.
+#[derive(Debug, Clone)]
+pub(crate) struct Relay {
+    pub(crate) relay: SmtpTransport,
+    pub(crate) from: Mailbox,
+    host: String,
+}
+
+impl Relay {
+    /// The relay of the settings; `authorities` are trusted beside the public ones.
+    ///
+    /// # Errors
+    /// The setting that is wrong, and why.
+    pub(crate) fn new(
+        config: &MailConfig,
+        authorities: Option<&[u8]>,
+    ) -> Result<Self, (&'static str, String)> {
+        let from: Mailbox = config.from.parse().map_err(|_| ("mail.from", not_a_mailbox()))?;
+        let (security, host, port) = relay(&config.relay).map_err(|why| ("mail.relay", why))?;
+        let hello = ClientId::Domain(from.email.domain().to_owned());
+        let mut builder = SmtpTransport::builder_dangerous(&host)
+            .port(port)
+            .hello_name(hello)
+            .timeout(Some(DEADLINE))
+            .tls(tls(security, &host, authorities).map_err(|why| ("outbound.ca_file", why))?);
+        if let Some(user) = &config.user {
+            if security == Security::Plain {
+                let why = "a password is sent under TLS only: leave it out, or name the relay as \
+                           `smtps://` or `smtp://`";
+                return Err(("mail.user", why.to_owned()));
+            }
+            let password = password(config).map_err(|why| ("mail.password_file", why))?;
+            builder = builder.credentials(Credentials::new(user.clone(), password));
+        }
+        Ok(Self { relay: builder.build(), from, host })
+    }
+}
+
+/// The mailboxes that a text names, 1 to 16, and how many.
+pub(crate) fn mailboxes(text: &str) -> Result<(Mailboxes, usize), String> {
+    let to: Mailboxes = text.parse().map_err(|_| not_a_mailbox())?;
+    let count = to.iter().count();
+    if !(1..=MAX_RECIPIENTS).contains(&count) {
+        return Err(format!("it names {count} mailboxes; 1 to {MAX_RECIPIENTS} are possible"));
+    }
+    Ok((to, count))
+}
+
 /// How a relay is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Security {
@@ -63,31 +111,10 @@ impl Mail {
         every: Duration,
         authorities: Option<&[u8]>,
     ) -> Result<Self, (&'static str, String)> {
-        let from: Mailbox = config.from.parse().map_err(|_| ("mail.from", not_a_mailbox()))?;
-        let to: Mailboxes = to.parse().map_err(|_| ("ledger.mail_to", not_a_mailbox()))?;
-        let count = to.iter().count();
-        if !(1..=MAX_RECIPIENTS).contains(&count) {
-            let why = format!("it names {count} mailboxes; 1 to {MAX_RECIPIENTS} are possible");
-            return Err(("ledger.mail_to", why));
-        }
-        let (security, host, port) = relay(&config.relay).map_err(|why| ("mail.relay", why))?;
-        let hello = ClientId::Domain(from.email.domain().to_owned());
-        let mut builder = SmtpTransport::builder_dangerous(&host)
-            .port(port)
-            .hello_name(hello)
-            .timeout(Some(DEADLINE))
-            .tls(tls(security, &host, authorities).map_err(|why| ("outbound.ca_file", why))?);
-        if let Some(user) = &config.user {
-            if security == Security::Plain {
-                let why = "a password is sent under TLS only: leave it out, or name the relay as \
-                           `smtps://` or `smtp://`";
-                return Err(("mail.user", why.to_owned()));
-            }
-            let password = password(config).map_err(|why| ("mail.password_file", why))?;
-            builder = builder.credentials(Credentials::new(user.clone(), password));
-        }
+        let (to, count) = mailboxes(to).map_err(|why| ("ledger.mail_to", why))?;
+        let Relay { relay, from, host } = Relay::new(config, authorities)?;
         let name = format!("mail to {count} by `{host}`");
-        Ok(Self { name, relay: builder.build(), from, to, every })
+        Ok(Self { name, relay, from, to, every })
     }
 
     /// The message: words for a person, and the signed note as it is, to the byte.
@@ -209,7 +236,7 @@ fn password(config: &MailConfig) -> Result<String, String> {
 }
 
 /// What went wrong, without what the relay said: it may repeat who was to get the message.
-fn told(error: &lettre::transport::smtp::Error) -> String {
+pub(crate) fn told(error: &lettre::transport::smtp::Error) -> String {
     if let Some(code) = error.status() {
         return format!("the relay answered {code}");
     }

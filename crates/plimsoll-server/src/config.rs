@@ -1,6 +1,7 @@
 //! What a server is started with. Resolved and checked by the binary's settings; here only
 //! the finished values.
 
+use crate::trainers::Trainers;
 use plimsoll_control::ErasureWindows;
 use plimsoll_identity::IdentityDocument;
 use plimsoll_ledger::Root;
@@ -186,4 +187,6 @@ pub struct ServerConfig {
     pub identity: IdentityDocument,
     /// How mail is sent, if it is.
     pub mail: Option<MailConfig>,
+    /// Who may be asked to train models.
+    pub trainers: Trainers,
 }

@@ -40,6 +40,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_rollouts::routes());
     routes.extend(crate::handlers_reviews::routes());
     routes.extend(crate::handlers_batches::routes());
+    routes.extend(crate::handlers_findings::routes());
+    routes.extend(crate::handlers_retrain::routes());
     routes.extend(crate::handlers_observe::routes());
     routes.extend(crate::handlers_mlflow::routes());
     routes.extend(crate::handlers_lake::routes());
@@ -372,7 +374,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.lake, &app.sinks, &app.clock) {
+    match metrics::page(&app.gateway, &app.control, &app.lake, &app.sinks, &app.clock) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

@@ -8,10 +8,12 @@
 //! case, convert.
 
 mod accept;
+mod alerts;
 mod app;
 mod background;
 mod background_batches;
 mod background_explain;
+mod background_retrain;
 mod background_rollouts;
 mod body;
 mod bucket;
@@ -29,6 +31,7 @@ mod handlers_artifact;
 mod handlers_batches;
 mod handlers_dataset;
 mod handlers_explain;
+mod handlers_findings;
 mod handlers_forensics;
 mod handlers_lake;
 mod handlers_ledger;
@@ -37,6 +40,7 @@ mod handlers_mlflow;
 mod handlers_observe;
 mod handlers_protocols;
 mod handlers_releases;
+mod handlers_retrain;
 mod handlers_reviews;
 mod handlers_rollouts;
 mod handlers_sinks;
@@ -46,6 +50,7 @@ mod issuers;
 mod lake;
 mod lane;
 mod metrics;
+mod metrics_findings;
 mod metrics_identity;
 mod metrics_rollouts;
 mod metrics_sinks;
@@ -61,6 +66,7 @@ mod sinks;
 mod start;
 mod tls;
 mod traces;
+mod trainers;
 mod webhooks;
 pub mod witness;
 
@@ -71,6 +77,7 @@ pub use config::{
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
+pub use trainers::{MAX_TRAINERS, Trainer, Trainers, check as check_trainers};
 
 /// The OpenAPI document of this build.
 #[must_use]

@@ -1,8 +1,10 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
+use crate::metrics_findings::FindingsPage;
 use crate::metrics_identity::IdentityPage;
 use crate::metrics_rollouts::RolloutsPage;
 use crate::metrics_sinks::SinksPage;
+use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_lake::Lake;
 use plimsoll_ledger::Publishing;
@@ -26,6 +28,7 @@ type NoLabels = [(&'static str, &'static str); 0];
 /// The metrics page.
 pub(crate) fn page(
     gateway: &Gateway,
+    control: &Arc<Control>,
     lake: &Lake,
     sinks: &Sinks,
     clock: &Arc<dyn Clock>,
@@ -34,6 +37,7 @@ pub(crate) fn page(
     registry.register_collector(Box::new(Page(gateway.clone(), lake.clone(), Arc::clone(clock))));
     registry.register_collector(Box::new(RolloutsPage(gateway.clone())));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
+    registry.register_collector(Box::new(FindingsPage(Arc::clone(control))));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;

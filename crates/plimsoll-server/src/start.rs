@@ -1,10 +1,12 @@
 //! Start, run, drain.
 
 use crate::accept::{self, Acceptor, Bounds, Life};
+use crate::alerts::{self, Alerts};
 use crate::app::App;
 use crate::background;
 use crate::background_batches::{self, Batches};
 use crate::background_explain;
+use crate::background_retrain::{self, Retrains};
 use crate::background_rollouts;
 use crate::checkpoint_sinks;
 use crate::config::{ServerConfig, TlsFiles};
@@ -166,6 +168,8 @@ async fn serve(
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background_rollouts::tend(Arc::clone(&app), life.clone()));
     tasks.spawn(background_rollouts::shadow(Arc::clone(&app), life.clone()));
+    tasks.spawn(alerts::run(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_retrain::keep(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
@@ -266,6 +270,8 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         lake,
         sinks: Sinks::new(feed, outbound.clone(), Arc::clone(&clock), backoff),
         webhooks: Webhooks::default(),
+        alerts: Alerts::new(config)?,
+        retrains: Retrains::new(config.trainers.clone(), config.data.join("retrains")),
         outbound,
         started: clock.now(),
         clock,

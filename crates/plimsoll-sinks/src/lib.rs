@@ -9,9 +9,12 @@
 //! Formats: CloudEvents 1.0.2 over HTTP (structured, binary, batched), signed as in Standard
 //! Webhooks. Both are written down in `docs/format/events.md`.
 //!
+//! Alerts travel in the same formats and in those of chats and pagers ([`post`]).
+//!
 //! **Architecture invariant:** knows neither ledger nor store nor policy; what is sent, and
 //! to whom, is its feed's to say.
 
+mod alert;
 mod encode;
 mod feed;
 mod retry;
@@ -19,6 +22,7 @@ mod sign;
 mod status;
 mod worker;
 
+pub use alert::{event, post};
 pub use encode::{MAX_BATCH, Message, encode};
 pub use feed::{Feed, FeedError, Pull, Target};
 pub use retry::Backoff;

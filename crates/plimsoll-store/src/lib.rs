@@ -8,18 +8,21 @@
 //! fits a model, what a word means: all of it is settled before a row comes here. The gateway
 //! cannot reach this crate.
 
+mod alert;
 mod batch;
 mod change;
 mod dataset;
 mod error;
 mod explain;
 mod file;
+mod finding;
 mod group;
 mod head;
 mod identity;
 mod mlflow;
 mod read;
 mod release;
+mod retrain;
 mod review;
 mod rollout;
 mod row;
@@ -29,10 +32,12 @@ mod store;
 mod subject;
 mod write;
 
+pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
 pub use batch::{BatchProgress, BatchRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
+pub use finding::{FindingFilter, FindingKey, FindingRow, SilenceRow};
 pub use head::{TreeHeadRow, read_tree_head};
 pub use identity::{IdentityRow, LimitRow};
 pub use mlflow::{
@@ -40,6 +45,7 @@ pub use mlflow::{
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
 pub use read::{MAX_PAGE, Read};
+pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use rollout::{RolloutRow, RolloutStepRow};
 pub use row::{

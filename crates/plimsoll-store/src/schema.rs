@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_artifacts.sql"),
     include_str!("../migrations/0010_releases.sql"),
     include_str!("../migrations/0011_rollouts.sql"),
+    include_str!("../migrations/0015_findings.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -90,4 +90,14 @@ ids! {
     BatchId,
     /// A rollout: a version tried under traffic.
     RolloutId,
+    /// Something that is wrong with a deployment, however often it is seen.
+    FindingId,
+    /// A time in which nobody is told of some findings.
+    SilenceId,
+    /// Who is told of findings, and how.
+    AlertRouteId,
+    /// A message about findings: the id of its CloudEvent, kept by every attempt.
+    AlertId,
+    /// One carrying out of a retraining, from what asked for it to the candidate.
+    RetrainId,
 }

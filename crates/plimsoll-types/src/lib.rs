@@ -17,8 +17,8 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::{
-    ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, GatewayId, KeyId, ModelId, PrincipalId,
-    RolloutId, SinkId, TenantId,
+    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId,
+    GatewayId, KeyId, ModelId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -142,6 +142,15 @@ Examples:
     /// Sinks: receivers of events that follow the ledger
     #[command(subcommand)]
     Sink(crate::commands::sink::Verb),
+    /// Findings: what is wrong with deployments, and who sees to it
+    #[command(subcommand)]
+    Finding(crate::commands::finding::Verb),
+    /// Alerts: who is told of findings, and what was told
+    #[command(subcommand)]
+    Alert(crate::commands::alert::Verb),
+    /// Retraining: when models are trained again, and what became of it
+    #[command(subcommand)]
+    Retrain(crate::commands::retrain::Verb),
     /// Datasets: what they are, where they come from, who may use them for what
     #[command(subcommand)]
     Dataset(crate::commands::dataset::Verb),

@@ -4,6 +4,7 @@
 //! They know no HTTP (`client.rs`), no environment (`settings/`), no terminal (`printer.rs`).
 
 mod access;
+pub(crate) mod alert;
 mod archive;
 pub(crate) mod assess;
 mod backup;
@@ -24,6 +25,7 @@ mod event;
 mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
+pub(crate) mod finding;
 pub(crate) mod forensics;
 pub(crate) mod gate;
 pub(crate) mod identity;
@@ -41,6 +43,7 @@ mod predict;
 mod principal;
 mod query;
 mod restore;
+pub(crate) mod retrain;
 pub(crate) mod review;
 pub(crate) mod rollback;
 pub(crate) mod rollout;
@@ -170,6 +173,9 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Finding(verb) => finding::run(context, verb),
+        Command::Alert(verb) => alert::run(context, verb),
+        Command::Retrain(verb) => retrain::run(context, verb),
         Command::Dataset(verb) => dataset::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),

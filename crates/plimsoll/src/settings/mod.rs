@@ -14,7 +14,7 @@ use plimsoll_identity::IdentityDocument;
 use plimsoll_root::RootAddress;
 use plimsoll_server::{
     ClientCertificates, ErasureWindows, LedgerLimits, Listeners, LogConfig, MailConfig,
-    OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles,
+    OutboundSettings, ServerConfig, ServerLimits, SinkRetries, TlsFiles, Trainers, check_trainers,
 };
 use plimsoll_types::TenantId;
 use std::net::{IpAddr, SocketAddr};
@@ -133,6 +133,7 @@ settings! {
     mail_from: Option<String> = "mail.from", "", "the mailbox it is from, such as `Plimsoll <plimsoll@example.org>`";
     mail_user: Option<String> = "mail.user", "", "who logs in at the relay; empty logs nobody in";
     mail_password_file: Option<PathBuf> = "mail.password_file", "", "file that holds their password";
+    trainers_file: Option<PathBuf> = "retrain.trainers_file", "", "TOML file that declares the commands which train models again; empty declares none";
     url: String = "client.url", "http://127.0.0.1:8081", "server that commands talk to; under `serve --dev` it is http://127.0.0.1:8080";
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";
@@ -252,6 +253,7 @@ impl Settings {
                 mail_every: self.ledger_mail_every.value,
             },
             mail: self.mail(),
+            trainers: self.trainers()?,
             identity: self.identity()?,
             root: None,
             erasure: ErasureWindows {
@@ -291,6 +293,17 @@ impl Settings {
             )),
             None => Ok(None),
         }
+    }
+
+    /// Who may be asked to train models, as declared.
+    fn trainers(&self) -> Result<Trainers, Failure> {
+        let Some(path) = &self.trainers_file.value else { return Ok(Trainers::default()) };
+        let within = |failure: Failure| failure.within(&format!("`{}`", path.display()));
+        let text = layers::read_bounded(path)?;
+        let trainers: Trainers =
+            toml::from_str(&text).map_err(|error| within(layers::not_toml(&text, &error)))?;
+        check_trainers(&trainers).map_err(|why| within(Failure::user(why)))?;
+        Ok(trainers)
     }
 
     /// Who vouches for callers, as declared.

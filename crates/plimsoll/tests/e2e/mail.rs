@@ -15,19 +15,19 @@ fn text(path: &Path) -> &str {
 }
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address").port()
 }
 
 /// A relay that ends with the test.
-struct Relay {
+pub(crate) struct Relay {
     child: Child,
     folder: PathBuf,
 }
 
 impl Relay {
     /// Keeps mail in `folder`, where `certificates` were made.
-    fn start(folder: &Path, port: u16, mode: &str) -> Self {
+    pub(crate) fn start(folder: &Path, port: u16, mode: &str) -> Self {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR"));
         let kept = folder.join("mail");
         std::fs::create_dir_all(&kept).expect("made");
@@ -46,7 +46,7 @@ impl Relay {
     }
 
     /// The messages so far, in the order they came.
-    fn kept(&self) -> Vec<Value> {
+    pub(crate) fn kept(&self) -> Vec<Value> {
         let files = std::fs::read_dir(&self.folder).expect("folder");
         let mut paths: Vec<PathBuf> = files.map(|file| file.expect("file").path()).collect();
         paths.retain(|path| path.extension().is_some_and(|end| end == "json"));

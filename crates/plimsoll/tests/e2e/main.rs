@@ -22,6 +22,8 @@ mod erasure;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod governed;
@@ -51,6 +53,7 @@ mod protocols;
 mod python;
 #[cfg(test)]
 mod query;
+mod retraining;
 #[cfg(test)]
 mod rollouts;
 #[cfg(test)]

@@ -12,34 +12,43 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What a receiver was sent: headers and body.
-type Got = (BTreeMap<String, String>, Vec<u8>);
+pub(crate) type Got = (BTreeMap<String, String>, Vec<u8>);
 
 /// A receiver that can be switched off: it then answers 503.
-struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
-    up: Arc<AtomicBool>,
+    pub(crate) up: Arc<AtomicBool>,
+    /// It then answers 400: never.
+    pub(crate) refuses: Arc<AtomicBool>,
     got: Arc<Mutex<Vec<Got>>>,
 }
 
 impl Receiver {
-    fn start(up: bool) -> Self {
+    pub(crate) fn start(up: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("an address");
         let (up, got) = (Arc::new(AtomicBool::new(up)), Arc::new(Mutex::new(Vec::new())));
-        let receiver = Self { address, up: Arc::clone(&up), got: Arc::clone(&got) };
+        let refuses = Arc::new(AtomicBool::new(false));
+        let receiver = Self {
+            address,
+            up: Arc::clone(&up),
+            refuses: Arc::clone(&refuses),
+            got: Arc::clone(&got),
+        };
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (up, got) = (Arc::clone(&up), Arc::clone(&got));
-                std::thread::spawn(move || answer(stream, &up, &got));
+                let (up, refuses) = (Arc::clone(&up), Arc::clone(&refuses));
+                let got = Arc::clone(&got);
+                std::thread::spawn(move || answer(stream, &up, &refuses, &got));
             }
         });
         receiver
     }
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook/t0ken", self.address)
     }
     /// Waits until `enough` of what came.
-    fn wait(&self, enough: impl Fn(&[Got]) -> bool) -> Vec<Got> {
+    pub(crate) fn wait(&self, enough: impl Fn(&[Got]) -> bool) -> Vec<Got> {
         for _ in 0..3_000 {
             let got = self.got.lock().expect("lock");
             if enough(&got) {
@@ -52,13 +61,17 @@ impl Receiver {
     }
 }
 
-fn answer(mut stream: TcpStream, up: &AtomicBool, got: &Mutex<Vec<Got>>) {
+fn answer(mut stream: TcpStream, up: &AtomicBool, refuses: &AtomicBool, got: &Mutex<Vec<Got>>) {
     while let Some(one) = read(&mut stream) {
-        let is_up = up.load(Ordering::SeqCst);
-        if is_up {
+        let (is_up, refuses) = (up.load(Ordering::SeqCst), refuses.load(Ordering::SeqCst));
+        if is_up && !refuses {
             got.lock().expect("lock").push(one);
         }
-        let status = if is_up { "200 OK" } else { "503 Service Unavailable" };
+        let status = match (is_up, refuses) {
+            (_, true) => "400 Bad Request",
+            (true, _) => "200 OK",
+            (false, _) => "503 Service Unavailable",
+        };
         let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         if stream.write_all(reply.as_bytes()).is_err() {
             return;
@@ -81,12 +94,12 @@ fn read(stream: &mut TcpStream) -> Option<Got> {
     Some((headers, body))
 }
 
-fn json(got: &Got) -> Value {
+pub(crate) fn json(got: &Got) -> Value {
     serde_json::from_slice(&got.1).expect("JSON")
 }
 
 /// The signature as a receiver computes it, by another hand: openssl.
-fn signature(secret: &str, got: &Got) -> String {
+pub(crate) fn signature(secret: &str, got: &Got) -> String {
     let base64 = |args: &[&str], input: &[u8]| {
         let mut child = Command::new("openssl")
             .args(args)
