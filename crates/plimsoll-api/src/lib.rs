@@ -20,7 +20,9 @@ mod model;
 mod observation;
 pub mod oip;
 mod openapi;
+mod outcome;
 mod page;
+mod performance;
 mod problem;
 mod query;
 mod receipt;
@@ -67,7 +69,15 @@ pub use model::{
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
+pub use outcome::{
+    DecisionOutcomes, Outcome, OutcomeItem, OutcomeValue, OutcomesRecorded, RecordOutcome,
+    RecordOutcomes,
+};
 pub use page::{Page, PageQuery};
+pub use performance::{
+    EstimatedMetric, FairnessComparison, FairnessGroup, FairnessQuery, FairnessReport, Performance,
+    PerformanceMetric, PerformanceQuery, PerformanceWindow, Rate, ReliabilityBin,
+};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
@@ -88,8 +98,8 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    BatchFormat, BatchState, Environment, Explain, ObservedState, PrincipalKind, ReviewMode,
-    ReviewState, ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
+    BatchFormat, BatchState, Environment, Explain, ObservedState, OutcomeState, PrincipalKind,
+    ReviewMode, ReviewState, ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Task, Tier,
 };
 
 #[cfg(test)]

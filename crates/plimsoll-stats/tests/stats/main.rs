@@ -7,4 +7,6 @@ mod drift;
 #[cfg(test)]
 mod performance;
 #[cfg(test)]
+mod realized;
+#[cfg(test)]
 mod sequential;
