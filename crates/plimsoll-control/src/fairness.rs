@@ -54,7 +54,12 @@ impl Control {
         let range = (query.since, query.until);
         let action = Action::ReadFairness;
         let mut looked = self.looked_at(ctx, lake, action, name, query.output.as_deref(), range)?;
-        let by: Vec<String> = query.by.as_deref().unwrap_or_default().split(',').collect::<Vec<_>>()
+        let by: Vec<String> = query
+            .by
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .collect::<Vec<_>>()
             .into_iter()
             .map(|name| name.trim().to_owned())
             .filter(|name| !name.is_empty())

@@ -117,7 +117,7 @@ impl Control {
         for (place, one) in wanted.iter().enumerate() {
             let decision = one.as_ref().ok().and_then(|one| one.decision);
             let taken = match one {
-                Ok(one) => self.take(ctx, telling, &mut round, one),
+                Ok(one) => self.take_outcome(ctx, telling, &mut round, one),
                 Err(why) => Err(ControlError::invalid("outcomes", why.as_str())),
             };
             let mut item = api::OutcomeItem {
@@ -171,7 +171,7 @@ impl Control {
     ) -> Result<api::OutcomesRecorded, ControlError> {
         let _turn = lock(&self.telling);
         let mut round = Round::default();
-        let taken = self.take(ctx, telling, &mut round, wanted)?;
+        let taken = self.take_outcome(ctx, telling, &mut round, wanted)?;
         settle(&mut round.under_way)?;
         let (state, outcome) = match taken {
             Taken::Queued(id) => (api::OutcomeState::Recorded, id),
@@ -292,7 +292,7 @@ impl Control {
         self.permit(ctx, telling.action(), &Resource::Deployment(unknown)).map(drop)
     }
 
-    fn take(
+    fn take_outcome(
         &self,
         ctx: &RequestContext,
         telling: Telling,
@@ -527,7 +527,8 @@ impl Case {
         let fields = fields.filter(|source| matches!(source.source, Source::Field(_)));
         let fields = fields.filter_map(|source| contract.mapped_text(rows, row, source));
         let headers = mapped.iter().filter(|(role, _)| &**role == "subject");
-        for subject in fields.map(|text| text.into_owned()).chain(headers.map(|(_, t)| t.to_string()))
+        for subject in
+            fields.map(|text| text.into_owned()).chain(headers.map(|(_, t)| t.to_string()))
         {
             if !own.contains(&subject) {
                 own.push(subject);
@@ -540,8 +541,7 @@ impl Case {
 /// What stands already: the outcome that says the same, if there is one.
 fn settled(said: &[OutcomeBody], new: &OutcomeBody) -> Result<Option<OutcomeId>, ControlError> {
     let is_about = |old: &&OutcomeBody| old.row == new.row && old.name == new.name;
-    let is_corrected =
-        |old: &OutcomeBody| said.iter().any(|later| later.corrects == Some(old.id));
+    let is_corrected = |old: &OutcomeBody| said.iter().any(|later| later.corrects == Some(old.id));
     let by_id = said.iter().find(|old| {
         old.caller_id.is_some() && old.caller_id == new.caller_id && old.source == new.source
     });
@@ -652,7 +652,10 @@ mod tests {
         let fixed = OutcomeBody { corrects: Some(first[0].id), ..said(2, 1.0) };
         assert_eq!(settled(&first, &fixed).expect("taken"), None);
         let both = [first[0].clone(), fixed.clone()];
-        assert_eq!(settled(&both, &OutcomeBody { id: said(3, 0.0).id, ..fixed.clone() }).expect("taken"), Some(fixed.id));
+        assert_eq!(
+            settled(&both, &OutcomeBody { id: said(3, 0.0).id, ..fixed.clone() }).expect("taken"),
+            Some(fixed.id)
+        );
         let again = OutcomeBody { corrects: Some(first[0].id), ..said(3, 2.0) };
         assert!(settled(&both, &again).is_err(), "only the latest is corrected");
         let stray = OutcomeBody { corrects: Some(said(9, 0.0).id), ..said(3, 2.0) };

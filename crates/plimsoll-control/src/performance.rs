@@ -313,7 +313,10 @@ fn task(pairs: &[Pair<'_>]) -> Task {
 fn length(text: Option<&str>) -> Result<Length, ControlError> {
     let Some(text) = text else { return Ok(Length::Whole) };
     let wrong = || {
-        ControlError::invalid("window", "must be a time such as `1d` or `6h`, or a number of answers")
+        ControlError::invalid(
+            "window",
+            "must be a time such as `1d` or `6h`, or a number of answers",
+        )
     };
     if let Ok(count) = text.parse::<usize>() {
         return if count >= LEAST { Ok(Length::Count(count)) } else { Err(wrong()) };
@@ -428,7 +431,11 @@ impl Reading {
             ranking.0 |= relevance.is_some();
             ranking.1.extend(score(pair.answer).map(|score| (score, relevance.unwrap_or(0.0))));
         }
-        by_decision.into_values().filter(|(is_known, _)| *is_known).map(|(_, items)| items).collect()
+        by_decision
+            .into_values()
+            .filter(|(is_known, _)| *is_known)
+            .map(|(_, items)| items)
+            .collect()
     }
 
     /// How many outcomes there are, and what was measured with them.
@@ -556,9 +563,8 @@ impl Reading {
                 continue;
             }
             let answers: Vec<bool> = scores.iter().map(|score| *score >= self.threshold).collect();
-            let place = shown
-                .iter_mut()
-                .find(|one| one.slice.is_none() && one.from.0 == window.from);
+            let place =
+                shown.iter_mut().find(|one| one.slice.is_none() && one.from.0 == window.from);
             let Some(place) = place else { continue };
             let estimates = cbpe.estimate(&scores, &answers).into_iter();
             let estimate = |one: plimsoll_stats::cbpe::Estimate| api::EstimatedMetric {
@@ -571,8 +577,7 @@ impl Reading {
                 lower_threshold: one.lower_threshold,
                 upper_threshold: one.upper_threshold,
             };
-            place.estimated =
-                estimates.filter(|one| one.value.is_finite()).map(estimate).collect();
+            place.estimated = estimates.filter(|one| one.value.is_finite()).map(estimate).collect();
         }
         None
     }

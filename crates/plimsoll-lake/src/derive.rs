@@ -139,8 +139,9 @@ impl Reading<'_> {
             }
             _ => row.bare(0),
         }
+        let made = builder.rows() - before;
         self.pending.decisions += 1;
-        self.pending.rows += builder.rows() - before;
+        self.pending.rows += made;
         Ok(())
     }
 

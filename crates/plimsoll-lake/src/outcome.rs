@@ -11,7 +11,6 @@ use datafusion::common::{Result, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use plimsoll_ledger::{Keys, LedgerError, Scanned};
-use plimsoll_types::digest::hex;
 use plimsoll_types::record::{OutcomeBody, OutcomeValue};
 use plimsoll_types::{DecisionId, KeyId, Time};
 use std::sync::Arc;

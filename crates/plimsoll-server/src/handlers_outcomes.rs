@@ -62,12 +62,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// Records what is told. One that is told alone is answered with why it was refused.
-fn record(
-    app: &App,
-    ctx: &RequestContext,
-    input: &Input,
-    telling: Telling,
-) -> Result<Reply, Fail> {
+fn record(app: &App, ctx: &RequestContext, input: &Input, telling: Telling) -> Result<Reply, Fail> {
     let (mut wanted, is_alone) = told(&input.media, &input.body)?;
     app.control.correlate(ctx, &app.lake, telling, &mut wanted)?;
     if let ([one], true) = (wanted.as_slice(), is_alone) {

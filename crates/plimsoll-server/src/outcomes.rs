@@ -99,9 +99,7 @@ fn outcome(value: Value) -> Result<api::RecordOutcome, String> {
         let fits = match object.get(name) {
             None | Some(Value::Null) => true,
             Some(Value::String(text)) => match name {
-                "decision" | "corrects" => {
-                    text.parse::<plimsoll_types::DecisionId>().is_ok()
-                }
+                "decision" | "corrects" => text.parse::<plimsoll_types::DecisionId>().is_ok(),
                 "observed_at" => text.parse::<api::Timestamp>().is_ok(),
                 _ => is_text || name == "value",
             },
@@ -177,11 +175,9 @@ fn cell(column: &Column, row: usize) -> Value {
         }
         ColumnData::Integer(values) => one(values, row),
         ColumnData::Boolean(values) => one(values, row),
-        ColumnData::Text(values) => values
-            .get(row)
-            .cloned()
-            .flatten()
-            .map_or(Value::Null, |text| String::from(text).into()),
+        ColumnData::Text(values) => {
+            values.get(row).cloned().flatten().map_or(Value::Null, |text| String::from(text).into())
+        }
         ColumnData::Timestamp(values) => {
             let micros = values.get(row).copied().flatten().and_then(|m| u64::try_from(m).ok());
             let time = micros.map(plimsoll_types::Time::from_micros);

@@ -280,10 +280,13 @@ mod tests {
             .map(|(x, y)| if *x > 0.3 { 2.0 } else { 0.0 } + if y.is_nan() { 5.0 } else { *y })
             .collect();
         let (fit, test) = (3_000, 1_000);
-        let part = |from: usize, count: usize| vec![x[from..from + count].to_vec(), y[from..from + count].to_vec()];
+        let part = |from: usize, count: usize| {
+            vec![x[from..from + count].to_vec(), y[from..from + count].to_vec()]
+        };
         let booster = Booster::fit(&part(0, fit), &truth[..fit]).unwrap();
         let found = booster.predict(&part(fit, test));
-        let error = found.iter().zip(&truth[fit..]).map(|(a, b)| (a - b).abs()).sum::<f64>() / test as f64;
+        let error =
+            found.iter().zip(&truth[fit..]).map(|(a, b)| (a - b).abs()).sum::<f64>() / test as f64;
         assert!(error < 0.05, "{error}");
         assert_eq!(booster, Booster::fit(&part(0, fit), &truth[..fit]).unwrap(), "deterministic");
     }

@@ -87,10 +87,8 @@ impl Dle {
             let pairs = known.answers.iter().zip(known.outcomes);
             let losses: Vec<f64> = pairs.map(|(a, o)| loss(*measure, *a, *o)).collect();
             let chunk = (rows / CHUNKS).max(1);
-            let realized: Vec<f64> = losses
-                .chunks(chunk)
-                .map(|part| measured(*measure, mean(part)))
-                .collect();
+            let realized: Vec<f64> =
+                losses.chunks(chunk).map(|part| measured(*measure, mean(part))).collect();
             let (center, spread) = (mean(&realized), 3.0 * deviation(&realized));
             let own = deviation(&losses);
             let deviation = match measure {

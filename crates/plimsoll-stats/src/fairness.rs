@@ -109,7 +109,8 @@ pub fn apart(rates: &[(f64, f64)], confidence: f64) -> Option<Apart> {
     if shares.len() < 2 {
         return None;
     }
-    let by_rate = |a: &&(f64, f64, Interval), b: &&(f64, f64, Interval)| a.2.value.total_cmp(&b.2.value);
+    let by_rate =
+        |a: &&(f64, f64, Interval), b: &&(f64, f64, Interval)| a.2.value.total_cmp(&b.2.value);
     let (low, high) = (shares.iter().min_by(by_rate)?, shares.iter().max_by(by_rate)?);
     let (least, most) = (low.2, high.2);
     let value = most.value - least.value;

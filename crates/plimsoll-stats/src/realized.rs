@@ -315,10 +315,8 @@ pub fn multiclass(rows: &[Chosen], confidence: f64) -> Vec<Measured> {
     found.push(Measured::alone(Measure::Recall, over(Confusion::recall)));
     found.push(Measured::alone(Measure::F1, over(Confusion::f1)));
     let of_class = |class: usize| -> Option<f64> {
-        let scored: Option<Vec<(f64, bool)>> = rows
-            .iter()
-            .map(|row| Some((*row.scores.get(class)?, row.outcome == class)))
-            .collect();
+        let scored: Option<Vec<(f64, bool)>> =
+            rows.iter().map(|row| Some((*row.scores.get(class)?, row.outcome == class))).collect();
         auroc(&scored?, confidence).map(|area| area.value)
     };
     let width = rows.first().map_or(0, |row| row.scores.len());

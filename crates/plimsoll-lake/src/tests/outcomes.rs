@@ -47,14 +47,26 @@ fn site() -> Site {
     let mut site = Site::new();
     site.record(&[
         Made::new(BEGIN, vec![row(1.0, 33, "x", "canary-ann")]),
-        Made::new(BEGIN + HOUR, vec![row(2.0, 44, "y", "canary-bob"), row(3.0, 44, "y", "canary-bob")]),
+        Made::new(
+            BEGIN + HOUR,
+            vec![row(2.0, 44, "y", "canary-bob"), row(3.0, 44, "y", "canary-bob")],
+        ),
         Made::new(BEGIN + HOUR, vec![row(4.0, 55, "z", "")]),
     ]);
     let ids = site.ids.clone();
-    tell(&site, RecordKind::Outcome, ids[0], "canary-ann", &body(1, 0, OutcomeValue::Label("canary-repaid".into())));
+    tell(
+        &site,
+        RecordKind::Outcome,
+        ids[0],
+        "canary-ann",
+        &body(1, 0, OutcomeValue::Label("canary-repaid".into())),
+    );
     tell(&site, RecordKind::Outcome, ids[1], "canary-bob", &body(2, 1, OutcomeValue::Number(0.5)));
     tell(&site, RecordKind::Outcome, ids[2], "", &body(3, 0, OutcomeValue::Relevance(2.0)));
-    let origin = OutcomeBody { name: "origin".into(), ..body(4, 0, OutcomeValue::Label("canary-origin".into())) };
+    let origin = OutcomeBody {
+        name: "origin".into(),
+        ..body(4, 0, OutcomeValue::Label("canary-origin".into()))
+    };
     tell(&site, RecordKind::Attribute, ids[0], "canary-ann", &origin);
     site
 }
@@ -78,7 +90,10 @@ fn they_are_there_at_once_in_files_and_anew() {
     let lake = site.lake();
     let at_once = sql(&lake, LOOK);
     assert_eq!(at_once.len(), 3);
-    assert_eq!((&at_once[0]["label"], &at_once[1]["number"]), (&"canary-repaid".into(), &0.5.into()));
+    assert_eq!(
+        (&at_once[0]["label"], &at_once[1]["number"]),
+        (&"canary-repaid".into(), &0.5.into())
+    );
     assert_eq!((&at_once[1]["row"], &at_once[2]["relevance"]), (&1.into(), &2.0.into()));
     lake.catch_up(|_| {}).expect("write");
     assert_eq!(sql(&lake, LOOK), at_once, "in files");
@@ -108,7 +123,10 @@ fn without_the_right_nothing_but_that_something_was_told() {
     assert_eq!(found.len(), 3);
     for row in found {
         let row = row.as_object().expect("a row");
-        assert!(row.iter().all(|(name, value)| name == "decision_id" || value.is_null()), "{row:?}");
+        assert!(
+            row.iter().all(|(name, value)| name == "decision_id" || value.is_null()),
+            "{row:?}"
+        );
     }
     let none = rows_of(&site.lake(), Ask { tables: Vec::new(), ..ask(LOOK) }).expect("answer");
     assert!(none.is_empty());
@@ -119,7 +137,8 @@ fn an_erasure_takes_them_and_a_rebuild_gives_the_same() {
     let site = site();
     let lake = site.lake();
     lake.catch_up(|_| {}).expect("write");
-    let key = site.ledger().keys().find_subject(TENANT, "canary-ann").expect("read").expect("there");
+    let key =
+        site.ledger().keys().find_subject(TENANT, "canary-ann").expect("read").expect("there");
     site.ledger().erase(&[key]).expect("erase");
     lake.erase().expect("erase");
     let after = sql(&lake, "select * from outcomes order by \"index\"");
@@ -136,7 +155,11 @@ fn they_are_kept_as_long_as_their_decision() {
     let lake = site.lake();
     lake.catch_up(|_| {}).expect("write");
     *site.kept.lock().expect("kept") = Some(Time::from_micros(BEGIN + HOUR));
-    assert_eq!(lake.end_retention().expect("end"), 3, "decisions, outcomes and attributes of an hour");
+    assert_eq!(
+        lake.end_retention().expect("end"),
+        3,
+        "decisions, outcomes and attributes of an hour"
+    );
     assert_eq!(sql(&lake, LOOK).len(), 2);
     lake.rebuild(|_| {}).expect("rebuild");
     assert_eq!(sql(&lake, LOOK).len(), 2);

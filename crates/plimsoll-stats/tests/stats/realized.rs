@@ -64,9 +64,8 @@ fn answers_of_several_classes() {
     for case in golden()["multiclass"].as_array().unwrap() {
         let scores = case["scores"].as_array().unwrap().iter().map(numbers);
         let rows = scores.zip(places(&case["answers"])).zip(places(&case["outcomes"]));
-        let rows: Vec<Chosen> = rows
-            .map(|((scores, answer), outcome)| Chosen { scores, answer, outcome })
-            .collect();
+        let rows: Vec<Chosen> =
+            rows.map(|((scores, answer), outcome)| Chosen { scores, answer, outcome }).collect();
         assert_eq!(case["said"].as_object().unwrap().len(), 6);
         same(&multiclass(&rows, 0.95), &case["said"]);
     }

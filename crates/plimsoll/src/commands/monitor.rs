@@ -215,7 +215,13 @@ fn fairness(context: &Context, args: Compared) -> Result<(), Failure> {
 fn compared(found: &FairnessComparison) -> String {
     let by = found.by.join(" & ");
     let mut groups = Table::new(&[
-        "by", "group", ">answers", ">outcomes", ">selected", ">true positive", ">false positive",
+        "by",
+        "group",
+        ">answers",
+        ">outcomes",
+        ">selected",
+        ">true positive",
+        ">false positive",
     ]);
     let rate = |rate: Option<Rate>| rate.map(|rate| number(rate.value)).unwrap_or_default();
     for group in &found.groups {

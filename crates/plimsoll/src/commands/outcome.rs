@@ -147,7 +147,9 @@ fn record(context: &Context, args: Record) -> Result<(), Failure> {
         (None, Some(number)) => Some(OutcomeValue::Number(number)),
         (None, None) if args.relevance.is_some() => None,
         (None, None) => {
-            return Err(Failure::user("say what it was with `--label`, `--number` or `--relevance`"));
+            return Err(Failure::user(
+                "say what it was with `--label`, `--number` or `--relevance`",
+            ));
         }
     };
     let wanted = RecordOutcome {
@@ -177,7 +179,17 @@ fn list(context: &Context, id: DecisionId) -> Result<(), Failure> {
     let found: DecisionOutcomes =
         context.client()?.get(&format!("/api/v1/decisions/{id}/outcomes"), &())?;
     context.printer.show(&found, |found| {
-        let heads = ["recorded", "outcome", ">row", "name", "value", "source", "annotator", "told by", "current"];
+        let heads = [
+            "recorded",
+            "outcome",
+            ">row",
+            "name",
+            "value",
+            "source",
+            "annotator",
+            "told by",
+            "current",
+        ];
         let mut table = Shown::new(&heads);
         for one in &found.outcomes {
             table.row([
@@ -256,11 +268,8 @@ fn import(context: &Context, args: &Import) -> Result<(), Failure> {
 
 /// The table with the columns' names as they travel, and what was told for all rows.
 fn named(args: &Import, mut batch: Table) -> Result<Table, Failure> {
-    let renamed = [
-        (&args.decision, "decision"),
-        (&args.correlation, "correlation"),
-        (&args.value, "value"),
-    ];
+    let renamed =
+        [(&args.decision, "decision"), (&args.correlation, "correlation"), (&args.value, "value")];
     let is_mapped = renamed.iter().any(|(from, _)| from.is_some());
     for (from, to) in renamed {
         let Some(from) = from else { continue };

@@ -76,14 +76,15 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     let server = Server::dev().with_credit("durable");
     let decisions = asked(&server, 120);
     let before = performance(&server, "");
-    assert_eq!((&before["windows"][0]["answers"], &before["windows"][0]["known"]), (&json!(120), &json!(0)));
+    assert_eq!(
+        (&before["windows"][0]["answers"], &before["windows"][0]["known"]),
+        (&json!(120), &json!(0))
+    );
     assert_eq!(before["windows"][0]["is_enough"], false, "not enough data is never fine");
     assert!(before["windows"][0]["metrics"].as_array().expect("metrics").is_empty());
 
     // The model was right about a hundred of them.
-    let line = |(id, p): &(String, f64)| {
-        json!({"decision": id, "value": *p >= 0.5, "source": "bank", "observed_at": "2026-11-20T10:00:00Z"})
-    };
+    let line = |(id, p): &(String, f64)| json!({"decision": id, "value": *p >= 0.5, "source": "bank", "observed_at": "2026-11-20T10:00:00Z"});
     let mut lines: Vec<Value> = decisions[..100].iter().map(line).collect();
     lines.push(json!({"decision": "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911", "value": 1}));
     lines.push(json!({"decision": decisions[0].0, "value": 1, "row": 7}));
@@ -123,16 +124,33 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     assert_eq!((&list["count"], &list["outcomes"][0]["is_current"]), (&2.into(), &json!(false)));
     assert_eq!(list["outcomes"][1]["corrects"], outcome);
     assert!(list["outcomes"][1]["principal"].is_string(), "{list}");
-    let missing = tell(&server, "/api/v1/outcomes", &json!({"decision": "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911", "value": 1}).to_string(), &[]);
+    let missing = tell(
+        &server,
+        "/api/v1/outcomes",
+        &json!({"decision": "0198c2f0-8f6a-7d3e-9a41-0c5d7be2f911", "value": 1}).to_string(),
+        &[],
+    );
     assert_eq!(missing.status, 404, "{}", missing.body);
 
     // By slice, and in windows that a late outcome opens again.
     let sliced = performance(&server, "?slice=region");
     let slices = sliced["windows"].as_array().expect("windows");
-    assert!(slices.iter().filter(|one| one["slice"].is_string()).all(|one| one["answers"].as_u64() >= Some(30)));
-    assert_eq!(get(server.control(), "/api/v1/deployments/credit-default/performance?slice=age", None).status, 422);
+    assert!(
+        slices
+            .iter()
+            .filter(|one| one["slice"].is_string())
+            .all(|one| one["answers"].as_u64() >= Some(30))
+    );
+    assert_eq!(
+        get(server.control(), "/api/v1/deployments/credit-default/performance?slice=age", None)
+            .status,
+        422
+    );
     let late = performance(&server, "?window=60");
-    assert_eq!((&late["windows"][1]["known"], late["windows"].as_array().map(Vec::len)), (&40.into(), Some(2)));
+    assert_eq!(
+        (&late["windows"][1]["known"], late["windows"].as_array().map(Vec::len)),
+        (&40.into(), Some(2))
+    );
     told(&server, &decisions[100..].iter().map(line).collect::<Vec<_>>());
     assert_eq!(performance(&server, "?window=60")["windows"][1]["known"], 60);
 
@@ -150,7 +168,12 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     assert!(gone["withheld"].as_str().expect("why").contains("erased"));
     let left = sql(&server, "select count(label) as n, count(*) as all from outcomes");
     assert_eq!(left[0]["n"], 121 - theirs.len(), "{left:?}");
-    let after = tell(&server, "/api/v1/outcomes", &json!({"decision": decisions[3].0, "value": 1, "source": "x"}).to_string(), &[]);
+    let after = tell(
+        &server,
+        "/api/v1/outcomes",
+        &json!({"decision": decisions[3].0, "value": 1, "source": "x"}).to_string(),
+        &[],
+    );
     assert_eq!(after.status, 409, "{}", after.body);
     let kept = performance(&server, "")["windows"][0]["known"].clone();
     assert_eq!(kept, 120 - theirs.len());
@@ -158,7 +181,10 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     // A power cut loses nothing that was acknowledged, and a rebuild keeps it.
     let folder = server.kill();
     offline(folder.path(), &["lake", "rebuild"]).ok();
-    let counted = offline(folder.path(), &["query", "select count(label) as n, count(*) as all from outcomes", "--json"]);
+    let counted = offline(
+        folder.path(),
+        &["query", "select count(label) as n, count(*) as all from outcomes", "--json"],
+    );
     let counted: Value = serde_json::from_str(counted.ok().trim()).expect("JSON");
     assert_eq!(counted, left[0]);
     let server = Server::start_in(folder, &["--dev"]);
@@ -167,7 +193,8 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
 }
 
 fn offline_is_verified(server: &Server) {
-    let said = server.cli(&["ledger", "verify", "--data", server.data_folder().to_str().expect("UTF-8")]);
+    let said =
+        server.cli(&["ledger", "verify", "--data", server.data_folder().to_str().expect("UTF-8")]);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
 }
 
@@ -186,7 +213,9 @@ fn files_are_told_once_by_decision_or_by_the_callers_own_id() {
     std::fs::write(&file, lines).expect("written");
     let file = file.to_str().expect("UTF-8");
     let import = ["outcome", "import", file, "--correlation", "request", "--deployment"];
-    let import = [&import[..], &["credit-default", "--value", "paid", "--source", "bank", "--json"]].concat();
+    let import =
+        [&import[..], &["credit-default", "--value", "paid", "--source", "bank", "--json"]]
+            .concat();
     let said = server.cli(&import);
     assert_eq!(said.code, 2, "{}", said.stderr);
     let total: Value = serde_json::from_str(&said.stdout).expect("JSON");
@@ -197,7 +226,8 @@ fn files_are_told_once_by_decision_or_by_the_callers_own_id() {
     let table = server.cli(&["monitor", "performance", "credit-default", "--window", "1d"]).ok();
     assert!(table.contains("accuracy") && table.contains("auroc"), "{table}");
     // The id of the request is nowhere in clear.
-    let found = sql(&server, "select correlation from \"credit-default\" where correlation is not null");
+    let found =
+        sql(&server, "select correlation from \"credit-default\" where correlation is not null");
     assert!(found.len() == 40 && !found[0].to_string().contains("loan"), "{found:?}");
 }
 
@@ -205,15 +235,32 @@ fn files_are_told_once_by_decision_or_by_the_callers_own_id() {
 fn attributes_serve_fairness_and_nothing_else() {
     let server = Server::dev().with_credit("durable");
     let decisions = asked(&server, 200);
-    let group = |n: usize| if n >= 190 { "few" } else if n % 2 == 0 { "x" } else { "y" };
+    let group = |n: usize| {
+        if n >= 190 {
+            "few"
+        } else if n % 2 == 0 {
+            "x"
+        } else {
+            "y"
+        }
+    };
     let attributes: String = decisions
         .iter()
         .enumerate()
-        .map(|(n, (id, _))| format!("{}\n", json!({"decision": id, "name": "origin", "value": group(n), "source": "census"})))
+        .map(|(n, (id, _))| {
+            format!(
+                "{}\n",
+                json!({"decision": id, "name": "origin", "value": group(n), "source": "census"})
+            )
+        })
         .collect();
     let answer = tell(&server, "/api/v1/attributes", &attributes, &[LINES]);
     assert_eq!((answer.status, &answer.json()["recorded"]), (200, &200.into()), "{}", answer.body);
-    let outcomes: Vec<Value> = decisions.iter().enumerate().map(|(n, (id, _))| json!({"decision": id, "value": n % 3 == 0})).collect();
+    let outcomes: Vec<Value> = decisions
+        .iter()
+        .enumerate()
+        .map(|(n, (id, _))| json!({"decision": id, "value": n % 3 == 0}))
+        .collect();
     told(&server, &outcomes);
     // No statement reaches them, and they are no outcomes.
     for table in ["attributes", "\"#attributes\"", "\"#answers\""] {
@@ -222,7 +269,8 @@ fn attributes_serve_fairness_and_nothing_else() {
     }
     assert_eq!(sql(&server, "select count(*) as n from outcomes where name = 'origin'")[0]["n"], 0);
     let median = 0.2;
-    let path = format!("/api/v1/deployments/credit-default/fairness?by=origin,region&threshold={median}");
+    let path =
+        format!("/api/v1/deployments/credit-default/fairness?by=origin,region&threshold={median}");
     let report = get(server.control(), &path, None);
     assert_eq!(report.status, 200, "{}", report.body);
     let report = report.json();
@@ -242,10 +290,15 @@ fn attributes_serve_fairness_and_nothing_else() {
     let few = groups.iter().find(|group| group["name"] == "few").expect("named");
     assert!(few["is_small"] == true && few.get("selection_rate").is_none(), "{few}");
     let parity = alone["metrics"].as_array().expect("metrics").iter();
-    let parity = parity.clone().find(|m| m["name"] == "demographic_parity_difference").expect("there");
+    let parity =
+        parity.clone().find(|m| m["name"] == "demographic_parity_difference").expect("there");
     let expected = (rate("x") - rate("y")).abs();
     assert!((parity["value"].as_f64().expect("a value") - expected).abs() < 1e-12, "{parity}");
-    assert_eq!(report["comparisons"].as_array().map(Vec::len), Some(3), "each alone, then together");
+    assert_eq!(
+        report["comparisons"].as_array().map(Vec::len),
+        Some(3),
+        "each alone, then together"
+    );
     let table = server.cli(&["monitor", "fairness", "credit-default", "--by", "origin"]).ok();
     assert!(table.contains("disparate_impact") && table.contains("few"), "{table}");
     let none = server.cli(&["monitor", "fairness", "credit-default", "--by", "nothing"]);
