@@ -5,6 +5,8 @@ mod contest;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod performance;
 #[cfg(test)]
 mod realized;

@@ -166,7 +166,7 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     let gone = server.cli(&["outcome", "list", &decisions[3].0, "--json"]).json();
     assert_eq!((&gone["count"], gone["outcomes"].as_array().map(Vec::len)), (&1.into(), Some(0)));
     assert!(gone["withheld"].as_str().expect("why").contains("erased"));
-    let left = sql(&server, "select count(label) as n, count(*) as all from outcomes");
+    let left = sql(&server, "select count(label) as n, count(*) as told from outcomes");
     assert_eq!(left[0]["n"], 121 - theirs.len(), "{left:?}");
     let after = tell(
         &server,
@@ -183,7 +183,7 @@ fn outcomes_come_late_are_corrected_erased_and_survive_a_crash() {
     offline(folder.path(), &["lake", "rebuild"]).ok();
     let counted = offline(
         folder.path(),
-        &["query", "select count(label) as n, count(*) as all from outcomes", "--json"],
+        &["query", "select count(label) as n, count(*) as told from outcomes", "--json"],
     );
     let counted: Value = serde_json::from_str(counted.ok().trim()).expect("JSON");
     assert_eq!(counted, left[0]);
