@@ -31,7 +31,8 @@ fn table(seed: u64, rows: usize, shift: f64) -> Table {
     let mut dice = Dice(seed);
     let mut table = Table { columns: vec![Vec::new(); 3], answers: Vec::new(), outcomes: Vec::new() };
     for _ in 0..rows {
-        let wild = (dice.next() + shift).min(1.0);
+        // Within the range of the reference: beyond it a tree knows nothing.
+        let wild = dice.next().powf(1.0 / (1.0 + 4.0 * shift));
         let (size, noise) = (10.0 + 5.0 * dice.next(), dice.normal());
         let outcome = 20.0 + size + (0.2 + 3.0 * wild) * noise;
         table.columns[0].push(wild);
