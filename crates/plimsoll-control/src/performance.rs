@@ -11,6 +11,7 @@ use plimsoll_api::Task;
 use plimsoll_lake::{Answered, Judge, Judged, Lake, LakeError, Truth, TruthValue, Visible};
 use plimsoll_policy::{Action, Resource};
 use plimsoll_stats::cbpe::{Cbpe, Known};
+use plimsoll_stats::dle::{Dle, Quantities};
 use plimsoll_stats::realized::{
     Chosen, Measured, Reliability, Said, Worth, binary, multiclass, ranking, regression,
 };
@@ -40,6 +41,12 @@ const MOSTLY: f64 = 0.9;
 const REFERENCE_MIN: usize = 100;
 /// Rows of the known windows that are estimated from, the newest. Fitting takes them ten times.
 const REFERENCE_MAX: usize = 50_000;
+/// Inputs that a loss is estimated from.
+const MAX_INPUTS: usize = 100;
+/// Answers that are looked at with their inputs, the newest: 100 texts each are half a gigabyte.
+const MAX_WITH_INPUTS: u64 = 50_000;
+/// Texts of a column that get numbers of their own.
+const MAX_ANSWERS_TEXTS: usize = 100_000;
 /// Labels that are yes unless told otherwise.
 const YES: [&str; 3] = ["1", "true", "yes"];
 
@@ -118,6 +125,15 @@ impl Control {
             self.check_slice(&looked.row, slice)?;
             looked.judge.columns.push(slice.clone());
         }
+        // What a loss is estimated from; only where it is asked for, as it is much to read.
+        let first_input = looked.judge.columns.len();
+        if query.task == Some(Task::Regression) && length != Length::Whole {
+            let columns = lake.columns(&looked.judge.table).map_err(unread)?;
+            let inputs = columns.into_iter().filter(|column| column.role == "feature");
+            let inputs = inputs.filter(|column| !column.kind.starts_with("List"));
+            looked.judge.columns.extend(inputs.map(|column| column.name).take(MAX_INPUTS));
+            looked.judge.rows = MAX_WITH_INPUTS;
+        }
         let judged = lake.judged(&looked.judge).map_err(unread)?;
         let outcome = query.outcome.as_deref().unwrap_or(UNNAMED);
         let pairs = paired(&judged, outcome);
@@ -130,7 +146,12 @@ impl Control {
                 shown.extend(reading.slices(window));
             }
         }
-        let not_estimated = reading.estimate(&windows, &mut shown);
+        let not_estimated = match reading.task {
+            Task::Regression => estimate_losses(&windows, first_input, &mut shown),
+            Task::Binary | Task::Multiclass | Task::Ranking => {
+                reading.estimate(&windows, &mut shown)
+            }
+        };
         Ok(api::Performance {
             deployment: name.to_string(),
             task: reading.task,
@@ -341,6 +362,14 @@ struct Window<'a> {
     pairs: Vec<Pair<'a>>,
 }
 
+impl Window<'_> {
+    /// Whether nearly all of its outcomes are known.
+    fn is_known(&self) -> bool {
+        let known = self.pairs.iter().filter(|pair| pair.truth.is_some()).count();
+        share(known, self.pairs.len()) >= MOSTLY
+    }
+}
+
 fn windows<'a>(
     pairs: &[Pair<'a>],
     length: Length,
@@ -527,16 +556,13 @@ impl Reading {
         windows: &[Window<'_>],
         shown: &mut [api::PerformanceWindow],
     ) -> Option<String> {
-        let is_known = |window: &&Window<'_>| {
-            let known = window.pairs.iter().filter(|pair| pair.truth.is_some()).count();
-            share(known, window.pairs.len()) >= MOSTLY
-        };
-        if self.task != Task::Binary || windows.iter().all(|window| is_known(&window)) {
+        let is_known = Window::is_known;
+        if self.task != Task::Binary || windows.iter().all(is_known) {
             return None;
         }
         let known: Vec<Said> = windows
             .iter()
-            .filter(is_known)
+            .filter(|window| is_known(window))
             .flat_map(|window| window.pairs.iter().filter_map(|pair| self.said(pair)))
             .collect();
         let reference = known.get(known.len().saturating_sub(REFERENCE_MAX)..).unwrap_or_default();
@@ -556,7 +582,7 @@ impl Reading {
         let Some(cbpe) = Cbpe::fit(known) else {
             return Some("the known windows cannot be estimated from".to_owned());
         };
-        for window in windows.iter().filter(|window| !is_known(window)) {
+        for window in windows.iter().filter(|window| !window.is_known()) {
             let scores: Vec<f64> =
                 window.pairs.iter().filter_map(|pair| score(pair.answer)).collect();
             if scores.len() < LEAST {
@@ -580,6 +606,95 @@ impl Reading {
             place.estimated = estimates.filter(|one| one.value.is_finite()).map(estimate).collect();
         }
         None
+    }
+}
+
+/// Estimates the losses of windows whose outcomes are mostly not known yet from the inputs of those
+/// whose are. Says why not, if it cannot.
+fn estimate_losses(
+    windows: &[Window<'_>],
+    first_input: usize,
+    shown: &mut [api::PerformanceWindow],
+) -> Option<String> {
+    if windows.iter().all(Window::is_known) {
+        return None;
+    }
+    let known = windows.iter().filter(|window| window.is_known());
+    let known: Vec<Pair<'_>> = known
+        .flat_map(|window| window.pairs.iter().copied())
+        .filter(|pair| Reading::quantity(pair).is_some())
+        .collect();
+    let reference = known.get(known.len().saturating_sub(REFERENCE_MAX)..).unwrap_or_default();
+    let inputs = Inputs::of(windows, first_input);
+    if inputs.codes.is_empty() {
+        return Some("tell `task=regression` and a window, so that inputs are read".to_owned());
+    }
+    let quantities: Vec<(f64, f64)> = reference.iter().filter_map(Reading::quantity).collect();
+    let (answers, outcomes): (Vec<f64>, Vec<f64>) = quantities.into_iter().unzip();
+    let columns = inputs.columns(reference);
+    let known = Quantities { columns: &columns, answers: &answers, outcomes: &outcomes };
+    let Some(dle) = Dle::fit(known) else {
+        return Some(format!(
+            "windows with nearly all outcomes have {} answers; 200 are needed",
+            reference.len()
+        ));
+    };
+    for window in windows.iter().filter(|window| !window.is_known()) {
+        let pairs: Vec<Pair<'_>> =
+            window.pairs.iter().copied().filter(|pair| score(pair.answer).is_some()).collect();
+        let place = shown.iter_mut().find(|one| one.slice.is_none() && one.from.0 == window.from);
+        let Some(place) = place.filter(|_| pairs.len() >= LEAST) else { continue };
+        let answers: Vec<f64> = pairs.iter().filter_map(|pair| score(pair.answer)).collect();
+        let estimates = dle.estimate(&inputs.columns(&pairs), &answers).into_iter();
+        place.estimated = estimates
+            .map(|one| api::EstimatedMetric {
+                name: one.measure.name().to_owned(),
+                value: one.value,
+                sampling_error: one.sampling_error,
+                lower_threshold: one.lower_threshold,
+                upper_threshold: one.upper_threshold,
+            })
+            .collect();
+    }
+    None
+}
+
+/// The inputs of answers as numbers: texts by their place among all texts of their column.
+struct Inputs {
+    first: usize,
+    codes: Vec<HashMap<String, f64>>,
+}
+
+impl Inputs {
+    fn of(windows: &[Window<'_>], first: usize) -> Self {
+        let answers = || windows.iter().flat_map(|window| &window.pairs).map(|pair| pair.answer);
+        let count = answers().next().map_or(0, |answer| answer.columns.len());
+        let codes = (first..count).map(|place| {
+            let texts = answers().filter_map(|answer| answer.columns.get(place)?.as_deref());
+            let texts: std::collections::BTreeSet<&str> =
+                texts.filter(|text| number_of(text).is_none()).take(MAX_ANSWERS_TEXTS).collect();
+            texts.into_iter().map(str::to_owned).zip((0_u32..).map(f64::from)).collect()
+        });
+        Self { first, codes: codes.collect() }
+    }
+
+    fn columns(&self, pairs: &[Pair<'_>]) -> Vec<Vec<f64>> {
+        let column = |(place, codes): (usize, &HashMap<String, f64>)| {
+            let value = |pair: &Pair<'_>| {
+                let text = pair.answer.columns.get(self.first + place)?.as_deref()?;
+                number_of(text).or_else(|| codes.get(text).copied())
+            };
+            pairs.iter().map(|pair| value(pair).unwrap_or(f64::NAN)).collect()
+        };
+        self.codes.iter().enumerate().map(column).collect()
+    }
+}
+
+fn number_of(text: &str) -> Option<f64> {
+    match text {
+        "true" => Some(1.0),
+        "false" => Some(0.0),
+        text => text.parse().ok().filter(|number: &f64| number.is_finite()),
     }
 }
 
@@ -746,6 +861,38 @@ mod tests {
         assert_eq!(later[1].from, by_time[1].from, "asking for less moves none");
         let by_count = windows(&pairs, Length::Count(3), range).expect("windows");
         assert_eq!(by_count.len(), 4);
+    }
+
+    #[test]
+    fn losses_are_estimated_where_outcomes_are_not_known_yet() {
+        let answers: Vec<Answered> = (0..600_u32)
+            .map(|row| {
+                let input = if row % 2 == 0 { "calm" } else { "wild" };
+                let columns = vec![Some(input.to_owned())];
+                Answered { columns, ..answered(1, row, u64::from(row), 10.0) }
+            })
+            .collect();
+        let off = |row: u32| if row % 2 == 0 { 1.0 } else { 3.0 };
+        let truths: Vec<Truth> =
+            (0..600).map(|row| truth(1, UNNAMED, 10.0 + off(row), "x", None)).collect();
+        let pairs: Vec<Pair<'_>> = answers
+            .iter()
+            .zip(&truths)
+            .map(|(answer, truth)| Pair { answer, truth: (answer.row < 400).then_some(truth) })
+            .collect();
+        let range = (Time::from_micros(0), Time::from_micros(600));
+        let windows = windows(&pairs, Length::Count(200), range).expect("windows");
+        let query = api::PerformanceQuery {
+            task: Some(Task::Regression),
+            ..api::PerformanceQuery::default()
+        };
+        let reading = reading(&query, &pairs).expect("readable");
+        let mut shown: Vec<_> = windows.iter().map(|window| reading.window(window, None)).collect();
+        assert_eq!(estimate_losses(&windows, 0, &mut shown), None);
+        assert!(shown[0].estimated.is_empty() && shown[0].is_enough);
+        let mae = shown[2].estimated.iter().find(|one| one.name == "mae").expect("estimated");
+        assert!((mae.value - 2.0).abs() < 0.05, "{mae:?}");
+        assert!(estimate_losses(&windows, 1, &mut shown).is_some(), "without inputs it is said");
     }
 
     #[test]

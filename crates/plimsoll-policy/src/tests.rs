@@ -398,7 +398,7 @@ fn values_of_decisions_are_for_who_reviews_audits_and_protects() {
 
 #[test]
 fn truth_attributes_and_their_figures_are_for_different_people() {
-    let target = deployment("credit", Environment::Production);
+    let target = Resource::Deployment(deployment("credit", Environment::Production));
     let may = |action| -> Vec<&str> {
         let roles = Role::ALL.iter().filter(|&&role| allows(&one(role), action, &target));
         roles.map(|role| role.as_str()).collect()

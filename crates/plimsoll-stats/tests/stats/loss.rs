@@ -29,7 +29,8 @@ struct Table {
 /// Noise grows with the first input, of which there is more the higher `shift` is.
 fn table(seed: u64, rows: usize, shift: f64) -> Table {
     let mut dice = Dice(seed);
-    let mut table = Table { columns: vec![Vec::new(); 3], answers: Vec::new(), outcomes: Vec::new() };
+    let mut table =
+        Table { columns: vec![Vec::new(); 3], answers: Vec::new(), outcomes: Vec::new() };
     for _ in 0..rows {
         // Within the range of the reference: beyond it a tree knows nothing.
         let wild = dice.next().powf(1.0 / (1.0 + 4.0 * shift));
@@ -64,7 +65,13 @@ fn a_loss_nobody_knows_is_found_within_a_tenth() {
         for estimate in estimates {
             let truth = realized.iter().find(|one| one.measure == estimate.measure).expect("there");
             let off = (estimate.value - truth.value).abs() / truth.value;
-            assert!(off < 0.1, "{:?} at {shift}: {} of {}", estimate.measure, estimate.value, truth.value);
+            assert!(
+                off < 0.1,
+                "{:?} at {shift}: {} of {}",
+                estimate.measure,
+                estimate.value,
+                truth.value
+            );
             alerts += usize::from(
                 estimate.measure == Measure::Mae && estimate.value > estimate.upper_threshold,
             );
@@ -76,7 +83,8 @@ fn a_loss_nobody_knows_is_found_within_a_tenth() {
 #[test]
 fn little_or_unfit_is_refused() {
     let few = table(1, 100, 0.0);
-    let quantities = |outcomes| Quantities { columns: &few.columns, answers: &few.answers, outcomes };
+    let quantities =
+        |outcomes| Quantities { columns: &few.columns, answers: &few.answers, outcomes };
     assert!(Dle::fit(quantities(&few.outcomes)).is_none());
     assert!(Dle::fit(quantities(&few.outcomes[1..])).is_none());
 }
