@@ -238,7 +238,7 @@ fn attributes_serve_fairness_and_nothing_else() {
     let group = |n: usize| {
         if n >= 190 {
             "few"
-        } else if n % 2 == 0 {
+        } else if n.is_multiple_of(2) {
             "x"
         } else {
             "y"
