@@ -326,7 +326,7 @@ mod tests {
             groups: vec![group],
             score: if place < selected { 0.9 } else { 0.1 },
             answer: place < selected,
-            outcome: Some(place % 2 == 0),
+            outcome: Some(place.is_multiple_of(2)),
         };
         (0..answers).map(one).collect()
     }

@@ -867,12 +867,12 @@ mod tests {
     fn losses_are_estimated_where_outcomes_are_not_known_yet() {
         let answers: Vec<Answered> = (0..600_u32)
             .map(|row| {
-                let input = if row % 2 == 0 { "calm" } else { "wild" };
+                let input = if row.is_multiple_of(2) { "calm" } else { "wild" };
                 let columns = vec![Some(input.to_owned())];
                 Answered { columns, ..answered(1, row, u64::from(row), 10.0) }
             })
             .collect();
-        let off = |row: u32| if row % 2 == 0 { 1.0 } else { 3.0 };
+        let off = |row: u32| if row.is_multiple_of(2) { 1.0 } else { 3.0 };
         let truths: Vec<Truth> =
             (0..600).map(|row| truth(1, UNNAMED, 10.0 + off(row), "x", None)).collect();
         let pairs: Vec<Pair<'_>> = answers
