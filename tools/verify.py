@@ -743,20 +743,20 @@ UINT, ID, DIGEST = range(1 << 64), "id", "digest"
 BYTE, SHORT = range(1 << 8), range(1 << 16)
 NAMES = {
     "kind": ["intent", "decision", "control_event", "refusal_tally", "gap", "heartbeat", "outcome",
-             "review", "explanation", "finding"],
+             "review", "explanation", "finding", "attribute"],
     "route": ["primary", "canary", "shadow", "fallback", "arm"],
     "result": ["answered", "refused", "failed", "timed_out", "abandoned", "replayed",
                "held"],
 }
 LEAF = {
-    0: range(1, 2), 1: range(10), 2: ID, 3: ID, 4: ID, 5: UINT, 6: DIGEST, 7: UINT, 8: UINT,
+    0: range(1, 2), 1: range(11), 2: ID, 3: ID, 4: ID, 5: UINT, 6: DIGEST, 7: UINT, 8: UINT,
     9: ID, 10: DIGEST, 11: DIGEST, 12: DIGEST, 13: DIGEST, 14: range(5), 15: range(7),
     16: range(12), 17: DIGEST, 18: DIGEST, 19: BYTE, 32: ID, 33: UINT, 34: ID, 35: SHORT,
     36: SHORT, 37: ID, 38: range(5), 39: DIGEST, 40: DIGEST, 41: BYTE, 42: ID, 43: ID,
     44: range(1, 2),
 }
 REQUIRED, SEALED = set(range(9)), {17, 18, 19}
-RESERVED_KINDS = (6, 9)
+RESERVED_KINDS = (9,)
 DECISION = 1
 
 

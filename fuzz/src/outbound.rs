@@ -3,7 +3,7 @@
 
 use crate::signature::Signature;
 use plimsoll_outbound::{AddressClass, Network, Url};
-use plimsoll_types::record::ReviewBody;
+use plimsoll_types::record::{OutcomeBody, ReviewBody};
 use std::net::IpAddr;
 
 pub(crate) const WORDS: &[&str] = &[
@@ -61,6 +61,15 @@ pub(crate) fn review(input: &[u8]) -> Signature {
         assert_eq!(again.map(|again| again.encode()), Ok(body.encode()), "a review changes");
     }
     Signature::of(&read, |body| body.before.len())
+}
+
+/// An outcome reads back from what it encodes to.
+pub(crate) fn outcome(input: &[u8]) -> Signature {
+    let read = OutcomeBody::decode(input);
+    if let Ok(body) = &read {
+        assert_eq!(OutcomeBody::decode(&body.encode()).as_ref(), Ok(body), "an outcome changes");
+    }
+    Signature::of(&read, |body| body.name.len())
 }
 
 pub(crate) fn urls() -> Vec<Vec<u8>> {

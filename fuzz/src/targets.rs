@@ -78,6 +78,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("text_timestamp", text_timestamp, &["Z", "+01:00", "-00:00", ".999999", "T", "02-29"]),
     target("text_words", text_words, &["-", ".", "_", "019"]),
     Target { seeds: outbound::urls, ..target("outbound_url", outbound::url, outbound::WORDS) },
+    target("record_outcome", outbound::outcome, &[]),
     target("record_review", outbound::review, &[]),
     target("scan_content", scan::content, scan::WORDS),
     target("scan_pickle", scan::pickle, scan::OPCODES),

@@ -55,6 +55,7 @@ targets!(
     text_timestamp,
     text_words,
     outbound_url,
+    record_outcome,
     record_review,
     scan_content,
     scan_pickle,

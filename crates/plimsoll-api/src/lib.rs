@@ -22,7 +22,9 @@ mod model;
 mod observation;
 pub mod oip;
 mod openapi;
+mod outcome;
 mod page;
+mod performance;
 mod problem;
 mod query;
 mod receipt;
@@ -79,7 +81,15 @@ pub use model::{
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
+pub use outcome::{
+    DecisionOutcomes, Outcome, OutcomeItem, OutcomeValue, OutcomesRecorded, RecordOutcome,
+    RecordOutcomes,
+};
 pub use page::{Page, PageQuery};
+pub use performance::{
+    EstimatedMetric, FairnessComparison, FairnessGroup, FairnessQuery, FairnessReport, Performance,
+    PerformanceMetric, PerformanceQuery, PerformanceWindow, Rate, ReliabilityBin,
+};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
@@ -109,9 +119,9 @@ pub use subject::{
 pub use time::Timestamp;
 pub use words::{
     AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, Explain, FindingKind,
-    FindingSeverity, FindingState, GuardrailKind, ObservedState, PrincipalKind, RetrainState,
-    RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase, SinkFormat,
-    SinkProfile, SinkState, Tier,
+    FindingSeverity, FindingState, GuardrailKind, ObservedState, OutcomeState, PrincipalKind,
+    RetrainState, RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase,
+    SinkFormat, SinkProfile, SinkState, Task, Tier,
 };
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ words! {
         Dpo = "dpo",
         /// Manages principals, keys and the server.
         Admin = "admin",
+        /// Tells what turned out to be true; reads nothing.
+        Labeler = "labeler",
     }
 
     /// A person or a program.
@@ -159,6 +161,28 @@ words! {
         Waiting = "waiting",
         /// It is no observation; nothing was recorded.
         Malformed = "malformed",
+    }
+
+    /// What a model's answers are.
+    Task {
+        /// Yes or no, by a score.
+        Binary = "binary",
+        /// One of several classes.
+        Multiclass = "multiclass",
+        /// A quantity.
+        Regression = "regression",
+        /// An order of a request's rows.
+        Ranking = "ranking",
+    }
+
+    /// What became of an outcome that was told.
+    OutcomeState {
+        /// It is durable in the ledger.
+        Recorded = "recorded",
+        /// It was recorded before.
+        Known = "known",
+        /// It was not recorded; it is told why.
+        Refused = "refused",
     }
 
     /// The format of a batch job's rows or result.

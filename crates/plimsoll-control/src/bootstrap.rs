@@ -91,6 +91,8 @@ pub struct Control {
     pub(crate) reviews_seen: AtomicBool,
     /// Whether the ledger may hold reviews that the queue does not know.
     pub(crate) review_due: AtomicBool,
+    /// Held while outcomes are recorded.
+    pub(crate) telling: Mutex<()>,
     pub(crate) last_report: Mutex<LastReport>,
     /// What is seen of rollouts under way.
     pub(crate) rollouts: Rollouts,
@@ -138,6 +140,7 @@ impl Control {
             reviewing: Mutex::default(),
             reviews_seen: AtomicBool::new(false),
             review_due: AtomicBool::new(true),
+            telling: Mutex::default(),
             last_report: Mutex::default(),
             rollouts: Rollouts::default(),
         };

@@ -129,7 +129,7 @@ impl<'a> Feed<'a> {
         out.push((
             entry.index,
             api::CloudEvent {
-                id: format!("{}.{}", DecisionId::from_bytes(draft.id), draft.kind),
+                id: event_id(entry),
                 source: format!("urn:plimsoll:gateway:{}", entry.leaf.gateway),
                 kind: format!("io.plimsoll.{}.v1", draft.kind),
                 subject: Some(DecisionId::from_bytes(subject(entry)).to_string()),
@@ -337,6 +337,16 @@ impl Control {
             }),
         };
         facts.map(Some).map_err(|error| ControlError::Unreadable(error.into()))
+    }
+}
+
+/// The id of a record's event. A decision may have several outcomes, which have its id.
+fn event_id(entry: &Entry) -> String {
+    let draft = &entry.leaf.draft;
+    let id = format!("{}.{}", DecisionId::from_bytes(draft.id), draft.kind);
+    match draft.kind {
+        Kind::Outcome | Kind::Attribute => format!("{id}.{}", entry.index),
+        _ => id,
     }
 }
 

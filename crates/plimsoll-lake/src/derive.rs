@@ -6,7 +6,9 @@
 use crate::builder::{Builder, Place};
 use crate::column::{Kind, Value};
 use crate::error::LakeError;
+use crate::outcome;
 use crate::shape::{Role, Shape, Slot};
+use crate::table::{Holds, TableId};
 use plimsoll_contract::{
     CompiledContract, Contract, Disposition, Kind as FieldKind, Source, parse_timestamp,
 };
@@ -77,7 +79,7 @@ impl Table {
 /// Rows that are made and not yet written, by deployment and hour.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    pub(crate) builders: HashMap<(DeploymentId, u64), Builder>,
+    pub(crate) builders: HashMap<(TableId, u64), Builder>,
     pub(crate) decisions: u64,
     /// What the rows take in memory, about.
     pub(crate) bytes: usize,
@@ -89,32 +91,38 @@ pub(crate) struct Reading<'a> {
     pub(crate) catalog: &'a dyn Catalog,
     /// What the catalog said of retention, asked once in each reading.
     pub(crate) kept: HashMap<DeploymentId, Option<Time>>,
-    pub(crate) tables: &'a mut HashMap<DeploymentId, Table>,
+    pub(crate) tables: &'a mut HashMap<TableId, Table>,
     pub(crate) pending: &'a mut Pending,
 }
 
 impl Reading<'_> {
-    /// Adds the rows of a record, if it is a decision.
+    /// Adds the rows of a record, if it is a decision or was told of one.
     pub(crate) fn add(&mut self, entry: &Scanned<'_>) -> Result<(), LakeError> {
         let draft = &entry.leaf.draft;
-        let (RecordKind::Decision, Some(deployment)) = (draft.kind, draft.deployment) else {
-            return Ok(());
+        let Some(deployment) = draft.deployment else { return Ok(()) };
+        let holds = match draft.kind {
+            RecordKind::Decision => Holds::Decisions,
+            RecordKind::Outcome => Holds::Outcomes,
+            RecordKind::Attribute => Holds::Attributes,
+            _ => return Ok(()),
+        };
+        // What is told of a decision lies in its hour, and goes with it.
+        let time = match holds {
+            Holds::Decisions => draft.time,
+            Holds::Outcomes | Holds::Attributes => DecisionId::from_bytes(draft.id).time(),
         };
         let kept = self.kept.entry(deployment);
         let kept = kept.or_insert_with(|| self.catalog.kept_from(deployment));
-        if kept.is_some_and(|kept| draft.time < kept) {
+        if kept.is_some_and(|kept| time < kept) {
             return Ok(());
         }
+        let id = TableId { deployment, holds };
+        if holds != Holds::Decisions {
+            return self.add_outcome(entry, id, hour_of(time));
+        }
         let body = self.body(entry)?;
-        let builder = match self.pending.builders.entry((deployment, hour_of(draft.time))) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => {
-                // Without keys nothing is sealed, and nothing needs a salt.
-                let salt = self.keys.map(Keys::fresh_salt).transpose()?.unwrap_or_default();
-                new.insert(Builder::new(salt))
-            }
-        };
-        let table = self.tables.entry(deployment).or_default();
+        let builder = builder_of(self.keys, self.pending, (id, hour_of(time)))?;
+        let table = self.tables.entry(id).or_default();
         let before = builder.bytes();
         let mut row =
             RowWriter { entry, builder: &mut *builder, shape: Arc::make_mut(&mut table.shape) };
@@ -132,8 +140,25 @@ impl Reading<'_> {
             }
             _ => row.bare(0),
         }
+        let made = builder.bytes() - before;
         self.pending.decisions += 1;
-        self.pending.bytes += builder.bytes() - before;
+        self.pending.bytes += made;
+        Ok(())
+    }
+
+    fn add_outcome(
+        &mut self,
+        entry: &Scanned<'_>,
+        id: TableId,
+        hour: u64,
+    ) -> Result<(), LakeError> {
+        let builder = builder_of(self.keys, self.pending, (id, hour))?;
+        let before = builder.bytes();
+        let table = self.tables.entry(id).or_default();
+        outcome::write(self.keys, builder, Arc::make_mut(&mut table.shape), entry)?;
+        let made = builder.bytes() - before;
+        self.pending.decisions += 1;
+        self.pending.bytes += made;
         Ok(())
     }
 
@@ -155,6 +180,22 @@ impl Reading<'_> {
                 Ok(None)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The rows of a table's hour while they are made.
+fn builder_of<'p>(
+    keys: Option<&Keys>,
+    pending: &'p mut Pending,
+    at: (TableId, u64),
+) -> Result<&'p mut Builder, LakeError> {
+    match pending.builders.entry(at) {
+        std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+        std::collections::hash_map::Entry::Vacant(new) => {
+            // Without keys nothing is sealed, and nothing needs a salt.
+            let salt = keys.map(Keys::fresh_salt).transpose()?.unwrap_or_default();
+            Ok(new.insert(Builder::new(salt)))
         }
     }
 }
@@ -303,7 +344,7 @@ impl RowWriter<'_, '_> {
             };
             self.leaf(row);
             self.builder.holders(self.shape, &holders);
-            self.body(body);
+            self.body(keys, body);
             if let Some(plan) = plan.as_deref_mut() {
                 for (&place, subject) in plan.subjects.iter().zip(&subjects) {
                     let pseudonym = hex(&keys.subject_pseudonym(tenant, subject));
@@ -317,7 +358,7 @@ impl RowWriter<'_, '_> {
     }
 
     /// What a body says without its contract.
-    fn body(&mut self, body: &DecisionBody) {
+    fn body(&mut self, keys: &Keys, body: &DecisionBody) {
         let (builder, shape) = (&mut *self.builder, &*self.shape);
         if body.version > 0 {
             builder.common(shape, Slot::Version, Value::Count(body.version.into()));
@@ -326,6 +367,10 @@ impl RowWriter<'_, '_> {
         builder.common(shape, Slot::Principal, Value::Text(&body.principal.to_string()));
         if let Some(key) = body.key {
             builder.common(shape, Slot::ApiKey, Value::Text(&key.to_string()));
+        }
+        if let Some(id) = &body.caller_id {
+            let digest = hex(&correlation(keys, self.entry.leaf.draft.tenant, id));
+            builder.common(shape, Slot::Correlation, Value::Text(&digest));
         }
         if let Some(refusal) = &body.refusal {
             builder.common(shape, Slot::Code, Value::Text(refusal.code.as_str()));
@@ -388,6 +433,11 @@ impl RowWriter<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The caller's own id of a request, as its column has it: it may name a person.
+pub(crate) fn correlation(keys: &Keys, tenant: TenantId, id: &str) -> [u8; 16] {
+    keys.pseudonym(tenant, &format!("correlation\0{id}"))
 }
 
 /// Who holds the cells of a row: the record's holder if it has one, else the row's subjects

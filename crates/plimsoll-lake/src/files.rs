@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! DATA/lake/cursor                                      up to where the ledger is derived
-//! DATA/lake/<deployment id>/columns.json
+//! DATA/lake/<deployment id>/columns.json                decisions
+//! DATA/lake/<deployment id>.outcomes/…                  what turned out to be true of them
+//! DATA/lake/<deployment id>.attributes/…                what fairness is measured by
 //! DATA/lake/<deployment id>/2026-11-22T09/<first>-<end>-<generation>[s].parquet
 //! ```
 //!
-//! A file holds the decisions of one deployment's hour among the ledger's entries `first..end`.
+//! A file holds the decisions of one deployment's hour (or what was told of decisions of that hour) among the ledger's entries `first..end`.
 //! It counts if `end` is not beyond the cursor and no other file of its folder replaces it: one
 //! with the same entries and a higher generation, or one that holds them and more. So a file
 //! becomes valid, and replaces others, by a single rename, and a crash leaves nothing but files
@@ -15,6 +17,7 @@
 use crate::builder::by_time;
 use crate::error::LakeError;
 use crate::shape::Slot;
+use crate::table::TableId;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -25,7 +28,6 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use plimsoll_types::DeploymentId;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +94,7 @@ impl TableFile {
 /// The name of a file that is yet to be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) deployment: DeploymentId,
+    pub(crate) table: TableId,
     pub(crate) hour: u64,
     pub(crate) first: u64,
     pub(crate) end: u64,
@@ -102,9 +104,9 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     fn path(&self, lake: &Path) -> PathBuf {
-        let Self { deployment, hour, first, end, generation, has_strays } = self;
+        let Self { table, hour, first, end, generation, has_strays } = self;
         let strays = if *has_strays { "s" } else { "" };
-        lake.join(deployment.to_string())
+        lake.join(table.to_string())
             .join(hour_name(*hour))
             .join(format!("{first:020}-{end:020}-{generation}{strays}.parquet"))
     }
@@ -126,7 +128,7 @@ fn parse_hour(name: &str) -> Option<u64> {
 /// the last query that may read them has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) tables: HashMap<DeploymentId, Arc<Hours>>,
+    pub(crate) tables: HashMap<TableId, Arc<Hours>>,
     /// Set when data is erased: whoever still reads must stop.
     revoked: AtomicBool,
     replaced: Mutex<Vec<PathBuf>>,
@@ -134,11 +136,11 @@ pub(crate) struct Snapshot {
     next: OnceLock<Arc<Snapshot>>,
 }
 
-/// Files of one deployment by hour.
+/// Files of one table by hour.
 pub(crate) type Hours = BTreeMap<u64, Vec<Arc<TableFile>>>;
 
 impl Snapshot {
-    pub(crate) fn new(tables: HashMap<DeploymentId, Arc<Hours>>) -> Self {
+    pub(crate) fn new(tables: HashMap<TableId, Arc<Hours>>) -> Self {
         let mut snapshot = Self::default();
         snapshot.tables = tables;
         snapshot
@@ -169,8 +171,8 @@ impl Drop for Snapshot {
     }
 }
 
-/// The deployments that have a folder in the lake.
-pub(crate) fn deployments(lake: &Path) -> Result<Vec<(DeploymentId, PathBuf)>, LakeError> {
+/// The tables that have a folder in the lake.
+pub(crate) fn tables(lake: &Path) -> Result<Vec<(TableId, PathBuf)>, LakeError> {
     let mut found = Vec::new();
     for path in list(lake)? {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -181,7 +183,7 @@ pub(crate) fn deployments(lake: &Path) -> Result<Vec<(DeploymentId, PathBuf)>, L
     Ok(found)
 }
 
-/// The files of a deployment that count, and those that do not.
+/// The files of a table that count, and those that do not.
 pub(crate) fn survey(folder: &Path, cursor: u64) -> Result<(Hours, Vec<PathBuf>), LakeError> {
     let (mut hours, mut useless) = (Hours::new(), Vec::new());
     for inner in list(folder)? {
@@ -317,7 +319,8 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(vec![
             pair("plimsoll.format", "1".into()),
-            pair("plimsoll.deployment", wanted.deployment.to_string()),
+            pair("plimsoll.deployment", wanted.table.deployment.to_string()),
+            pair("plimsoll.holds", wanted.table.holds.as_str().into()),
         ]));
     for field in schema.fields() {
         let path = ColumnPath::new(vec![field.name().clone()]);
@@ -420,9 +423,10 @@ mod tests {
     #[test]
     fn the_file_that_holds_more_counts() {
         let folder = tempfile::tempdir().expect("folder");
-        let deployment = DeploymentId::from_bytes([1; 16]);
+        let deployment = plimsoll_types::DeploymentId::from_bytes([1; 16]);
+        let id = TableId::decisions(deployment);
         let wanted =
-            Wanted { deployment, hour: 9, first: 0, end: 0, generation: 0, has_strays: false };
+            Wanted { table: id, hour: 9, first: 0, end: 0, generation: 0, has_strays: false };
         let make = |first, end, generation, has_strays| {
             let wanted = Wanted { first, end, generation, has_strays, ..wanted };
             let path = wanted.path(folder.path());
@@ -436,7 +440,7 @@ mod tests {
         let beyond = make(30, 40, 0, false);
         let fresh = make(0, 20, 0, true).with_extension("fresh");
         fs::write(&fresh, b"x").expect("write");
-        let table = folder.path().join(deployment.to_string());
+        let table = folder.path().join(id.to_string());
         let (hours, mut useless) = survey(&table, 30).expect("survey");
         let counting: Vec<_> = hours[&9].iter().map(|file| file.path.clone()).collect();
         assert_eq!(counting, [merged, rewritten]);

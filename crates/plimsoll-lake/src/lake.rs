@@ -12,11 +12,12 @@ use crate::files::{
 };
 use crate::shape::{COMMON, Level, Shape, Slot};
 use crate::source::Source;
+use crate::table::TableId;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchReader};
 use arrow::compute::{filter_record_batch, nullif};
 use arrow::datatypes::UInt64Type;
 use fs_err as fs;
-use plimsoll_types::{Clock, DeploymentId, GatewayId, Time};
+use plimsoll_types::{Clock, GatewayId, Time};
 use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ struct State {
     next: u64,
     /// How far the erasures in the key journal are carried out.
     erased: u64,
-    tables: HashMap<DeploymentId, Table>,
+    tables: HashMap<TableId, Table>,
     pending: Pending,
     files: Arc<Snapshot>,
 }
@@ -116,8 +117,8 @@ pub struct Erased {
 /// What a query reads: files and what is not written yet.
 pub(crate) struct View {
     pub(crate) files: Arc<Snapshot>,
-    pub(crate) pending: HashMap<DeploymentId, Vec<RecordBatch>>,
-    pub(crate) shapes: HashMap<DeploymentId, Arc<Shape>>,
+    pub(crate) pending: HashMap<TableId, Vec<RecordBatch>>,
+    pub(crate) shapes: HashMap<TableId, Arc<Shape>>,
 }
 
 impl Lake {
@@ -142,7 +143,7 @@ impl Lake {
         let mut tables = HashMap::new();
         let mut hours = HashMap::new();
         // Without a cursor of this ledger, no file counts.
-        for (deployment, path) in files::deployments(&folder)? {
+        for (table, path) in files::tables(&folder)? {
             let (found, useless) = survey(&path, cursor.entries)?;
             if writable {
                 remove(&useless)?;
@@ -153,8 +154,8 @@ impl Lake {
                 return Err(LakeError::Format { path, what });
             }
             let shape = shape.unwrap_or_default();
-            tables.insert(deployment, Table::new(shape));
-            hours.insert(deployment, Arc::new(found));
+            tables.insert(table, Table::new(shape));
+            hours.insert(table, Arc::new(found));
         }
         let state = State {
             cursor: cursor.entries,
@@ -236,19 +237,19 @@ impl Lake {
         let _upkeep = locked(&self.0.upkeep);
         let now = self.0.clock.now();
         let files = Arc::clone(&locked(&self.0.state).files);
-        let found = files.tables.iter().find_map(|(deployment, hours)| {
+        let found = files.tables.iter().find_map(|(id, hours)| {
             let mut settled = hours.iter().filter(|(hour, _)| is_settled(**hour, now));
             let bytes = |files: &[Arc<TableFile>]| files.iter().map(|file| file.bytes).sum::<u64>();
             let (hour, files) =
                 settled.find(|(_, files)| files.len() > 1 && bytes(files) <= MAX_MERGED)?;
-            Some((*deployment, *hour, files.clone()))
+            Some((*id, *hour, files.clone()))
         });
-        let Some((deployment, hour, parts)) = found else { return Ok(false) };
+        let Some((id, hour, parts)) = found else { return Ok(false) };
         // Nobody waits for the state meanwhile: files are immutable, and only upkeep adds any.
-        let merged = self.0.merge(deployment, hour, &parts)?;
+        let merged = self.0.merge(id, hour, &parts)?;
         let mut state = locked(&self.0.state);
         let replaced = parts.iter().map(|file| file.path.clone()).collect();
-        state.swap(deployment, hour, vec![merged], replaced, false);
+        state.swap(id, hour, vec![merged], replaced, false);
         Ok(true)
     }
 
@@ -329,7 +330,7 @@ impl Lake {
             fresh
         };
         self.0.engine.forget();
-        for (deployment, hours) in &files.tables {
+        for (id, hours) in &files.tables {
             for (hour, parts) in hours.iter() {
                 let mut kept = parts.clone();
                 let mut replaced = Vec::new();
@@ -338,7 +339,7 @@ impl Lake {
                     if marks.is_empty() {
                         continue;
                     }
-                    let (anew, rows) = self.0.rewrite(*deployment, file, &marks)?;
+                    let (anew, rows) = self.0.rewrite(*id, file, &marks)?;
                     replaced.push(file.path.clone());
                     *file = anew;
                     erased.files += 1;
@@ -347,7 +348,7 @@ impl Lake {
                 if replaced.is_empty() {
                     continue;
                 }
-                locked(&self.0.state).swap(*deployment, *hour, kept, Vec::new(), true);
+                locked(&self.0.state).swap(*id, *hour, kept, Vec::new(), true);
                 // At once: nobody may read them any more.
                 remove(&replaced)?;
             }
@@ -370,8 +371,8 @@ impl Lake {
         let files = Arc::clone(&locked(&self.0.state).files);
         let mut kept = files.tables.clone();
         let mut gone = Vec::new();
-        for (deployment, hours) in &mut kept {
-            let Some(from) = self.0.catalog.kept_from(*deployment).map(hour_of) else { continue };
+        for (id, hours) in &mut kept {
+            let Some(from) = self.0.catalog.kept_from(id.deployment).map(hour_of) else { continue };
             let (before, since): (Hours, Hours) = hours
                 .iter()
                 .map(|(hour, files)| (*hour, files.clone()))
@@ -502,8 +503,8 @@ impl State {
         lake.written.store(end, Ordering::Relaxed);
         if !written.is_empty() {
             let mut tables = self.files.tables.clone();
-            for (deployment, file) in written {
-                let hours = Arc::make_mut(tables.entry(deployment).or_default());
+            for (id, file) in written {
+                let hours = Arc::make_mut(tables.entry(id).or_default());
                 hours.entry(file.hour).or_default().push(file);
             }
             self.follow(tables, Vec::new());
@@ -518,13 +519,13 @@ impl State {
         lake: &Inner,
         pending: Pending,
         entries: Range<u64>,
-    ) -> Result<Vec<(DeploymentId, Arc<TableFile>)>, LakeError> {
+    ) -> Result<Vec<(TableId, Arc<TableFile>)>, LakeError> {
         let mut written = Vec::with_capacity(pending.builders.len());
-        for ((deployment, hour), builder) in pending.builders {
-            let Some(table) = self.tables.get(&deployment) else { continue };
-            lake.keep_shape(deployment, &table.shape)?;
+        for ((id, hour), builder) in pending.builders {
+            let Some(table) = self.tables.get(&id) else { continue };
+            lake.keep_shape(id, &table.shape)?;
             let wanted = Wanted {
-                deployment,
+                table: id,
                 hour,
                 first: entries.start,
                 end: entries.end,
@@ -534,7 +535,7 @@ impl State {
             let batch = builder.into_batch(&table.shape)?;
             let mut writer = FileWriter::new(&lake.folder, &wanted, batch.schema())?;
             writer.write(&batch)?;
-            written.push((deployment, writer.finish()?.0));
+            written.push((id, writer.finish()?.0));
         }
         Ok(written)
     }
@@ -546,31 +547,31 @@ impl State {
     /// Other files for an hour. `is_erasure`: nobody may read those before any more.
     fn swap(
         &mut self,
-        deployment: DeploymentId,
+        id: TableId,
         hour: u64,
         files: Vec<Arc<TableFile>>,
         replaced: Vec<PathBuf>,
         is_erasure: bool,
     ) {
         let mut tables = self.files.tables.clone();
-        Arc::make_mut(tables.entry(deployment).or_default()).insert(hour, files);
+        Arc::make_mut(tables.entry(id).or_default()).insert(hour, files);
         if is_erasure {
             self.files.revoke();
         }
         self.follow(tables, replaced);
     }
 
-    fn follow(&mut self, tables: HashMap<DeploymentId, Arc<Hours>>, replaced: Vec<PathBuf>) {
+    fn follow(&mut self, tables: HashMap<TableId, Arc<Hours>>, replaced: Vec<PathBuf>) {
         let next = Arc::new(Snapshot::new(tables));
         self.files.followed_by(&next, replaced);
         self.files = next;
     }
 
     fn view(&self) -> Result<View, LakeError> {
-        let mut pending: HashMap<DeploymentId, Vec<RecordBatch>> = HashMap::new();
-        for ((deployment, _), builder) in &self.pending.builders {
-            if let Some(table) = self.tables.get(deployment) {
-                pending.entry(*deployment).or_default().push(builder.batch(&table.shape)?);
+        let mut pending: HashMap<TableId, Vec<RecordBatch>> = HashMap::new();
+        for ((id, _), builder) in &self.pending.builders {
+            if let Some(table) = self.tables.get(id) {
+                pending.entry(*id).or_default().push(builder.batch(&table.shape)?);
             }
         }
         let shapes =
@@ -580,9 +581,9 @@ impl State {
 }
 
 impl Inner {
-    /// Makes the columns of a deployment durable before a file has them.
-    fn keep_shape(&self, deployment: DeploymentId, shape: &Shape) -> Result<(), LakeError> {
-        let folder = self.folder.join(deployment.to_string());
+    /// Makes the columns of a table durable before a file has them.
+    fn keep_shape(&self, id: TableId, shape: &Shape) -> Result<(), LakeError> {
+        let folder = self.folder.join(id.to_string());
         make_folder(&self.folder, &folder)?;
         let path = folder.join(COLUMNS_FILE);
         let bytes = shape.to_json()?;
@@ -595,7 +596,7 @@ impl Inner {
     /// One file of several.
     fn merge(
         &self,
-        deployment: DeploymentId,
+        id: TableId,
         hour: u64,
         parts: &[Arc<TableFile>],
     ) -> Result<Arc<TableFile>, LakeError> {
@@ -607,7 +608,7 @@ impl Inner {
             schemas.push(files::read(part, None)?.schema());
         }
         let wanted = Wanted {
-            deployment,
+            table: id,
             hour,
             first: first.first,
             end: last.end,
@@ -626,13 +627,13 @@ impl Inner {
     /// The file without what the marked rows said beyond their leaf.
     fn rewrite(
         &self,
-        deployment: DeploymentId,
+        id: TableId,
         file: &TableFile,
         marks: &HashMap<u64, Mark>,
     ) -> Result<(Arc<TableFile>, u64), LakeError> {
         let reader = files::read(file, None)?;
         let wanted = Wanted {
-            deployment,
+            table: id,
             hour: file.hour,
             first: file.first,
             end: file.end,
@@ -791,7 +792,7 @@ fn start_anew(folder: &Path, source: &Source) -> Result<Cursor, LakeError> {
     let erased = source.keys().map(|keys| keys.erased(u64::MAX)).transpose()?;
     let cursor = Cursor { entries: 0, erased: erased.map_or(0, |erased| erased.next) };
     write_cursor(folder, source.gateway(), cursor)?;
-    for (_, path) in files::deployments(folder)? {
+    for (_, path) in files::tables(folder)? {
         fs::remove_dir_all(&path).map_err(LakeError::io("remove", &path))?;
     }
     files::sync_folder(folder)?;

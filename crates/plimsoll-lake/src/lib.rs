@@ -18,22 +18,26 @@ mod error;
 mod export;
 mod files;
 mod find;
+mod judged;
 mod lake;
 mod open;
+mod outcome;
 mod provider;
 mod query;
 mod refuse;
 mod shape;
 mod source;
+mod table;
 mod turns;
 
 pub use derive::Catalog;
 pub use error::LakeError;
 pub use export::{Format, Writer};
 pub use find::Subject;
+pub use judged::{Answered, Judge, Judged, Truth, TruthValue};
 pub use lake::{Erased, Lake, LakeConfig, Progress};
 pub use provider::{ShownColumn, Visible};
-pub use query::{Answer, Ask, DECISIONS, MAX_STATEMENT};
+pub use query::{Answer, Ask, DECISIONS, MAX_STATEMENT, OUTCOMES};
 pub use shape::Role;
 pub use source::Source;
 

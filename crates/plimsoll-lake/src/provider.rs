@@ -7,6 +7,7 @@ use crate::files::{Hours, Snapshot, TableFile, fit, is_looked_up};
 use crate::open::{OPEN, OpenCell};
 use crate::shape::{COMMON, DEPLOYMENT, Level, Role, Shape, Slot, Variant};
 use crate::source::Source;
+use crate::table::TableId;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
@@ -73,13 +74,13 @@ pub(crate) struct Stored {
 impl Stored {
     pub(crate) fn new(
         shape: &Shape,
-        deployment: DeploymentId,
+        id: TableId,
         files: &Arc<Snapshot>,
         pending: &[RecordBatch],
     ) -> Result<Self, LakeError> {
         let schema = shape.schema();
         let pending = pending.iter().map(|batch| fit(batch, &schema)).collect::<Result<_, _>>()?;
-        let hours = files.tables.get(&deployment).cloned();
+        let hours = files.tables.get(&id).cloned();
         Ok(Self { schema, hours, pending, _files: Arc::clone(files) })
     }
 
@@ -337,11 +338,11 @@ fn kind_of(variants: &[(usize, &Variant)]) -> Kind {
     kinds.reduce(Kind::widest).unwrap_or(Kind::Text)
 }
 
-fn stored(name: &str) -> Expr {
+pub(crate) fn stored(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-fn shown_type(kind: Kind) -> DataType {
+pub(crate) fn shown_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text => DataType::Utf8View,
         kind => kind.data_type(),
@@ -391,7 +392,7 @@ fn common_columns(visible: &Visible) -> Result<Vec<Expr>> {
     Ok(columns)
 }
 
-fn open(number: usize, variant: &Variant, visible: &Visible, source: &Source) -> Expr {
+pub(crate) fn open(number: usize, variant: &Variant, visible: &Visible, source: &Source) -> Expr {
     let cell = stored(&variant.stored);
     if !variant.sealed {
         return cell;

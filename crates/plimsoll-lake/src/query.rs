@@ -7,9 +7,11 @@ use crate::export::{Format, Writer};
 use crate::files::Snapshot;
 use crate::lake::{Lake, View};
 use crate::open::SubjectOf;
+use crate::outcome;
 use crate::provider::{self, ShownColumn, Stored, Visible};
 use crate::refuse;
 use crate::shape::Shape;
+use crate::table::{Holds, TableId};
 use crate::turns::{Over, taking_turns};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -46,6 +48,10 @@ const BATCH: usize = 8192;
 const WAITING: usize = 2;
 /// The name of the table of all decisions.
 pub const DECISIONS: &str = "decisions";
+/// The name of the table of what turned out to be true about all decisions.
+pub const OUTCOMES: &str = "outcomes";
+/// The name of the table of attributes, in statements of our own: a deployment cannot have it.
+pub(crate) const ATTRIBUTES: &str = "#attributes";
 const CATALOG: &str = "plimsoll";
 const SCHEMA: &str = "public";
 /// Functions whose result may be of any size, alone or one upon the other: a query could take
@@ -235,6 +241,7 @@ impl Lake {
         make: MakeForm<T>,
     ) -> Result<Answer<T>, LakeError> {
         let permit = self.0.engine.admit()?;
+        let is_ours = length == usize::MAX;
         let statement = parse(&ask.sql, length)?;
         let view = self.view()?;
         let (runtime, env) = (self.0.engine.runtime()?, self.0.engine.env().map_err(told)?);
@@ -246,7 +253,7 @@ impl Lake {
         let task = runtime.spawn(async move {
             let files = Arc::clone(&view.files);
             let session = session(env, &source, ask.tenant);
-            let start = start(&session, statement, &ask, &view, &source, &limits.over);
+            let start = start(&session, statement, &ask, is_ours, &view, &source, &limits.over);
             let started = timeout_at(limits.over.deadline(), start).await;
             let started = started.unwrap_or_else(|_| Err(limits.too_long()));
             let started = started.and_then(|(stream, tables)| {
@@ -287,7 +294,8 @@ impl Lake {
     /// [`LakeError`] if the ledger cannot be read.
     pub fn columns(&self, visible: &Visible) -> Result<Vec<ShownColumn>, LakeError> {
         let view = self.view()?;
-        let shape = view.shapes.get(&visible.deployment).map(Arc::clone).unwrap_or_default();
+        let id = TableId::decisions(visible.deployment);
+        let shape = view.shapes.get(&id).map(Arc::clone).unwrap_or_default();
         Ok(provider::shown(&shape))
     }
 }
@@ -413,13 +421,14 @@ async fn start(
     session: &SessionContext,
     statement: Statement,
     ask: &Ask,
+    is_ours: bool,
     view: &View,
     source: &crate::Source,
     over: &Arc<Over>,
 ) -> Result<(SendableRecordBatchStream, Vec<String>), LakeError> {
     refuse::wide(&statement)?;
     let named = session.state().resolve_table_references(&statement).map_err(told)?;
-    register(session, &named, ask, view, source)?;
+    register(session, &named, ask, is_ours, view, source)?;
     let plan = session.state().statement_to_plan(statement).await.map_err(told)?;
     let only_reads =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
@@ -442,18 +451,20 @@ fn register(
     session: &SessionContext,
     named: &[TableReference],
     ask: &Ask,
+    is_ours: bool,
     view: &View,
     source: &crate::Source,
 ) -> Result<(), LakeError> {
     let browses = named.iter().any(|name| name.schema().is_some_and(|s| s != SCHEMA));
     let is_named = |table: &str| browses || named.iter().any(|name| name.table() == table);
+    register_told(session, &is_named, ask, is_ours, view, source)?;
     let mut views = Vec::new();
     for visible in &ask.tables {
         if !is_named(&visible.name) && !is_named(DECISIONS) {
             continue;
         }
         let plan = plan(visible, view, source)?;
-        if is_named(&visible.name) && visible.name != DECISIONS {
+        if is_named(&visible.name) && ![DECISIONS, OUTCOMES].contains(&visible.name.as_str()) {
             let name = TableReference::bare(visible.name.as_str());
             session.register_table(name, provider::table(plan.clone())).map_err(told)?;
         }
@@ -467,12 +478,44 @@ fn register(
     Ok(())
 }
 
+/// Registers what was told of decisions: outcomes for whoever sees the decisions, attributes for
+/// questions of our own.
+fn register_told(
+    session: &SessionContext,
+    is_named: &dyn Fn(&str) -> bool,
+    ask: &Ask,
+    is_ours: bool,
+    view: &View,
+    source: &crate::Source,
+) -> Result<(), LakeError> {
+    let mut told_of = vec![(OUTCOMES, Holds::Outcomes)];
+    if is_ours {
+        told_of.push((ATTRIBUTES, Holds::Attributes));
+    }
+    for (name, holds) in told_of.into_iter().filter(|(name, _)| is_named(name)) {
+        let mut views = Vec::new();
+        for visible in &ask.tables {
+            let id = TableId { deployment: visible.deployment, holds };
+            let shape = outcome::shape();
+            let stored = stored(&shape, id, view)?;
+            views.push(outcome::view(stored, &shape, visible, source).map_err(told)?);
+        }
+        let plan = outcome::all(views).map_err(told)?;
+        session.register_table(TableReference::bare(name), provider::table(plan)).map_err(told)?;
+    }
+    Ok(())
+}
+
 fn plan(visible: &Visible, view: &View, source: &crate::Source) -> Result<LogicalPlan, LakeError> {
     let empty = Shape::default();
-    let shape = view.shapes.get(&visible.deployment).map_or(&empty, |shape| shape);
-    let pending = view.pending.get(&visible.deployment).map(Vec::as_slice).unwrap_or_default();
-    let stored = Stored::new(shape, visible.deployment, &view.files, pending)?;
-    provider::view(Arc::new(stored), shape, visible, source).map_err(told)
+    let id = TableId::decisions(visible.deployment);
+    let shape = view.shapes.get(&id).map_or(&empty, |shape| shape);
+    provider::view(stored(shape, id, view)?, shape, visible, source).map_err(told)
+}
+
+fn stored(shape: &Shape, id: TableId, view: &View) -> Result<Arc<Stored>, LakeError> {
+    let pending = view.pending.get(&id).map(Vec::as_slice).unwrap_or_default();
+    Ok(Arc::new(Stored::new(shape, id, &view.files, pending)?))
 }
 
 /// An error of the engine in one line. It may repeat the statement, which is the caller's own.

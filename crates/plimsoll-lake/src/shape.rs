@@ -69,6 +69,7 @@ common! {
     Subject "subject" Text Body,
     Principal "principal" Text Body,
     ApiKey "api_key" Text Body,
+    Correlation "correlation" Text Body,
     EventTime "event_time" Time Body,
     Flags "flags" Text Body,
     RequestBytes "request_bytes" Count Body,
@@ -106,6 +107,8 @@ pub enum Role {
     Output,
     /// The pseudonym of a further subject.
     Subject,
+    /// What was told of a decision later.
+    Outcome,
 }
 
 impl Role {
@@ -118,6 +121,7 @@ impl Role {
             Self::Slice => "slice",
             Self::Output => "output",
             Self::Subject => "subject",
+            Self::Outcome => "outcome",
         }
     }
 }

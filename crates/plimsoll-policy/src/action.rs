@@ -167,6 +167,15 @@ actions! {
     /// Fetch the answer of a decision that was held for review.
     ReadAnswer => Decision,
 
+    /// Tell what turned out to be true about a deployment's decisions.
+    RecordOutcomes => Deployment,
+    /// Tell attributes of people that fairness is measured by, and no model is given.
+    RecordAttributes => Deployment,
+    /// Read how good a deployment's answers were: shares and means, no values.
+    ReadPerformance => Deployment,
+    /// Read whether groups of people are treated alike: shares of groups, none of them small.
+    ReadFairness => Deployment,
+
     /// Open the list of batch jobs; each one shown needs `ReadDeployment`.
     ListBatches => Server,
     /// Begin, end or resume a batch job (each row needs `Infer` as well), and fetch its result.

@@ -50,6 +50,7 @@ const BUILTIN: &[(&str, &str)] = shipped![
     "data-scientist.cedar",
     "dpo.cedar",
     "everyone.cedar",
+    "labeler.cedar",
     "limits.cedar",
     "ml-engineer.cedar",
     "reviewer.cedar",

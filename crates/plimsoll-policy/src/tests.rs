@@ -396,6 +396,20 @@ fn values_of_decisions_are_for_who_reviews_audits_and_protects() {
     assert_eq!(may(Action::ReadDecision), ["ml-engineer", "reviewer", "auditor", "dpo"]);
 }
 
+#[test]
+fn truth_attributes_and_their_figures_are_for_different_people() {
+    let target = Resource::Deployment(deployment("credit", Environment::Production));
+    let may = |action| -> Vec<&str> {
+        let roles = Role::ALL.iter().filter(|&&role| allows(&one(role), action, &target));
+        roles.map(|role| role.as_str()).collect()
+    };
+    assert_eq!(may(Action::RecordOutcomes), ["labeler"], "who asks does not judge");
+    assert_eq!(may(Action::RecordAttributes), ["dpo"]);
+    let readers = ["data-scientist", "ml-engineer", "approver", "auditor"];
+    assert_eq!(may(Action::ReadPerformance), readers);
+    assert_eq!(may(Action::ReadFairness), ["data-scientist", "approver", "auditor", "dpo"]);
+}
+
 // ---- Evaluation -----------------------------------------------------------------------------
 
 fn parse(text: &str) -> Result<PolicySet, PolicyError> {

@@ -45,6 +45,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_observe::routes());
     routes.extend(crate::handlers_mlflow::routes());
     routes.extend(crate::handlers_lake::routes());
+    routes.extend(crate::handlers_outcomes::routes());
     routes.extend(crate::console::routes());
     routes
 }

@@ -2,6 +2,7 @@
 //! intervals.
 
 use crate::performance::{Confusion, Interval, share};
+use crate::special::normal_quantile;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -81,5 +82,76 @@ pub fn fairness(groups: &[Group]) -> Fairness {
         equalized_odds_ratio: ratio(hits).min(ratio(false_alarms)),
         equal_opportunity_difference: difference(hits),
         equal_opportunity_ratio: ratio(hits),
+    }
+}
+
+/// Which two groups are furthest apart by some rate, and how sure that is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Apart {
+    /// The largest rate less the smallest.
+    pub difference: Interval,
+    /// The smallest rate over the largest; 1 where both are 0.
+    pub ratio: Interval,
+}
+
+/// How far the rates of groups are apart: of each the hits and the rows they are of. `None` below
+/// two groups with rows.
+///
+/// The interval of the difference is Newcombe's hybrid score interval (1998, method 10), that of
+/// the ratio is Katz's on the logarithm (1978), both of the two groups that are furthest apart:
+/// it does not allow for their having been chosen among several.
+#[must_use]
+pub fn apart(rates: &[(f64, f64)], confidence: f64) -> Option<Apart> {
+    let shares = rates.iter().filter(|(_, all)| *all > 0.0);
+    let shares: Vec<(f64, f64, Interval)> = shares
+        .filter_map(|(hits, all)| share(*hits, *all, confidence).map(|found| (*hits, *all, found)))
+        .collect();
+    if shares.len() < 2 {
+        return None;
+    }
+    let by_rate =
+        |a: &&(f64, f64, Interval), b: &&(f64, f64, Interval)| a.2.value.total_cmp(&b.2.value);
+    let (low, high) = (shares.iter().min_by(by_rate)?, shares.iter().max_by(by_rate)?);
+    let (least, most) = (low.2, high.2);
+    let value = most.value - least.value;
+    let down = ((most.value - most.lower).powi(2) + (least.upper - least.value).powi(2)).sqrt();
+    let up = ((most.upper - most.value).powi(2) + (least.value - least.lower).powi(2)).sqrt();
+    let difference =
+        Interval { value, lower: (value - down).max(0.0), upper: (value + up).min(1.0) };
+    let ratio = if most.value == 0.0 {
+        Interval { value: 1.0, lower: 0.0, upper: 1.0 }
+    } else if low.0 == 0.0 {
+        Interval { value: 0.0, lower: 0.0, upper: (least.upper / most.lower).min(1.0) }
+    } else {
+        let z = normal_quantile(f64::midpoint(1.0, confidence));
+        let spread = (1.0 / low.0 - 1.0 / low.1 + 1.0 / high.0 - 1.0 / high.1).max(0.0).sqrt();
+        let value = least.value / most.value;
+        let factor = (z * spread).exp();
+        Interval { value, lower: value / factor, upper: (value * factor).min(1.0) }
+    };
+    Some(Apart { difference, ratio })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_furthest_two_and_their_intervals() {
+        // Newcombe (1998), table II, example (a): 56/70 against 48/80, method 10.
+        let found = apart(&[(48.0, 80.0), (56.0, 70.0), (50.0, 70.0)], 0.95).unwrap();
+        assert!((found.difference.value - 0.2).abs() < 1e-12);
+        assert!((found.difference.lower - 0.0524).abs() < 5e-5, "{found:?}");
+        assert!((found.difference.upper - 0.3339).abs() < 5e-5, "{found:?}");
+        assert!((found.ratio.value - 0.75).abs() < 1e-12);
+        assert!(found.ratio.lower < 0.75 && found.ratio.upper > 0.75);
+    }
+
+    #[test]
+    fn one_group_or_no_rows_cannot_be_compared() {
+        assert_eq!(apart(&[(1.0, 2.0)], 0.95), None);
+        assert_eq!(apart(&[(1.0, 2.0), (0.0, 0.0)], 0.95), None);
+        let none = apart(&[(0.0, 50.0), (0.0, 60.0)], 0.95).unwrap();
+        assert_eq!((none.difference.value, none.ratio.value), (0.0, 1.0));
     }
 }

@@ -86,6 +86,8 @@ ids! {
     TenantId,
     /// A receiver of events that follow the ledger.
     SinkId,
+    /// What turned out to be true about a row of a decision, as one source told it.
+    OutcomeId,
     /// A batch job: a file of rows that a deployment scores.
     BatchId,
     /// A rollout: a version tried under traffic.

@@ -18,7 +18,8 @@ pub mod time;
 pub use digest::Digest;
 pub use id::{
     AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId,
-    GatewayId, KeyId, ModelId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId, TenantId,
+    GatewayId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId,
+    TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -160,6 +160,12 @@ Examples:
     /// Decisions that are made elsewhere, recorded here
     #[command(subcommand)]
     Observe(crate::commands::observe::Verb),
+    /// Outcomes: what turned out to be true about decisions
+    #[command(subcommand)]
+    Outcome(crate::commands::outcome::Verb),
+    /// How good answers were, and whether to everybody alike
+    #[command(subcommand)]
+    Monitor(crate::commands::monitor::Verb),
     /// Identities: whose tokens and certificates are believed
     #[command(subcommand)]
     Identity(crate::commands::identity::Verb),

@@ -14,6 +14,7 @@ import httpx
 from . import types
 from .errors import Problem, Unavailable, Unreachable, problem
 from .operations import AsyncOperations, Operations
+from .outcomes import Outcomes
 from .tensors import Row, Rows, columns, to_rows, to_tensors
 
 DATA_URL = "http://127.0.0.1:8080"
@@ -135,6 +136,8 @@ class Client(_Settings, Operations):
                  attempts: int = ATTEMPTS):
         super().__init__(url, control_url, key)
         self._attempts = max(1, attempts)
+        #: What turned out to be true: `client.outcomes.record(frame)`.
+        self.outcomes = Outcomes(self)
         self._http = httpx.Client(headers=self._headers, timeout=timeout, verify=verify)
 
     def __enter__(self) -> "Client":

@@ -84,6 +84,20 @@ class Test(unittest.TestCase):
         self.assertEqual(len(newest), len(set(newest)))
         self.assertEqual(self.client.get_receipt(answer.id)["format"], "plimsoll-receipt 1")
 
+    def test_outcomes_of_a_frame_are_told_once(self):
+        # All rows of one request, so that each outcome names its row.
+        decision = self.client.infer(DEPLOYMENT, ROWS).id
+        frame = pandas.DataFrame({"which": range(len(ROWS)), "paid": [True, False] * (len(ROWS) // 2)})
+        frame.loc[2, "which"] = None  # pandas makes floats of the others
+        frame = frame.dropna()
+        columns = {"row": "which", "value": "paid"}
+        tell = lambda: self.client.outcomes.record(frame, columns=columns, decision=decision, source="bank")  # noqa: E731
+        self.assertEqual((tell().recorded, tell().known), (7, 7))
+        listed = self.client.list_outcomes(decision)["outcomes"]
+        self.assertEqual({one["row"]: one["value"] for one in listed}[1], "false")
+        wrong = self.client.outcomes.record({"decision": decision, "row": 99, "value": 1})
+        self.assertEqual((wrong.refused, wrong.items[0]["code"]), (1, "invalid"))
+
     def test_coroutines_answer_the_same(self):
         async def ask():
             async with AsyncClient() as client:

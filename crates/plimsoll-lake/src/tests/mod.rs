@@ -3,6 +3,7 @@
 mod access;
 mod erase;
 mod hostile;
+mod outcomes;
 mod retention;
 mod steps;
 mod whole;

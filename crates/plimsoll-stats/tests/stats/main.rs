@@ -5,6 +5,10 @@ mod contest;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod performance;
+#[cfg(test)]
+mod realized;
 #[cfg(test)]
 mod sequential;

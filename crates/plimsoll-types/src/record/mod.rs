@@ -9,6 +9,7 @@ mod body;
 mod event;
 mod explanation;
 mod leaf;
+mod outcome;
 mod review;
 mod wire;
 
@@ -18,6 +19,9 @@ pub use explanation::{
     DeferredExplanation, ExplainMethod, ExplainedRow, Explanation, MAX_REASON_CODE, ReasonRef,
 };
 pub use leaf::{Extension, Leaf, LeafDraft, MAX_LEAF_LEN, SealedRef};
+pub use outcome::{
+    MAX_OUTCOME_LABEL, MAX_OUTCOME_REASON, MAX_OUTCOME_WORD, OutcomeBody, OutcomeValue,
+};
 pub use review::{ReviewBody, ReviewedOutput, Verdict};
 pub use wire::RecordError;
 
@@ -39,7 +43,7 @@ words! {
         Gap = 4 "gap",
         /// "Complete up to this time."
         Heartbeat = 5 "heartbeat",
-        /// Delayed ground truth for a decision (reserved).
+        /// Delayed ground truth for a row of a decision.
         Outcome = 6 "outcome",
         /// What a person said about a decision: it stands, another outcome, or a contest.
         Review = 7 "review",
@@ -47,6 +51,8 @@ words! {
         Explanation = 8 "explanation",
         /// A finding of the monitor (reserved).
         Finding = 9 "finding",
+        /// An attribute of a person that no model is given: what fairness is measured by.
+        Attribute = 10 "attribute",
     }
 }
 

@@ -36,9 +36,11 @@ mod ledger_keys;
 pub(crate) mod limit;
 mod model;
 pub(crate) mod model_sign;
+pub(crate) mod monitor;
 pub(crate) mod observe;
 mod offline;
 mod offline_replay;
+pub(crate) mod outcome;
 mod predict;
 mod principal;
 mod query;
@@ -179,6 +181,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Dataset(verb) => dataset::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),
+        Command::Outcome(verb) => outcome::run(context, verb),
+        Command::Monitor(verb) => monitor::run(context, verb),
         Command::Identity(verb) => identity::run(context, &verb),
         Command::Limit(verb) => limit::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),

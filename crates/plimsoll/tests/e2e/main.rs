@@ -44,6 +44,8 @@ mod observe;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
+mod outcomes;
+#[cfg(test)]
 mod oversight;
 #[cfg(test)]
 mod proofs;
