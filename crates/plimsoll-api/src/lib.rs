@@ -16,6 +16,7 @@ mod event;
 mod explain;
 mod forensics;
 mod limit;
+mod lineage;
 mod model;
 mod observation;
 pub mod oip;
@@ -61,6 +62,10 @@ pub use forensics::{
     TracedRoute,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
+pub use lineage::{
+    AdoptVersion, ArchiveVersion, CardOfVersion, CreateOverride, LineageQuery, ScanBlock,
+    ScanBlocks, ScanOverride, VersionCard,
+};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
@@ -71,6 +76,7 @@ pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
+pub use plimsoll_lineage::{Direction, Edge, EdgeKind, Graph, Node, NodeId, NodeIdError, NodeKind};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;

@@ -130,6 +130,7 @@ impl Control {
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
         let explain = wanted.explain.unwrap_or(api::Explain::Off);
+        self.register_if_catalogued(ctx, &wanted.model)?;
         let model = self.model_for(&wanted.model)?;
         let contract = self.contract_for(wanted.contract)?;
         self.check_profile(&settings, &contract)?;
@@ -243,6 +244,11 @@ impl Control {
         wanted: api::ReleaseVersion,
     ) -> Result<api::Deployment, ControlError> {
         let (row, into) = self.deployment_resource(ctx, name)?;
+        if let Some(row) = &row
+            && let Some(model) = self.store.read(|r| r.model(row.model))?
+        {
+            self.adopt_if_catalogued(ctx, &model.name, wanted.version)?;
+        }
         let found = row.as_ref().map(|row| self.version_in(row, wanted.version)).transpose()?;
         let found = found.flatten();
         let (model, author) = match &found {
@@ -258,6 +264,8 @@ impl Control {
         }
         let (_, version) =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
+        self.check_life(row.model, wanted.version)?;
+        self.check_blocks(row.model, wanted.version)?;
         self.check_fit(&row, wanted.version)?;
         let signer = self.check_signature(&permit, &row, wanted.version)?;
         let mut facts = json!({

@@ -9,6 +9,7 @@
 //! cannot reach this crate.
 
 mod batch;
+mod card;
 mod change;
 mod dataset;
 mod error;
@@ -17,6 +18,7 @@ mod file;
 mod group;
 mod head;
 mod identity;
+mod lineage;
 mod mlflow;
 mod read;
 mod release;
@@ -29,11 +31,13 @@ mod subject;
 mod write;
 
 pub use batch::{BatchProgress, BatchRow};
+pub use card::{ArchivedRow, BlockRow, CardRow, OverrideRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
 pub use head::{TreeHeadRow, read_tree_head};
 pub use identity::{IdentityRow, LimitRow};
+pub use lineage::{LineageDataRow, LineageRunRow, Numbered};
 pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,

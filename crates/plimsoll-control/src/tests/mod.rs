@@ -6,6 +6,7 @@ mod decisions;
 mod files;
 mod forensics;
 mod integrity;
+mod lineage;
 mod reviews;
 mod rollback;
 mod sinks;

@@ -31,7 +31,9 @@ mod lake;
 mod ledger;
 mod ledger_keys;
 pub(crate) mod limit;
+pub(crate) mod lineage;
 mod model;
+pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod observe;
 mod offline;
@@ -44,6 +46,8 @@ pub(crate) mod review;
 pub(crate) mod rollback;
 mod root;
 mod rows;
+pub(crate) mod run;
+mod run_dvc;
 pub(crate) mod scan;
 mod serve;
 pub(crate) mod sink;
@@ -166,6 +170,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Subject(verb) => subject::run(context, verb),
         Command::Review(verb) => review::run(context, verb),
         Command::Sink(verb) => sink::run(context, verb),
+        Command::Lineage(args) => lineage::run(context, &args),
+        Command::Run(verb) => run::run(context, verb),
         Command::Dataset(verb) => dataset::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),
