@@ -94,8 +94,9 @@ impl Control {
 
     /// Registers a model of the catalogue that a deployment is about to be made for.
     pub(crate) fn register_if_catalogued(&self, ctx: &RequestContext, name: &Name) -> Result<()> {
-        let (known, model) =
-            self.store.read(|r| Ok::<_, ControlError>((r.model_named(name.as_str())?, r.catalogued(name.as_str())?)))?;
+        let (known, model) = self.store.read(|r| {
+            Ok::<_, ControlError>((r.model_named(name.as_str())?, r.catalogued(name.as_str())?))
+        })?;
         let (None, Some(model)) = (known, model) else { return Ok(()) };
         let resource = self.catalogued_resource(&model, None);
         if !self.allows(ctx, Action::AdoptCatalogued, &resource) {

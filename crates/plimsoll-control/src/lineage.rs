@@ -136,7 +136,8 @@ impl Control {
                     walk.is_cut = true;
                     continue;
                 }
-                let (from, to) = if up { (other.clone(), id.clone()) } else { (id.clone(), other.clone()) };
+                let (from, to) =
+                    if up { (other.clone(), id.clone()) } else { (id.clone(), other.clone()) };
                 walk.edges.insert(Edge { from, to, kind });
                 if is_new {
                     walk.order.push(other.clone());
@@ -179,7 +180,10 @@ impl Control {
         let Some(deployment) = draft.deployment else { return Ok(Vec::new()) };
         let Some(row) = self.visible(ctx, &mut known, deployment)? else { return Ok(Vec::new()) };
         let version = self.version_of(&row, draft)?;
-        upstream_of_decision(row.name.as_str(), version.map(|(m, v)| (m.name.to_string(), v.number)))
+        upstream_of_decision(
+            row.name.as_str(),
+            version.map(|(m, v)| (m.name.to_string(), v.number)),
+        )
     }
 
     /// The newest decisions of the deployments that were found going down, and where earlier ones

@@ -31,11 +31,7 @@ const LOCKS: &[&str] = &[
 
 impl Control {
     /// A thing under its one name, if it is there and the caller may see it.
-    pub(crate) fn node(
-        &self,
-        ctx: &RequestContext,
-        id: &NodeId,
-    ) -> Result<Option<(NodeId, Node)>> {
+    pub(crate) fn node(&self, ctx: &RequestContext, id: &NodeId) -> Result<Option<(NodeId, Node)>> {
         let found = match id.kind {
             NodeKind::Source => self.source_node(id)?,
             NodeKind::Dataset => self.dataset_node(ctx, id)?,
@@ -50,7 +46,9 @@ impl Control {
 
     fn source_node(&self, id: &NodeId) -> Result<Option<Node>> {
         let is_told = self.store.read(|r| {
-            let told = |way| Ok(!r.lineage_runs_of("source", &id.id, way)?.is_empty());
+            let told = |way| {
+                Ok::<bool, ControlError>(!r.lineage_runs_of("source", &id.id, way)?.is_empty())
+            };
             let tracked = match id.id.strip_prefix("mlflow#").and_then(|of| of.rsplit_once('@')) {
                 Some((name, digest)) => !r.ml_runs_of_source(name, digest)?.is_empty(),
                 None => false,
@@ -120,7 +118,9 @@ impl Control {
         let size = self.artifacts.size(digest)?;
         let is_known = size.is_some()
             || self.store.read(|r| {
-                let told = |way| Ok::<_, ControlError>(!r.lineage_runs_of("artifact", &id.id, way)?.is_empty());
+                let told = |way| {
+                    Ok::<_, ControlError>(!r.lineage_runs_of("artifact", &id.id, way)?.is_empty())
+                };
                 Ok::<_, ControlError>(
                     told("in")? || told("out")? || !r.datasets_with_file(&id.id)?.is_empty(),
                 )

@@ -91,7 +91,11 @@ impl Control {
             let begun = self.open_event(&entry)?;
             if begun.stage == Stage::Intent {
                 let payload: Value = serde_json::from_str(&begun.payload).unwrap_or_default();
-                return Ok(payload.get("facts").and_then(Value::as_object).cloned().unwrap_or_default());
+                return Ok(payload
+                    .get("facts")
+                    .and_then(Value::as_object)
+                    .cloned()
+                    .unwrap_or_default());
             }
         }
         Ok(Map::new())

@@ -86,7 +86,8 @@ fn material(node: &Node) -> Option<Material> {
         _ => node.facts.get("digest").and_then(Value::as_str).map(str::to_owned),
     };
     let uri = format!("plimsoll:{}/{}", node.id.kind, node.id.id);
-    is_made_of.then(|| Material { uri, digest: digest.map(|d| ("sha256", d)).into_iter().collect() })
+    is_made_of
+        .then(|| Material { uri, digest: digest.map(|d| ("sha256", d)).into_iter().collect() })
 }
 
 /// A statement that leaves something out says so.

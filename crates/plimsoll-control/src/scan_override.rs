@@ -115,7 +115,8 @@ impl Control {
         let Some((name, number)) = about.rsplit_once('/') else { return Ok(()) };
         let Ok(number) = number.parse() else { return Ok(()) };
         let Some(mut version) = tx.catalogued_version(name, number)? else { return Ok(()) };
-        if version.status == "READY" || still_blocked(tx, &tx.blocks_about(about)?, now)?.is_some() {
+        if version.status == "READY" || still_blocked(tx, &tx.blocks_about(about)?, now)?.is_some()
+        {
             return Ok(());
         }
         version.status = "READY".into();

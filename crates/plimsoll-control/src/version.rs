@@ -80,7 +80,10 @@ impl Control {
         Ok(())
     }
 
-    pub(crate) fn load_facts(&self, files: &[ManifestFile]) -> Result<api::VersionFacts, ControlError> {
+    pub(crate) fn load_facts(
+        &self,
+        files: &[ManifestFile],
+    ) -> Result<api::VersionFacts, ControlError> {
         let file = files.iter().find(|file| file.role == FileRole::Model);
         let file = file.ok_or(ControlError::Internal("the manifest lost its model file"))?;
         let bytes = self.artifacts.read(file.digest, self.compiler.max_bytes())?;

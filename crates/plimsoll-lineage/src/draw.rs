@@ -3,7 +3,6 @@
 use crate::graph::{Direction, Edge, Graph, Node, NodeId, NodeKind};
 use crate::layout::{Layout, layout};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 /// A box of the picture, in pixels.
 const BOX: (usize, usize) = (220, 44);
@@ -60,7 +59,11 @@ fn grow<'a>(
     for edge in edges {
         let id = far(edge, up);
         let is_new = seen.insert(id);
-        let how = if is_new { edge.kind.as_str().to_owned() } else { format!("{} …", edge.kind.as_str()) };
+        let how = if is_new {
+            edge.kind.as_str().to_owned()
+        } else {
+            format!("{} …", edge.kind.as_str())
+        };
         line(out, graph.node(id), id, indent, &how);
         if is_new && depth < MAX_DEPTH {
             grow(graph, id, up, &format!("{indent}  "), seen, out, depth + 1);
@@ -70,7 +73,8 @@ fn grow<'a>(
 
 fn line(out: &mut String, node: Option<&Node>, id: &NodeId, indent: &str, how: &str) {
     let label = node.map_or("", |node| node.label.as_str());
-    let label = if label.is_empty() || label == &*id.id { String::new() } else { format!("  {label}") };
+    let label =
+        if label.is_empty() || label == &*id.id { String::new() } else { format!("  {label}") };
     let how = if how.is_empty() { String::new() } else { format!("{how:9}") };
     out.push_str(&format!("{indent}{how}{id}{}\n", plain(&label)));
 }
@@ -135,12 +139,12 @@ fn ways(found: &Layout, graph: &Graph, out: &mut String) {
             let ((x, y), (to_x, to_y)) = (corner(from), corner(to));
             let (x, y, to_y) = (x + BOX.0, y + BOX.1 / 2, to_y + BOX.1 / 2);
             if path.is_empty() {
-                drop(write!(path, "M{x} {y}"));
+                path.push_str(&format!("M{x} {y}"));
             } else {
-                drop(write!(path, " L{x} {y}"));
+                path.push_str(&format!(" L{x} {y}"));
             }
             let middle = (x + to_x) / 2;
-            drop(write!(path, " C{middle} {y} {middle} {to_y} {to_x} {to_y}"));
+            path.push_str(&format!(" C{middle} {y} {middle} {to_y} {to_x} {to_y}"));
         }
         if !path.is_empty() {
             let kind = edge.kind.as_str();
@@ -226,7 +230,8 @@ mod tests {
             steps.iter().flat_map(|(from, to, _)| [id(from), id(to)]).collect();
         ids.sort();
         ids.dedup();
-        let node = |id: NodeId| Node { label: id.id.to_string(), id, facts: serde_json::Map::new() };
+        let node =
+            |id: NodeId| Node { label: id.id.to_string(), id, facts: serde_json::Map::new() };
         Graph {
             root: id("model:credit/3"),
             nodes: ids.into_iter().map(node).collect(),
@@ -281,8 +286,11 @@ mod tests {
         let places: BTreeSet<_> = found.places.iter().collect();
         assert_eq!(places.len(), graph.nodes.len());
         // The step over a layer goes by a place of its own.
-        let over = graph.edges.iter().position(|e| e.from.kind == NodeKind::Dataset
-            && e.to.kind == NodeKind::Model).expect("there");
+        let over = graph
+            .edges
+            .iter()
+            .position(|e| e.from.kind == NodeKind::Dataset && e.to.kind == NodeKind::Model)
+            .expect("there");
         assert_eq!(found.ways[over].len(), 3);
         assert!(!places.contains(&found.ways[over][1]));
     }

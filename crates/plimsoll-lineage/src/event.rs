@@ -230,8 +230,7 @@ fn known(namespace: &str, name: &str, facets: &Map<String, Value>) -> Option<Nod
     if namespace == OURS {
         let (kind, id) = name.split_once('/')?;
         let node = NodeId::new(kind.parse().ok()?, id).ok()?;
-        let is_data =
-            matches!(node.kind, NodeKind::Dataset | NodeKind::Model | NodeKind::Artifact);
+        let is_data = !matches!(node.kind, NodeKind::Run | NodeKind::Decision);
         return is_data.then_some(node);
     }
     let version = facets.get("version").and_then(|facet| facet.get("datasetVersion"));

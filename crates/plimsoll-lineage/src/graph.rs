@@ -84,7 +84,9 @@ impl FromStr for NodeKind {
 }
 
 /// Names a thing: `kind:id`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct NodeId {
@@ -190,7 +192,9 @@ impl EdgeKind {
 }
 
 /// One step downstream: `to` came from `from`, or used it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Edge {
     /// Upstream.
     pub from: NodeId,

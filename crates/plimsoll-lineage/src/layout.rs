@@ -29,7 +29,8 @@ pub(crate) fn layout(graph: &Graph) -> Layout {
         .iter()
         .map(|edge| index.get(&edge.from).copied().zip(index.get(&edge.to).copied()))
         .collect();
-    let steps: Vec<(usize, usize)> = ends.iter().flatten().copied().filter(|(a, b)| a != b).collect();
+    let steps: Vec<(usize, usize)> =
+        ends.iter().flatten().copied().filter(|(a, b)| a != b).collect();
     let layer = layers(graph.nodes.len(), &steps);
     // Every node, then the stand-ins.
     let mut layer_of = layer;
@@ -131,8 +132,11 @@ fn order(layer_of: &[usize], chains: &[Vec<usize>]) -> Vec<usize> {
     };
     number(&rows, &mut place);
     for sweep in 0..SWEEPS {
-        let turns: Vec<usize> =
-            if sweep % 2 == 0 { (0..rows.len()).collect() } else { (0..rows.len()).rev().collect() };
+        let turns: Vec<usize> = if sweep % 2 == 0 {
+            (0..rows.len()).collect()
+        } else {
+            (0..rows.len()).rev().collect()
+        };
         for turn in turns {
             let Some(row) = rows.get_mut(turn) else { continue };
             let near = |layer: usize| {
@@ -141,8 +145,11 @@ fn order(layer_of: &[usize], chains: &[Vec<usize>]) -> Vec<usize> {
             // Twice the mean, so that it needs no fractions: places are small.
             let weigh = |node: usize| {
                 let list = beside.get(node).map_or(&[][..], Vec::as_slice);
-                let near: Vec<usize> =
-                    list.iter().filter(|&&n| near(at(layer_of, n))).map(|&n| at(&place, n)).collect();
+                let near: Vec<usize> = list
+                    .iter()
+                    .filter(|&&n| near(at(layer_of, n)))
+                    .map(|&n| at(&place, n))
+                    .collect();
                 match near.len() {
                     0 => at(&place, node).saturating_mul(1_000),
                     n => near.iter().sum::<usize>().saturating_mul(1_000) / n,

@@ -9,7 +9,8 @@ pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// The type of SLSA's predicate.
 pub const SLSA_PREDICATE: &str = "https://slsa.dev/provenance/v1";
 /// How versions are made here: by a run that somebody tracked, registered with its files.
-const BUILD_TYPE: &str = "https://github.com/plimsoll/plimsoll/blob/main/docs/lineage.md#provenance";
+const BUILD_TYPE: &str =
+    "https://github.com/plimsoll/plimsoll/blob/main/docs/lineage.md#provenance";
 
 /// Something a version was made from.
 #[derive(Clone, PartialEq, Eq, Debug)]

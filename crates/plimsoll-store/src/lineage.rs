@@ -67,12 +67,7 @@ pub struct LineageDataRow {
 impl Columns for LineageDataRow {
     const COLUMNS: &'static str = "direction, kind, id, facets";
     fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
-        Ok(Self {
-            direction: row.get(0)?,
-            kind: row.get(1)?,
-            id: row.get(2)?,
-            facets: row.get(3)?,
-        })
+        Ok(Self { direction: row.get(0)?, kind: row.get(1)?, id: row.get(2)?, facets: row.get(3)? })
     }
 }
 

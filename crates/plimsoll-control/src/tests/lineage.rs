@@ -106,9 +106,8 @@ fn from_data_by_a_run_to_a_version_and_its_deployment() {
         {"namespace": "s3://lake", "name": "regions"},
     ]);
     let outputs = json!([{"namespace": "s3://lake", "name": "m", "facets": version_facet(&file)}]);
-    let accept = |who, event: &Value| {
-        bench.control.accept_lineage(who, event.to_string().as_bytes())
-    };
+    let accept =
+        |who, event: &Value| bench.control.accept_lineage(who, event.to_string().as_bytes());
     assert_eq!(code(accept(&erin, &told(&inputs, &outputs, "START"))).0, 403);
     accept(&alice, &told(&inputs, &json!([]), "START")).expect("taken");
     accept(&alice, &told(&json!([]), &outputs, "COMPLETE")).expect("taken");
@@ -161,13 +160,12 @@ fn runs_of_mlflow_name_their_data_and_their_versions() {
     let alice = bench.person("alice", &[Role::DataScientist]);
     let loans = dataset(&bench, &alice, "loans", b"a\n1\n");
     let other = dataset(&bench, &alice, "others", b"b\n1\n");
-    let run = bench
-        .control
-        .ml_create_run(&alice, &args(&json!({"experiment_id": "0"})))
-        .expect("a run")["run"]["info"]["run_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let run =
+        bench.control.ml_create_run(&alice, &args(&json!({"experiment_id": "0"}))).expect("a run")
+            ["run"]["info"]["run_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
     let prefix = &loans.digest.to_string()[..36];
     let datasets = json!([
         {"dataset": {"name": "x", "digest": prefix, "source_type": "local", "source": "{}"}},
@@ -186,8 +184,7 @@ fn runs_of_mlflow_name_their_data_and_their_versions() {
     put(&bench, &alice, &format!("{folder}/model.json"), MODEL);
     put(&bench, &alice, &format!("0/{run}/artifacts/conda.yaml"), b"name: x\n");
     drop(bench.control.ml_create_model(&alice, &args(&json!({"name": "credit"}))));
-    let wanted =
-        json!({"name": "credit", "source": format!("runs:/{run}/model"), "run_id": run});
+    let wanted = json!({"name": "credit", "source": format!("runs:/{run}/model"), "run_id": run});
     bench.control.ml_create_version(&alice, &args(&wanted)).expect("registered");
 
     let up = graph(&bench, &alice, "model:credit/1", Direction::Up).expect("found");
@@ -202,7 +199,10 @@ fn runs_of_mlflow_name_their_data_and_their_versions() {
     );
     let facts = &up.node(&id(&format!("run:{run}"))).expect("the run").facts;
     assert_eq!((&facts["commit"], &facts["seed"]), (&"c0ffee".into(), &"7".into()));
-    assert_eq!((&facts["machine"], &facts["parameters"]["depth"]), (&"m5.large".into(), &"3".into()));
+    assert_eq!(
+        (&facts["machine"], &facts["parameters"]["depth"]),
+        (&"m5.large".into(), &"3".into())
+    );
     assert_eq!(facts["environment"]["file"], "conda.yaml");
     for root in [format!("dataset:{}/1", other.dataset), "source:mlflow#z@0f0f0f0f".into()] {
         let down = graph(&bench, &alice, &root, Direction::Down).expect("found");
@@ -240,7 +240,12 @@ fn a_release_adopts_what_an_mlflow_client_registered() {
     let bob = bench.person("bob", &[Role::MlEngineer]);
     let carol = bench.person("carol", &[Role::Approver]);
     put(&bench, &alice, "1/models/m-1/artifacts/model.json", MODEL);
-    put(&bench, &alice, "1/models/m-1/artifacts/MLmodel", b"flavors:\n  xgboost:\n    data: model.json\n");
+    put(
+        &bench,
+        &alice,
+        "1/models/m-1/artifacts/MLmodel",
+        b"flavors:\n  xgboost:\n    data: model.json\n",
+    );
     let made = catalogued(&bench, &alice, "credit", "1/models/m-1/artifacts");
     assert_eq!((&made["status"], &made["version"]), (&"READY".into(), &"1".into()));
     let contract = bench.contract(&alice, super::bench::CONTRACT).expect("contract").digest;
@@ -266,7 +271,10 @@ fn a_release_adopts_what_an_mlflow_client_registered() {
     bench.control.archive_deployment(&bob, &name("credit-default")).expect("archived");
     let shown =
         bench.control.archive_version(&bob, &name("credit"), 1, &archive).expect("archived");
-    assert_eq!((shown.archived.as_deref(), &*shown.deployments), (Some("old"), &["credit-default".to_owned()][..]));
+    assert_eq!(
+        (shown.archived.as_deref(), &*shown.deployments),
+        (Some("old"), &["credit-default".to_owned()][..])
+    );
     bench.control.create_deployment(&bob, &wanted).expect("deployment");
     assert!(code(release(&carol)).1.contains("archived"));
 }
@@ -279,23 +287,29 @@ fn what_a_scan_blocks_passes_by_a_second_person_for_a_time() {
     let erin = bench.person("erin", &[Role::Auditor]);
     put(&bench, &alice, "1/models/m-1/artifacts/model.json", MODEL);
     // A pickle that would run a command.
-    put(&bench, &alice, "1/models/m-1/artifacts/extra.pkl", b"\x80\x02cos\nsystem\nq\x00X\x02\x00\x00\x00id\x85R.");
+    put(
+        &bench,
+        &alice,
+        "1/models/m-1/artifacts/extra.pkl",
+        b"\x80\x02cos\nsystem\nq\x00X\x02\x00\x00\x00id\x85R.",
+    );
     let made = catalogued(&bench, &alice, "credit", "1/models/m-1/artifacts");
     assert_eq!(made["status"], "FAILED_REGISTRATION");
     let said = made["status_message"].as_str().expect("text");
     assert!(said.contains("extra.pkl") && said.contains("pickle"), "{said}");
     let promote = args(&json!({"name": "credit", "version": "1", "alias": "champion"}));
     assert_eq!(code(bench.control.ml_set_alias(&carol, &promote)).0, 409);
-    let adopt = || {
-        bench.control.adopt_version(&alice, &name("credit"), 1, &api::AdoptVersion::default())
-    };
+    let adopt =
+        || bench.control.adopt_version(&alice, &name("credit"), 1, &api::AdoptVersion::default());
     assert!(code(adopt()).1.contains("blocked"));
 
     let blocks = bench.control.list_blocks(&erin).expect("listed").items;
-    assert_eq!((blocks.len(), blocks[0].about.as_str(), blocks[0].author.as_str()), (1, "credit/1", "alice"));
-    let end = |days: u64| {
-        api::Timestamp(bench.clock.now().plus(Duration::from_secs(days * 86_400)))
-    };
+    assert_eq!(
+        (blocks.len(), blocks[0].about.as_str(), blocks[0].author.as_str()),
+        (1, "credit/1", "alice")
+    );
+    let end =
+        |days: u64| api::Timestamp(bench.clock.now().plus(Duration::from_secs(days * 86_400)));
     let wanted = |days| api::CreateOverride {
         digest: blocks[0].digest,
         reason: "looked at by security".into(),
@@ -307,7 +321,11 @@ fn what_a_scan_blocks_passes_by_a_second_person_for_a_time() {
     let other = api::CreateOverride { digest: plimsoll_types::Digest::ZERO, ..wanted(1) };
     assert_eq!(code(bench.control.create_override(&carol, &other)).0, 404);
     bench.control.create_override(&carol, &wanted(10)).expect("let pass");
-    let event = bench.events(&erin).into_iter().rev().find(|e| e.action == "OverrideScan" && e.stage == Stage::Intent);
+    let event = bench
+        .events(&erin)
+        .into_iter()
+        .rev()
+        .find(|e| e.action == "OverrideScan" && e.stage == Stage::Intent);
     assert_eq!(event.expect("recorded").payload["facts"]["reason"], "looked at by security");
     let made = adopt().expect("adopted");
     assert_eq!(made.facts.scan.expect("scanned").let_pass.len(), 1);
@@ -327,6 +345,88 @@ fn what_a_scan_blocks_passes_by_a_second_person_for_a_time() {
 }
 
 #[test]
+fn a_sink_is_told_of_changes_as_runs() {
+    let bench = Bench::new();
+    let admin = bench.admin();
+    let alice = bench.person("alice", &[Role::DataScientist]);
+    let bob = bench.person("bob", &[Role::MlEngineer]);
+    let carol = bench.person("carol", &[Role::Approver]);
+    let wanted = |format| api::CreateSink {
+        name: name("marquez"),
+        url: "https://marquez.example.org/api/v1/lineage".into(),
+        format,
+        profile: Some(api::SinkProfile::Openlineage),
+        include_body: false,
+        kinds: None,
+        deployments: None,
+        from: Some(0),
+    };
+    let create = |wanted: &api::CreateSink| {
+        bench.control.create_sink(&admin, wanted, "https://marquez.example.org")
+    };
+    assert_eq!(code(create(&wanted(Some(api::SinkFormat::Batch)))).0, 422);
+    let made = create(&wanted(None)).expect("made");
+    assert_eq!(made.sink.format, api::SinkFormat::Binary);
+    let contract = bench.registry(&alice);
+    dataset(&bench, &alice, "loans", b"a\n1\n");
+    let card = api::VersionCard { datasets: vec!["loans/1".into()], ..Default::default() };
+    bench.control.set_card(&alice, &name("credit"), 1, &card).expect("set");
+    let wanted = deployment(contract, api::Environment::Production);
+    bench.control.create_deployment(&bob, &wanted).expect("deployment");
+    let release = api::ReleaseVersion { version: 1 };
+    bench.control.release_version(&carol, &name("credit-default"), release).expect("released");
+    let pull = bench.control.pull_sink(made.sink.id, 0).expect("pulled");
+    let told: Vec<String> = pull
+        .events
+        .iter()
+        .map(|(_, event)| {
+            let names = |of: &str| {
+                let list = event.data[of].as_array().expect("a list").iter();
+                list.map(|one| one["name"].as_str().expect("text")).collect::<Vec<_>>().join(" ")
+            };
+            let read = plimsoll_lineage::read_event(event.data.to_string().as_bytes());
+            let read = read.expect("an event of OpenLineage's");
+            format!("{}: {} -> {}", read.job, names("inputs"), names("outputs"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "CreateVersion: dataset/loans/1 -> model/credit/1",
+            "CreateDataset:  -> dataset/loans/1",
+            "DescribeVersion: dataset/loans/1 -> model/credit/1",
+            "Release: model/credit/1 -> deployment/credit-default",
+        ]
+    );
+}
+
+#[test]
+fn a_reconciler_says_what_is_missing() {
+    let bench = Bench::new();
+    let alice = bench.person("alice", &[Role::DataScientist]);
+    let erin = bench.person("erin", &[Role::Auditor]);
+    bench.registry(&alice);
+    bench.control.reconcile_artifacts().expect("looked");
+    let told = |bench: &Bench| {
+        let events = bench.events(&erin);
+        events.into_iter().find(|event| event.action == "ReconcileArtifacts")
+    };
+    assert!(told(&bench).is_none(), "nothing is missing");
+    let version = bench.control.read_version(&alice, &name("credit"), 1).expect("there");
+    let digest = version.files[0].digest.to_string();
+    let path = bench.folder.path().join("data/artifacts/sha256").join(&digest[..2]);
+    let mut gone = 0;
+    for entry in std::fs::read_dir(path).expect("a folder") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("removed");
+        gone += 1;
+    }
+    assert!(gone > 0);
+    bench.control.reconcile_artifacts().expect("looked");
+    let event = told(&bench).expect("recorded");
+    assert_eq!((event.stage, &event.payload["facts"]["first"][0]), (Stage::Failed, &digest.into()));
+}
+
+#[test]
 fn a_card_gains_revisions_and_some_of_it_stays() {
     let bench = Bench::new();
     let alice = bench.person("alice", &[Role::DataScientist]);
@@ -337,8 +437,12 @@ fn a_card_gains_revisions_and_some_of_it_stays() {
         let card = serde_json::from_value(card).expect("a card");
         bench.control.set_card(who, &name("credit"), 1, &card)
     };
-    let shown = set(&alice, json!({"developer": "ann", "datasets": ["loans/1"],
-        "placed_on_market": "2026-11-01", "limits": "not for firms"})).expect("set");
+    let shown = set(
+        &alice,
+        json!({"developer": "ann", "datasets": ["loans/1"],
+        "placed_on_market": "2026-11-01", "limits": "not for firms"}),
+    )
+    .expect("set");
     assert_eq!((shown.revision, shown.changed_by.as_deref()), (1, Some("alice")));
     let shown = set(&alice, json!({"owner": "risk", "limits": "none"})).expect("set");
     assert_eq!((shown.revision, shown.card.developer.as_deref()), (2, Some("ann")));

@@ -238,9 +238,8 @@ pub(super) fn provenance(context: &Context, args: &ProvenanceArgs) -> Result<(),
     let mut text = serde_json::to_string_pretty(&document)
         .map_err(|error| Failure::ours("could not write JSON").because(error))?;
     if let Some(path) = &args.signing_key {
-        let wrong = |error: plimsoll_sign::SignError| {
-            Failure::user(format!("{}: {error}", path.display()))
-        };
+        let wrong =
+            |error: plimsoll_sign::SignError| Failure::user(format!("{}: {error}", path.display()));
         let signer = Signer::from_pem(&read(path)?).map_err(wrong)?;
         let payload = if args.bom { about(&args.version, &document) } else { document };
         text = sign_statement(payload.to_string().as_bytes(), &signer).map_err(wrong)?;
@@ -299,11 +298,7 @@ pub(super) fn blocks(context: &Context) -> Result<(), Failure> {
 
 /// Lets a blocked file pass.
 pub(super) fn let_pass(context: &Context, args: Override) -> Result<(), Failure> {
-    let body = CreateOverride {
-        digest: args.digest,
-        reason: args.reason,
-        expires_at: args.until,
-    };
+    let body = CreateOverride { digest: args.digest, reason: args.reason, expires_at: args.until };
     let made: ScanOverride = context.client()?.post("/api/v1/scans/overrides", &body)?;
     context.printer.show(&made, |made| {
         Facts::default()

@@ -205,11 +205,7 @@ fn reproduce(context: &Context, args: &Reproduce) -> Result<(), Failure> {
     }
     let compared = compare(&args.run, &declared, &run, folder.path())?;
     context.printer.show(&compared, text)?;
-    if compared.is_reproduced {
-        Ok(())
-    } else {
-        Err(Failure::no("the run is not reproduced"))
-    }
+    if compared.is_reproduced { Ok(()) } else { Err(Failure::no("the run is not reproduced")) }
 }
 
 fn check(declared: &Declaration) -> Result<(), Failure> {
@@ -284,9 +280,8 @@ fn carry_out(
     let mut started = Command::new(program);
     started.args(rest).current_dir(folder).env_clear().env("PATH", PATH).env("HOME", folder);
     for variable in &args.variables {
-        let (name, value) = variable
-            .split_once('=')
-            .ok_or_else(|| Failure::user("`--env` takes NAME=VALUE"))?;
+        let (name, value) =
+            variable.split_once('=').ok_or_else(|| Failure::user("`--env` takes NAME=VALUE"))?;
         started.env(name, value);
     }
     // Data goes to stdout: what the command says is words.
@@ -320,7 +315,11 @@ fn compare(
         // A link could lead to what was there before.
         let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
         let made = if is_file { Some(sha256(&fs::read(&path)?)) } else { None };
-        outputs.push(ComparedOutput { path: output.path.as_str().to_owned(), declared: output.digest, made });
+        outputs.push(ComparedOutput {
+            path: output.path.as_str().to_owned(),
+            declared: output.digest,
+            made,
+        });
     }
     let mut metrics = Vec::new();
     if let Some(wanted) = &declared.metrics {
@@ -328,8 +327,7 @@ fn compare(
         let made: Value = serde_json::from_slice(&text).unwrap_or_default();
         for (name, tolerance) in &wanted.tolerance {
             let (was, is) = (metric(recorded, name), made.get(name).and_then(Value::as_f64));
-            let is_within =
-                was.zip(is).is_some_and(|(was, is)| (was - is).abs() <= *tolerance);
+            let is_within = was.zip(is).is_some_and(|(was, is)| (was - is).abs() <= *tolerance);
             metrics.push(ComparedMetric {
                 name: name.clone(),
                 recorded: was,
@@ -346,7 +344,8 @@ fn compare(
 
 fn metric(run: &Value, name: &str) -> Option<f64> {
     let all = run.pointer("/run/data/metrics")?.as_array()?;
-    let found = all.iter().find(|metric| metric.get("key").and_then(Value::as_str) == Some(name))?;
+    let found =
+        all.iter().find(|metric| metric.get("key").and_then(Value::as_str) == Some(name))?;
     found.get("value")?.as_f64()
 }
 

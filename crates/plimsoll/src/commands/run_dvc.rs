@@ -18,10 +18,8 @@ use std::path::{Path, PathBuf};
 
 const PRODUCER: &str = "https://github.com/plimsoll/plimsoll";
 const FACET: &str = "https://github.com/plimsoll/plimsoll/blob/main/docs/lineage.md#facets";
-const VERSION_FACET: &str =
-    "https://openlineage.io/spec/facets/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet";
-const SOURCE_FACET: &str =
-    "https://openlineage.io/spec/facets/1-0-1/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet";
+const VERSION_FACET: &str = "https://openlineage.io/spec/facets/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet";
+const SOURCE_FACET: &str = "https://openlineage.io/spec/facets/1-0-1/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet";
 /// Bytes of a file that are read at once.
 const PIECE: usize = 1 << 20;
 
@@ -133,8 +131,7 @@ fn named(
     for file in files {
         let (sha, md5) = sums(&file.place)?;
         let rest = file.path.split_once('/').map_or("", |(_, rest)| rest);
-        let path =
-            if is_folder { format!("{}/{rest}", output.path) } else { output.path.clone() };
+        let path = if is_folder { format!("{}/{rest}", output.path) } else { output.path.clone() };
         let is_it = file.sum.is_none_or(|sum| sum.to_string() == md5);
         let version = if is_it {
             Some(format!("sha256:{sha}"))

@@ -147,7 +147,8 @@ fn a_repository_of_the_real_dvc_gives_exact_lineage() {
     // Both metrics have the same bytes: one artifact.
     expected.sort();
     expected.dedup();
-    let mut found = edges(&server.cli(&["lineage", &format!("artifact:{prepared}"), "--json"]).json());
+    let mut found =
+        edges(&server.cli(&["lineage", &format!("artifact:{prepared}"), "--json"]).json());
     found.sort();
     assert_eq!(found, expected);
     let head = run("git", &["-C", &text(&repo), "rev-parse", "HEAD"]);
@@ -218,8 +219,12 @@ fn a_run_is_repeated_in_a_clean_folder_and_compared() {
     let id = made["run"]["info"]["run_id"].as_str().expect("an id").to_owned();
     let metric = json!({"run_id": id, "key": "auc", "value": 0.75, "timestamp": 1, "step": 0});
     mlflow(&server, "runs/log-metric", &metric);
-    put(&server, &format!("0/{id}/artifacts/train.sh"), b"tr a-z A-Z < in.txt > out/model.txt\n\
-        echo '{\"auc\": 0.751}' > metrics.json\n");
+    put(
+        &server,
+        &format!("0/{id}/artifacts/train.sh"),
+        b"tr a-z A-Z < in.txt > out/model.txt\n\
+        echo '{\"auc\": 0.751}' > metrics.json\n",
+    );
     put(&server, &format!("0/{id}/artifacts/in.txt"), b"loans");
     let digest = run("sh", &["-c", "printf LOANS | sha256sum"])[..64].to_owned();
     let declare = |digest: &str, tolerance: f64| {
@@ -230,7 +235,11 @@ fn a_run_is_repeated_in_a_clean_folder_and_compared() {
             "outputs": [{"path": "out/model.txt", "digest": digest}],
             "metrics": {"file": "metrics.json", "tolerance": {"auc": tolerance}},
         });
-        put(&server, &format!("0/{id}/artifacts/plimsoll-run.json"), declared.to_string().as_bytes());
+        put(
+            &server,
+            &format!("0/{id}/artifacts/plimsoll-run.json"),
+            declared.to_string().as_bytes(),
+        );
     };
     let reproduce = ["run", "reproduce", &id, "--yes", "--json"];
     assert_eq!(server.cli(&reproduce).code, 1, "nothing is declared");
@@ -256,7 +265,12 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// One request to a server that may die meanwhile.
-fn attempt(server: (std::net::SocketAddr, &AtomicBool), verb: &str, path: &str, body: &[u8]) -> Option<Http> {
+fn attempt(
+    server: (std::net::SocketAddr, &AtomicBool),
+    verb: &str,
+    path: &str,
+    body: &[u8],
+) -> Option<Http> {
     let (to, stop) = server;
     if stop.load(Ordering::Relaxed) {
         return None;
@@ -342,7 +356,8 @@ fn is_whole(server: &Server, heard: &Acknowledged, what: &str) {
         let got = request(server.control(), "GET", &format!("{PROXY}/{path}"), b"", &[]);
         assert_eq!((got.status, got.body.len()), (200, *size), "{what}: {path}");
     }
-    let found = get(server.control(), "/api/2.0/mlflow/model-versions/search?max_results=10000", None);
+    let found =
+        get(server.control(), "/api/2.0/mlflow/model-versions/search?max_results=10000", None);
     let found = found.json();
     let empty = Vec::new();
     let versions: BTreeMap<String, String> = found["model_versions"]
@@ -350,7 +365,8 @@ fn is_whole(server: &Server, heard: &Acknowledged, what: &str) {
         .unwrap_or(&empty)
         .iter()
         .map(|v| {
-            let source = v["source"].as_str().expect("text").trim_start_matches("mlflow-artifacts:/");
+            let source =
+                v["source"].as_str().expect("text").trim_start_matches("mlflow-artifacts:/");
             (v["version"].as_str().expect("text").to_owned(), source.to_owned())
         })
         .collect();
@@ -380,7 +396,8 @@ fn is_whole(server: &Server, heard: &Acknowledged, what: &str) {
 
 /// Every intent has one end, every change that ended well is in the store and no other is.
 fn agrees(folder: &Path, adopted: u64, what: &str) {
-    let reader = LedgerReader::open(&folder.join("data"), Some(&folder.join("keys"))).expect("opens");
+    let reader =
+        LedgerReader::open(&folder.join("data"), Some(&folder.join("keys"))).expect("opens");
     reader.verify().expect("the chain holds");
     let mut open = BTreeMap::new();
     let (mut registered, mut governed) = (0u64, 0u64);
@@ -405,7 +422,9 @@ fn agrees(folder: &Path, adopted: u64, what: &str) {
         }
     }
     assert!(open.is_empty(), "{what}: an intent has no end");
-    let store = plimsoll_store::Store::open(&folder.join("data/plimsoll.db"), plimsoll_types::Time::EPOCH).expect("opens");
+    let store =
+        plimsoll_store::Store::open(&folder.join("data/plimsoll.db"), plimsoll_types::Time::EPOCH)
+            .expect("opens");
     let highest = store.read(|r| r.highest_number("crash")).expect("reads");
     assert_eq!(u64::from(highest), registered, "{what}: versions of the ledger and of the store");
     let kept = store
@@ -442,7 +461,11 @@ fn killed_while_versions_are_registered_nothing_is_half_there() {
         is_whole(&server, &heard, &format!("round {round} of seed {seed}"));
         adopted += heard.governed;
         versions += heard.versions.len();
-        let at = get(server.control(), "/api/2.0/mlflow/registered-models/alias?name=crash&alias=latest-one", None);
+        let at = get(
+            server.control(),
+            "/api/2.0/mlflow/registered-models/alias?name=crash&alias=latest-one",
+            None,
+        );
         let at = (at.status == 200)
             .then(|| at.json()["model_version"]["version"].as_str().map(str::to_owned))
             .flatten();
