@@ -350,6 +350,9 @@ fn register_until_death(
     }
 }
 
+/// Versions that are looked at whole after each death: those of some rounds.
+const RECENT: usize = 20;
+
 /// Everything that was acknowledged is there and whole; nothing is there in part.
 fn is_whole(server: &Server, heard: &Acknowledged, what: &str) {
     for (path, size) in &heard.files {
@@ -360,21 +363,23 @@ fn is_whole(server: &Server, heard: &Acknowledged, what: &str) {
         get(server.control(), "/api/2.0/mlflow/model-versions/search?max_results=10000", None);
     let found = found.json();
     let empty = Vec::new();
-    let versions: BTreeMap<String, String> = found["model_versions"]
+    let versions: BTreeMap<u32, String> = found["model_versions"]
         .as_array()
         .unwrap_or(&empty)
         .iter()
         .map(|v| {
             let source =
                 v["source"].as_str().expect("text").trim_start_matches("mlflow-artifacts:/");
-            (v["version"].as_str().expect("text").to_owned(), source.to_owned())
+            let number = v["version"].as_str().expect("text").parse().expect("a number");
+            (number, source.to_owned())
         })
         .collect();
     for (number, folder) in &heard.versions {
-        assert_eq!(versions.get(number), Some(folder), "{what}: version {number}");
+        let number: u32 = number.parse().expect("a number");
+        assert_eq!(versions.get(&number), Some(folder), "{what}: version {number}");
     }
     // Also what was not heard of any more: whoever sees it gets all of it, and cannot change it.
-    for (number, folder) in &versions {
+    for (number, folder) in versions.iter().rev().take(RECENT) {
         for name in ["model.json", "notes.txt"] {
             let path = format!("{PROXY}/{folder}/{name}");
             let got = request(server.control(), "GET", &path, b"", &[]);
