@@ -220,7 +220,6 @@ impl Control {
             }
             Ok(Pick::Show((id.clone(), summary)))
         })?;
-        let is_full = found.len() >= limit as usize;
         for (deployment, summary) in found {
             let Ok(id) = NodeId::new(NodeKind::Decision, summary.id.to_string()) else { continue };
             let edge = Edge { from: deployment, to: id.clone(), kind: EdgeKind::Decided };
@@ -230,7 +229,7 @@ impl Control {
                 walk.nodes.insert(id.clone(), decision_node(id, &summary));
             }
         }
-        Ok(next.filter(|_| is_full))
+        Ok(next)
     }
 
     /// Takes in one event of OpenLineage's. It is durable when this returns; the end of a run
