@@ -12,6 +12,7 @@ use plimsoll_scan::{Finding, Limits, Report, Rule, Scanner};
 use plimsoll_store::{BlockRow, PathRow, Write};
 use plimsoll_types::record::Stage;
 use plimsoll_types::{Digest, PrincipalId, Time};
+use plimsoll_upstream::Declaration;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -197,7 +198,9 @@ impl Control {
 
     /// Whether a file is a model that we run ourselves. Upstream declarations are none.
     pub(crate) fn is_model(&self, bytes: &[u8]) -> bool {
-        bytes.len() <= self.compiler.max_bytes() && self.compiler.load(bytes).is_ok()
+        bytes.len() <= self.compiler.max_bytes()
+            && !Declaration::is_meant(bytes)
+            && self.compiler.load(bytes).is_ok()
     }
 }
 
