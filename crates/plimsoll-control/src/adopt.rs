@@ -10,7 +10,9 @@ use plimsoll_api as api;
 use plimsoll_api::{FileRole, ManifestFile};
 use plimsoll_artifact::FilePath;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_store::{CatalogueRow, CatalogueVersion, FileRow, ModelRow, VersionRow, Write};
+use plimsoll_store::{
+    CatalogueRow, CatalogueVersion, DeploymentRow, FileRow, ModelRow, VersionRow, Write,
+};
 use plimsoll_types::{ModelId, Name, PrincipalId, Time};
 use serde_json::json;
 
@@ -90,6 +92,26 @@ impl Control {
             self.adopt_version(ctx, name, number, &api::AdoptVersion::default())?;
         }
         Ok(())
+    }
+
+    /// The same for the model of a deployment that is there.
+    pub(crate) fn adopt_for(
+        &self,
+        ctx: &RequestContext,
+        deployment: Option<&DeploymentRow>,
+        number: u32,
+    ) -> Result<()> {
+        let Some(row) = deployment else { return Ok(()) };
+        match self.store.read(|r| r.model(row.model))? {
+            Some(model) => self.adopt_if_catalogued(ctx, &model.name, number),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a version may be let answer at all: it is not archived, and no scan blocks it.
+    pub(crate) fn check_usable(&self, deployment: &DeploymentRow, number: u32) -> Result<()> {
+        self.check_life(deployment.model, number)?;
+        self.check_blocks(deployment.model, number)
     }
 
     /// Registers a model of the catalogue that a deployment is about to be made for.

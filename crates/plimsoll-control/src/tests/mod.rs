@@ -9,6 +9,7 @@ mod integrity;
 mod lineage;
 mod reviews;
 mod rollback;
+mod rollouts;
 mod sinks;
 mod subjects;
 
