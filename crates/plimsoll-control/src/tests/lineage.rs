@@ -329,7 +329,10 @@ fn what_a_scan_blocks_passes_by_a_second_person_for_a_time() {
     assert_eq!(event.expect("recorded").payload["facts"]["reason"], "looked at by security");
     let made = adopt().expect("adopted");
     let passed = made.facts.scan.expect("scanned").let_pass;
-    assert!(!passed.is_empty() && passed.iter().all(|one| one.ends_with("in extra.pkl")), "{passed:?}");
+    assert!(
+        !passed.is_empty() && passed.iter().all(|one| one.ends_with("in extra.pkl")),
+        "{passed:?}"
+    );
 
     // When the leave ends, it is not released any more.
     let bob = bench.person("bob", &[Role::MlEngineer]);
