@@ -227,6 +227,8 @@ tools-test:
 	$(call need,git,git)
 	test -x .venv/dvc/bin/dvc || \
 		(python3 -m venv .venv/dvc && .venv/dvc/bin/pip install --quiet 'dvc==3.67.1')
+	test -x .venv/lineage/bin/python || \
+		(python3 -m venv .venv/lineage && .venv/lineage/bin/pip install --quiet -r tools/lineage/requirements.txt)
 	test .venv/signing/stamp -nt tools/sign/requirements.txt || \
 		(python3 -m venv .venv/signing && .venv/signing/bin/pip install --quiet -r tools/sign/requirements.txt \
 			&& touch .venv/signing/stamp)

@@ -11,6 +11,7 @@
 mod artifact;
 mod engine;
 mod identity;
+mod lineage;
 mod memory;
 mod mlflow;
 mod mutate;

@@ -3,6 +3,7 @@
 
 use crate::artifact;
 use crate::identity;
+use crate::lineage;
 use crate::mlflow;
 use crate::outbound;
 use crate::signature::Signature;
@@ -62,6 +63,7 @@ pub(crate) const TARGETS: &[Target] = &[
         ..target("identity_token", identity::token, identity::WORDS)
     },
     Target { seeds: ledger_segments, ..target("ledger_segment", ledger_segment, &["PLMSEG01"]) },
+    target("lineage_event", lineage::event, lineage::WORDS),
     target("mlflow_said", mlflow::said, mlflow::WORDS),
     target("model_lightgbm", model_load, LIGHTGBM),
     Target { seeds: demo_models, ..target("model_load", model_load, XGBOOST) },

@@ -43,6 +43,7 @@ targets!(
     identity_keys,
     identity_token,
     ledger_segment,
+    lineage_event,
     mlflow_said,
     model_lightgbm,
     model_load,

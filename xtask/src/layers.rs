@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-dvc", 1),
     ("plimsoll-explain", 1),
     ("plimsoll-identity", 1),
+    ("plimsoll-lineage", 1),
     ("plimsoll-mlflow", 1),
     ("plimsoll-model", 1),
     ("plimsoll-policy", 1),
@@ -50,6 +51,7 @@ const TOOLS: u8 = 9;
 const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-api", "plimsoll-contract"),
     ("plimsoll-api", "plimsoll-explain"),
+    ("plimsoll-api", "plimsoll-lineage"),
     ("plimsoll-batch", "plimsoll-gateway"),
     ("plimsoll-explain", "plimsoll-contract"),
     ("plimsoll-explain", "plimsoll-model"),
@@ -77,6 +79,7 @@ const UNREACHABLE: &[(&str, &[&str], &str)] = &[
     ("plimsoll-dvc", &["tokio", "http", "fs-err"], "a parser opens no file"),
     ("plimsoll-explain", &["tokio", "http", "fs-err"], "an explanation is pure arithmetic"),
     ("plimsoll-identity", &["tokio", "http", "fs-err"], "keys and time are given to it"),
+    ("plimsoll-lineage", &["tokio", "http", "rusqlite", "fs-err"], "a graph asks nobody"),
     ("plimsoll-policy", &["tokio", "http", "rusqlite"], "policy fetches no facts"),
     ("plimsoll-stats", &["tokio", "http", "arrow", "fs-err"], "statistics are pure arithmetic"),
     ("plimsoll-release", &["tokio", "http", "rusqlite", "fs-err"], "a release decides from facts"),

@@ -18,6 +18,7 @@ mod explain;
 mod finding;
 mod forensics;
 mod limit;
+mod lineage;
 mod model;
 mod observation;
 pub mod oip;
@@ -75,6 +76,10 @@ pub use forensics::{
     TracedRoute,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
+pub use lineage::{
+    AdoptVersion, ArchiveVersion, CardOfVersion, CreateOverride, LineageQuery, ScanBlock,
+    ScanBlocks, ScanOverride, VersionCard,
+};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
@@ -93,6 +98,7 @@ pub use performance::{
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
+pub use plimsoll_lineage::{Direction, Edge, EdgeKind, Graph, Node, NodeId, NodeIdError, NodeKind};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;

@@ -135,6 +135,9 @@ pub struct ScanFacts {
     pub bytes: u64,
     /// The scanner's version.
     pub scanner: String,
+    /// What it found and an approver let pass: rule and file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub let_pass: Vec<String>,
 }
 
 /// A stored contract. Contracts are posted as their own document, in JSON or YAML.

@@ -140,6 +140,8 @@ words! {
         Plimsoll = "plimsoll",
         /// A request and a response event per answered decision, as KServe's agent sends them.
         Kserve = "kserve",
+        /// Changes of the registry as OpenLineage's run events, which travel as `binary`.
+        Openlineage = "openlineage",
     }
 
     /// Whether a sink is sent events.

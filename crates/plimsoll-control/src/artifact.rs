@@ -1,6 +1,7 @@
 //! Artifacts as control uses them: the sealed store of the data folder, and who may write to it.
 
-use crate::bootstrap::Control;
+use crate::act::Who;
+use crate::bootstrap::{Control, SERVER};
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,13 +9,18 @@ use plimsoll_api::Artifact;
 use plimsoll_artifact::{ArtifactError, ArtifactKey, ArtifactStore};
 use plimsoll_ledger::{Keys, Label};
 use plimsoll_policy::{Action, Resource};
+use plimsoll_types::record::Stage;
 use plimsoll_types::{Digest, Name};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The largest artifact. It goes through memory a chunk at a time; what is loaded as a model is
 /// bounded by the model limits.
 pub const MAX_ARTIFACT_BYTES: u64 = 64 << 30;
+
+/// Missing artifacts that an event names; it counts the others.
+const MAX_TOLD: usize = 10;
 
 /// SHA-256 of `bytes`.
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
@@ -145,10 +151,20 @@ impl Control {
         if found.expired > 0 {
             tracing::info!(uploads = found.expired, "uploads that expired are removed");
         }
-        for digest in found.dangling {
+        for digest in &found.dangling {
             tracing::error!(%digest, "an artifact that is in use is not there: restore it from a backup");
         }
-        Ok(())
+        if found.expired == 0 && found.dangling.is_empty() {
+            return Ok(());
+        }
+        // What was repaired and what cannot be is on record, for whoever asks why a version fails.
+        let who = Who { principal: SERVER, action: "ReconcileArtifacts", resource: "artifacts" };
+        let told: Vec<_> = found.dangling.iter().take(MAX_TOLD).collect();
+        let payload = json!({"facts": {
+            "expired_uploads": found.expired, "missing": found.dangling.len(), "first": told,
+        }});
+        let is_whole = found.dangling.is_empty();
+        self.note(who, if is_whole { Stage::Completed } else { Stage::Failed }, payload)
     }
 }
 

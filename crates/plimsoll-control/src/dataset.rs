@@ -369,7 +369,7 @@ fn version_of(
     Ok((version, read.dataset_files(&row.id, number)?))
 }
 
-fn manifest_of(row: &DatasetVersionRow) -> Result<api::DatasetManifest, ControlError> {
+pub(crate) fn manifest_of(row: &DatasetVersionRow) -> Result<api::DatasetManifest, ControlError> {
     let damaged = |_| StoreError::Damaged("a dataset's manifest is unreadable".into());
     Ok(serde_json::from_str(&row.manifest).map_err(damaged)?)
 }

@@ -134,6 +134,7 @@ impl Control {
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
         let explain = wanted.explain.unwrap_or(api::Explain::Off);
+        self.register_if_catalogued(ctx, &wanted.model)?;
         let model = self.model_for(&wanted.model)?;
         let contract = self.contract_for(wanted.contract)?;
         self.check_profile(&settings, &contract)?;
@@ -250,6 +251,7 @@ impl Control {
         wanted: api::ReleaseVersion,
     ) -> Result<api::Deployment, ControlError> {
         let (row, into) = self.deployment_resource(ctx, name)?;
+        self.adopt_for(ctx, row.as_ref(), wanted.version)?;
         let (resource, found) = self.release_resource(row.as_ref(), into, wanted.version)?;
         let permit = self.permit(ctx, Action::Release, &resource)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
@@ -260,6 +262,7 @@ impl Control {
         let version =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
         self.no_rollout_in(&row)?;
+        self.check_usable(&row, wanted.version)?;
         self.check_fit(&row, wanted.version)?;
         let signer = self.check_signature(&permit, &row, wanted.version)?;
         let mut facts = json!({

@@ -34,6 +34,7 @@ impl Control {
         let present = row.released.ok_or_else(nothing)?.number;
         let earlier = self.store.read(|r| r.released_before(row.id, present))?;
         let earlier = earlier.ok_or_else(nothing)?;
+        self.check_life(row.model, earlier)?;
         // It answered before, but its files may be damaged since, or the contract changed.
         self.check_fit(&row, earlier)?;
         let facts = json!({ "from": present, "to": earlier });

@@ -67,6 +67,7 @@ impl Control {
         wanted: &api::StartRollout,
     ) -> Result<api::Rollout, ControlError> {
         let (row, into) = self.deployment_resource(ctx, name)?;
+        self.adopt_for(ctx, row.as_ref(), wanted.version)?;
         let (resource, found) = self.release_resource(row.as_ref(), into, wanted.version)?;
         if let Some(row) = row.as_ref().filter(|_| found.is_some()) {
             self.release_allowed(ctx, row, wanted.version)?;
@@ -78,6 +79,7 @@ impl Control {
         if incumbent == wanted.version {
             return Err(ControlError::conflict("the version answers everybody already"));
         }
+        self.check_usable(&deployment, wanted.version)?;
         self.check_fit(&deployment, wanted.version)?;
         let scoring = self.scoring(&deployment, (incumbent, wanted.version), wanted)?;
         let mut rollout = begun(wanted, self.clock.now())?;

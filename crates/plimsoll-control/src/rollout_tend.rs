@@ -80,6 +80,7 @@ impl Control {
         let allowed = self
             .starter(row)
             .and_then(|ctx| self.release_allowed(&ctx, deployment, row.candidate))
+            .and_then(|()| self.check_usable(deployment, row.candidate))
             .and_then(|()| self.check_fit(deployment, row.candidate));
         match allowed {
             Ok(()) => self.advance(by(), deployment, row).map(drop),

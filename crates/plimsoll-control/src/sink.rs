@@ -76,7 +76,7 @@ impl Control {
         let profile = wanted.profile.unwrap_or(api::SinkProfile::Plimsoll);
         let format = wanted.format.unwrap_or(match profile {
             api::SinkProfile::Plimsoll => api::SinkFormat::Structured,
-            api::SinkProfile::Kserve => api::SinkFormat::Binary,
+            api::SinkProfile::Kserve | api::SinkProfile::Openlineage => api::SinkFormat::Binary,
         });
         self.check_sink(ctx, wanted, profile, format)?;
         let next = wanted.from.unwrap_or_else(|| self.ledger.durable());
@@ -149,6 +149,17 @@ impl Control {
             }
             if wanted.kinds.is_some() {
                 let detail = "KServe's events are made of answered decisions only; leave it out";
+                return Err(ControlError::invalid("kinds", detail));
+            }
+        }
+        if profile == api::SinkProfile::Openlineage {
+            if format != api::SinkFormat::Binary {
+                let detail = "OpenLineage's events are the body itself: they travel as `binary`";
+                return Err(ControlError::invalid("format", detail));
+            }
+            if wanted.include_body || wanted.kinds.is_some() || wanted.deployments.is_some() {
+                let detail = "OpenLineage's events are made of changes of the registry only; leave \
+                              kinds, deployments and bodies out";
                 return Err(ControlError::invalid("kinds", detail));
             }
         }

@@ -123,6 +123,9 @@ impl<'a> Feed<'a> {
         if self.profile == api::SinkProfile::Kserve {
             return self.pair(entry, out);
         }
+        if self.profile == api::SinkProfile::Openlineage {
+            return self.lineage(entry, out);
+        }
         let data = self.data(entry)?;
         let mut extensions = BTreeMap::from([("sequence", format!("{:020}", entry.index))]);
         extensions.extend(name.map(|name| ("partitionkey", name)));
@@ -175,6 +178,29 @@ impl<'a> Feed<'a> {
                 data
             }
         })
+    }
+
+    /// OpenLineage's event of a change, if it is one that lineage is told of. The owner may read
+    /// events, or would not have come here.
+    fn lineage(
+        &mut self,
+        entry: &Entry,
+        out: &mut Vec<(u64, api::CloudEvent)>,
+    ) -> Result<(), ControlError> {
+        let told = self.control.lineage_told_by(entry)?;
+        out.extend(told.map(|data| {
+            let event = api::CloudEvent {
+                id: EventId::from_bytes(entry.leaf.draft.id).to_string(),
+                source: format!("urn:plimsoll:gateway:{}", entry.leaf.gateway),
+                kind: "io.openlineage.run_event".to_owned(),
+                subject: None,
+                time: entry.leaf.draft.time.into(),
+                extensions: BTreeMap::new(),
+                data,
+            };
+            (entry.index, event)
+        }));
+        Ok(())
     }
 
     /// KServe's request and response event of an answered decision: equal ids, because its

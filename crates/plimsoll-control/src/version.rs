@@ -37,7 +37,7 @@ impl Control {
         let files = manifest(wanted)?;
         self.check_files(&files)?;
         let mut facts = self.load_facts(&files)?;
-        facts.scan = Some(self.scan_files(&permit, &files)?);
+        facts.scan = Some(self.scan_files(&permit, ctx.id, &files)?);
         let manifest = json!({"files": files, "manifest": 1}).to_string();
         let digest = sha256(manifest.as_bytes());
         if let Some(same) = self.store.read(|r| r.version_with(row.id, digest))? {
@@ -92,7 +92,10 @@ impl Control {
         Ok(())
     }
 
-    fn load_facts(&self, files: &[ManifestFile]) -> Result<api::VersionFacts, ControlError> {
+    pub(crate) fn load_facts(
+        &self,
+        files: &[ManifestFile],
+    ) -> Result<api::VersionFacts, ControlError> {
         let file = files.iter().find(|file| file.role == FileRole::Model);
         let file = file.ok_or(ControlError::Internal("the manifest lost its model file"))?;
         let bytes = self.artifacts.read(file.digest, self.compiler.max_bytes())?;
@@ -217,7 +220,7 @@ pub(crate) fn resource_of(model: &ModelRow, version: &VersionRow) -> Resource {
 }
 
 /// The files of a manifest in its one order, checked.
-fn manifest(wanted: &api::CreateVersion) -> Result<Vec<ManifestFile>, ControlError> {
+pub(crate) fn manifest(wanted: &api::CreateVersion) -> Result<Vec<ManifestFile>, ControlError> {
     let refuse = |detail: String| Err(ControlError::invalid("files", detail));
     let mut files = wanted.files.clone();
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -269,7 +272,7 @@ pub(crate) const fn role_word(role: FileRole) -> &'static str {
     }
 }
 
-fn file_row(file: &ManifestFile) -> FileRow {
+pub(crate) fn file_row(file: &ManifestFile) -> FileRow {
     FileRow {
         path: file.path.clone(),
         digest: file.digest,

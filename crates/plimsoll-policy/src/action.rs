@@ -227,6 +227,21 @@ actions! {
     /// Let somebody else's request to train again go on.
     ApproveRetrain => Deployment,
 
+    /// Read what came from what; each thing shown needs leave of its own.
+    ReadLineage => Server,
+    /// Tell what came from what, as OpenLineage's events do.
+    WriteLineage => Server,
+    /// Say something about a model version: its card.
+    DescribeVersion => Version,
+    /// Archive a model version: no deployment gets it any more.
+    ArchiveVersion => Version,
+    /// Make a version of the catalogue one that deployments may use.
+    AdoptCatalogued => Catalogued,
+    /// Read which files scans blocked, and what was let pass.
+    ReadScans => Server,
+    /// Let a file pass that a scan blocked, for a time.
+    OverrideScan => Catalogued,
+
     /// Read an input contract.
     ReadContract => Contract,
     /// Store an input contract.

@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_limits::routes());
+    routes.extend(crate::handlers_lineage::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_releases::routes());
     routes.extend(crate::handlers_rollouts::routes());

@@ -36,6 +36,7 @@ mod handlers_forensics;
 mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;
+mod handlers_lineage;
 mod handlers_mlflow;
 mod handlers_observe;
 mod handlers_outcomes;

@@ -134,6 +134,44 @@ pub fn verify<'a>(bundle: &[u8], by: impl Into<Against<'a>>) -> Result<Verified,
     Ok(Verified { manifest: Manifest::read(&payload)?, identity })
 }
 
+/// Signs any in-toto statement: the DSSE envelope's JSON (<https://github.com/secure-systems-lab/dsse>).
+///
+/// # Errors
+/// [`SignError::Key`] if the key cannot sign.
+pub fn sign_statement(statement: &[u8], signer: &Signer) -> Result<String, SignError> {
+    let signature = signer.sign(&encoding(PAYLOAD_TYPE, statement))?;
+    let envelope = json!({
+        "payload": STANDARD.encode(statement),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": STANDARD.encode(signature), "keyid": signer.public().id()}],
+    });
+    Ok(envelope.to_string())
+}
+
+/// The statement in an envelope that [`sign_statement`] made, if the key signed it.
+///
+/// # Errors
+/// [`SignError`]: what does not hold.
+pub fn verify_statement(envelope: &[u8], key: &PublicKey) -> Result<Vec<u8>, SignError> {
+    if envelope.len() > MAX_BUNDLE {
+        return Err(SignError::Bundle("the envelope is larger than any"));
+    }
+    let envelope: Envelope = serde_json::from_slice(envelope)
+        .map_err(|_| SignError::Bundle("it is no envelope of DSSE"))?;
+    let decode = |text: &str| {
+        STANDARD.decode(text).map_err(|_| SignError::Bundle("a part of it is not in Base64"))
+    };
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err(SignError::Bundle("the envelope has not exactly one signature"));
+    };
+    let payload = decode(&envelope.payload)?;
+    key.verify(&encoding(&envelope.payload_type, &payload), &decode(&signature.sig)?)?;
+    if envelope.payload_type != PAYLOAD_TYPE {
+        return Err(SignError::Bundle("the payload is no in-toto statement"));
+    }
+    Ok(payload)
+}
+
 /// The pre-authentication encoding of DSSE: what is signed.
 fn encoding(kind: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len());

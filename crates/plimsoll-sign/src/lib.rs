@@ -13,7 +13,9 @@ mod der;
 mod key;
 mod manifest;
 
-pub use bundle::{BUNDLE_NAME, MAX_BUNDLE, Verified, sign, verify};
+pub use bundle::{
+    BUNDLE_NAME, MAX_BUNDLE, Verified, sign, sign_statement, verify, verify_statement,
+};
 pub use certificate::Trust;
 pub use key::{PublicKey, Signer};
 pub use manifest::{

@@ -10,6 +10,7 @@
 
 mod alert;
 mod batch;
+mod card;
 mod change;
 mod dataset;
 mod error;
@@ -19,6 +20,7 @@ mod finding;
 mod group;
 mod head;
 mod identity;
+mod lineage;
 mod mlflow;
 mod read;
 mod release;
@@ -34,12 +36,14 @@ mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
 pub use batch::{BatchProgress, BatchRow};
+pub use card::{ArchivedRow, BlockRow, CardRow, OverrideRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
 pub use finding::{FindingFilter, FindingKey, FindingRow, SilenceRow};
 pub use head::{TreeHeadRow, read_tree_head};
 pub use identity::{IdentityRow, LimitRow};
+pub use lineage::{LineageDataRow, LineageRunRow, Numbered};
 pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_releases.sql"),
     include_str!("../migrations/0011_rollouts.sql"),
     include_str!("../migrations/0015_findings.sql"),
+    include_str!("../migrations/0016_lineage.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -151,6 +151,10 @@ Examples:
     /// Retraining: when models are trained again, and what became of it
     #[command(subcommand)]
     Retrain(crate::commands::retrain::Verb),
+    /// What a thing came from, and what came of it: data, runs, versions, deployments, decisions
+    Lineage(crate::commands::lineage::Lineage),
+    /// Runs that make models: repeated, and told of
+    Run(crate::commands::run::Verb),
     /// Datasets: what they are, where they come from, who may use them for what
     #[command(subcommand)]
     Dataset(crate::commands::dataset::Verb),
@@ -322,6 +326,43 @@ Examples:
         #[arg(long, value_name = "N")]
         version: Option<u32>,
     },
+    /// What is said about a version beside its files
+    #[command(subcommand)]
+    Card(crate::commands::model_card::Card),
+    /// Make a version that an MLflow client registered one that deployments may use
+    ///
+    /// Its files are loaded and scanned as those of any other version. A release does this by
+    /// itself.
+    #[command(after_help = "\
+Examples:
+  plimsoll model adopt credit/3
+  plimsoll model adopt credit/3 --file model.ubj")]
+    Adopt(crate::commands::model_card::Adopt),
+    /// Archive a version: no deployment gets it any more, and nothing of it goes
+    #[command(after_help = "\
+Examples:
+  plimsoll model archive credit/1 --reason 'superseded by 3'")]
+    Archive(crate::commands::model_card::Archive),
+    /// How a version was made (SLSA), or what it is made of (CycloneDX), signed if wanted
+    #[command(after_help = "\
+Examples:
+  plimsoll model provenance credit/3
+  plimsoll model provenance credit/3 --signing-key key.pem -o provenance.json
+  plimsoll model provenance credit/3 --bom --signing-key key.pem -o bom.json")]
+    Provenance(crate::commands::model_card::ProvenanceArgs),
+    /// Verify a signed provenance and print it; exit code 3 if it does not hold
+    #[command(after_help = "\
+Examples:
+  plimsoll model verify-provenance provenance.json --public-key key.pub")]
+    VerifyProvenance(crate::commands::model_card::VerifyProvenance),
+    /// List files that scans blocked, and what was let pass
+    #[command(after_help = "Examples:\n  plimsoll model blocks\n  plimsoll model blocks --json")]
+    Blocks,
+    /// Let a file pass that a scan blocked: on record, for a time, and not by who wanted it
+    #[command(after_help = "\
+Examples:
+  plimsoll model override DIGEST --reason 'reviewed by security' --until 2026-12-31T00:00:00Z")]
+    Override(crate::commands::model_card::Override),
     /// Score a table with a model file, without a server
     ///
     /// Columns are matched by the names in the model file if it has them, else taken in order.

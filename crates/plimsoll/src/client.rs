@@ -108,6 +108,16 @@ impl Client {
         self.send(Method::POST, path, body)
     }
 
+    /// `POST` of JSON that is answered with nothing.
+    pub(crate) fn post_empty(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Failure::ours("could not write JSON").because(error))?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (media, timeout) = ("application/json", Some(self.timeout));
+        let payload = Payload { bytes: &mut bytes.as_slice(), length, media, timeout };
+        self.call(Method::POST, path, Some(payload)).map(drop)
+    }
+
     /// `PATCH` of JSON.
     pub(crate) fn patch<T: DeserializeOwned>(
         &self,

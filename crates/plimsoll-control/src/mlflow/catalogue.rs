@@ -251,7 +251,7 @@ impl Control {
     }
 
     /// A model as policy sees it, perhaps with the author of one of its versions.
-    pub(super) fn catalogued_resource(&self, row: &CatalogueRow, author: Option<&str>) -> Resource {
+    pub(crate) fn catalogued_resource(&self, row: &CatalogueRow, author: Option<&str>) -> Resource {
         Resource::Catalogued {
             name: row.name.as_str().into(),
             owner: row.owner.as_str().into(),

@@ -55,9 +55,13 @@ impl Control {
         let model = model.ok_or_else(|| no_model(name))?;
         let user = self.display_name(ctx.id)?.unwrap_or_default();
         // Before it is an intent, so that a source which is not there is no failed change.
-        self.store.read(|r| resolve(r, &new.source).map(drop))?;
+        let location = self.store.read(|r| resolve(r, &new.source))?.location;
+        let scan = self.scan_folder(ctx.id, &location)?;
+        let found = scan.as_ref().map(|scan| scan.words()).unwrap_or_default();
+        // Trying out is not blocked; using it in a deployment is.
+        let is_blocked = !found.is_empty() && !self.config.dev;
         let facts = json!({"source": new.source, "run": new.run, "logged": new.logged,
-                           "tags": keys(&new.tags)});
+                           "tags": keys(&new.tags), "scan": found});
         let row = self.carry_out(permit, facts, |tx, now| {
             let from = resolve(tx, &new.source)?;
             let logged = match &new.logged {
@@ -78,14 +82,17 @@ impl Control {
                 run_link: new.run_link.clone(),
                 logged,
                 stage: "None".into(),
-                status: "READY".into(),
-                status_text: String::new(),
+                status: if is_blocked { "FAILED_REGISTRATION" } else { "READY" }.into(),
+                status_text: found,
                 hold: None,
                 governed: false,
                 created_at: millis(now),
                 updated_at: millis(now),
             };
             let row = tx.insert_catalogued_version(&version)?;
+            if let Some(scan) = &scan {
+                scan.note(tx, &format!("{name}/{}", version.number), ctx.id, now)?;
+            }
             // What a version was registered from does not change any more.
             if let Some(path) = FilePath::from_source(&version.location) {
                 tx.protect_path(path.as_str(), &format!("{name}/{}", version.number), now)?;
@@ -204,6 +211,9 @@ impl Control {
             .into());
         }
         let row = CatalogueVersion { stage: stage.to_owned(), ..found.version()?.clone() };
+        if promotes(stage) {
+            unblocked(&row)?;
+        }
         let facts = json!({"version": row.number, "from": before, "to": stage,
                            "archive_others": archive});
         self.carry_out(permit, facts, |tx, now| {
@@ -286,6 +296,9 @@ impl Control {
         let permit = self.permit(ctx, moving(alias), &found.resource)?;
         alias_fits(alias)?;
         let row = found.version()?;
+        if is_production_alias(alias) {
+            unblocked(row)?;
+        }
         let before = self.store.read(|r| r.aliased(row.model, alias))?;
         let facts = json!({"alias": alias, "from": before, "to": row.number});
         self.carry_out(permit, facts, |tx, now| {
@@ -495,6 +508,14 @@ fn tell_logged(tx: &plimsoll_store::Write<'_>, id: &str, name: &str, number: u32
 fn touch(tx: &plimsoll_store::Write<'_>, name: &str, now: i64) -> Result<()> {
     let row = tx.catalogued(name)?.ok_or_else(|| no_model(name))?;
     Ok(tx.update_catalogued(row.row, &row.name, &row.description, now)?)
+}
+
+/// Refuses to promote what a scan blocked.
+fn unblocked(row: &CatalogueVersion) -> Result<()> {
+    if row.status == "READY" {
+        return Ok(());
+    }
+    Err(Error::conflict(format!("the version is blocked: {}", row.status_text)).into())
 }
 
 /// Refuses to delete what is needed.

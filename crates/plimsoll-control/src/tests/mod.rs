@@ -7,6 +7,7 @@ mod files;
 mod findings;
 mod forensics;
 mod integrity;
+mod lineage;
 mod retrains;
 mod reviews;
 mod rollback;

@@ -40,7 +40,7 @@ pub(super) fn find(path: &Path) -> Result<(Vec<Found>, DatasetSource), Failure> 
 }
 
 /// A repository of DVC's.
-struct Repo {
+pub(super) struct Repo {
     root: PathBuf,
     /// The folder of the `.dvc` file, as seen from the root.
     folder: String,
@@ -51,7 +51,7 @@ struct Repo {
 }
 
 impl Repo {
-    fn around(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn around(path: &Path) -> Result<Self, Failure> {
         let file = fs::canonicalize(path)?;
         let root = file.ancestors().skip(1).find(|folder| folder.join(".dvc").is_dir());
         let outside = || {
@@ -72,7 +72,18 @@ impl Repo {
         Ok(Self { name: name.to_owned(), folder, stores, root })
     }
 
-    fn output(
+    /// The folder of the file it was found by, as seen from the root.
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// What people call it: the name of its folder.
+    pub(super) fn title(&self) -> String {
+        let name = self.root.file_name().and_then(|name| name.to_str());
+        name.unwrap_or("repository").to_owned()
+    }
+
+    pub(super) fn output(
         &self,
         output: &Output,
         found: &mut Vec<Found>,
@@ -151,7 +162,7 @@ impl Repo {
     }
 
     /// The commit that is checked out, if this is a repository of git's.
-    fn commit(&self) -> Option<String> {
+    pub(super) fn commit(&self) -> Option<String> {
         let git = self.root.join(".git");
         let head = text(&git.join("HEAD")).ok()?;
         let is_commit =
@@ -177,7 +188,7 @@ fn missing(path: &str) -> Failure {
         .hint("run `dvc pull`")
 }
 
-fn malformed(error: DvcError) -> Failure {
+pub(super) fn malformed(error: DvcError) -> Failure {
     Failure::user(error.to_string())
 }
 
@@ -187,7 +198,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes(path)?)
         .map_err(|_| Failure::user(format!("`{}` is not UTF-8", path.display())))
 }

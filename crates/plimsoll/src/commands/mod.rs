@@ -34,7 +34,9 @@ mod lake;
 mod ledger;
 mod ledger_keys;
 pub(crate) mod limit;
+pub(crate) mod lineage;
 mod model;
+pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
 pub(crate) mod observe;
@@ -51,6 +53,8 @@ pub(crate) mod rollback;
 pub(crate) mod rollout;
 mod root;
 mod rows;
+pub(crate) mod run;
+mod run_dvc;
 pub(crate) mod scan;
 mod serve;
 pub(crate) mod sink;
@@ -178,6 +182,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Finding(verb) => finding::run(context, verb),
         Command::Alert(verb) => alert::run(context, verb),
         Command::Retrain(verb) => retrain::run(context, verb),
+        Command::Lineage(args) => lineage::run(context, &args),
+        Command::Run(verb) => run::run(context, verb),
         Command::Dataset(verb) => dataset::run(context, verb),
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),

@@ -26,6 +26,13 @@ pub(super) fn run(context: &Context, verb: Model) -> Result<(), Failure> {
             let version: ModelVersion = context.client()?.get(&path, &())?;
             context.printer.show(&version, |version| text(context, version))
         }
+        Model::Card(verb) => super::model_card::card(context, verb),
+        Model::Adopt(args) => super::model_card::adopt(context, args),
+        Model::Archive(args) => super::model_card::archive(context, args),
+        Model::Provenance(args) => super::model_card::provenance(context, &args),
+        Model::VerifyProvenance(args) => super::model_card::verify(context, &args),
+        Model::Blocks => super::model_card::blocks(context),
+        Model::Override(args) => super::model_card::let_pass(context, args),
         Model::Predict(args) => predict::run(context, &args),
         Model::CheckUpstream(args) => super::upstream::run(context, &args),
         Model::Sign(args) => super::model_sign::sign(context, &args),
@@ -172,6 +179,11 @@ fn versions(context: &Context, name: &Name) -> Result<(), Failure> {
     })
 }
 
+/// Prints one version.
+pub(super) fn show_version(context: &Context, version: &ModelVersion) -> Result<(), Failure> {
+    context.printer.show(version, |version| text(context, version))
+}
+
 fn text(context: &Context, version: &ModelVersion) -> String {
     let facts = &version.facts;
     let head = Facts::default()
@@ -195,8 +207,12 @@ fn text(context: &Context, version: &ModelVersion) -> String {
 }
 
 fn scanned(scan: &ScanFacts) -> String {
-    let ScanFacts { looked_at, bytes, scanner } = scan;
-    format!("nothing found in {looked_at} files and members, {bytes} bytes (scanner {scanner})")
+    let ScanFacts { looked_at, bytes, scanner, let_pass } = scan;
+    let found = match let_pass.as_slice() {
+        [] => "nothing found".to_owned(),
+        some => format!("let pass by an approver: {}; nothing else found", some.join(", ")),
+    };
+    format!("{found} in {looked_at} files and members, {bytes} bytes (scanner {scanner})")
 }
 
 fn role_word(role: FileRole) -> &'static str {

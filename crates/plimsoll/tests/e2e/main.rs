@@ -38,6 +38,8 @@ mod identity;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod observe;
