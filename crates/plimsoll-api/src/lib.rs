@@ -17,6 +17,7 @@ mod explain;
 mod forensics;
 mod limit;
 mod model;
+mod monitoring;
 mod observation;
 pub mod oip;
 mod openapi;
@@ -64,6 +65,10 @@ pub use limit::{Limit, LimitSet, SetLimit};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
+};
+pub use monitoring::{
+    Age, Backfill, ColumnTest, MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows,
+    Monitoring, MonitoringReference, MonitoringSignal, ReferenceQuery, WatchState, WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

@@ -10,6 +10,7 @@ use crate::webhooks::Webhooks;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
 use plimsoll_lake::Lake;
+use plimsoll_monitor::Monitor;
 use plimsoll_outbound::Outbound;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) pairs: Pairs,
     pub(crate) webhooks: Webhooks,
     pub(crate) lake: Lake,
+    /// Sees how traffic moves.
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

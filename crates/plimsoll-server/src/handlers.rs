@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_limits::routes());
+    routes.extend(crate::handlers_monitoring::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_releases::routes());
     routes.extend(crate::handlers_reviews::routes());
@@ -371,7 +372,7 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.lake, &app.sinks, &app.clock) {
+    match metrics::page(&app.gateway, &app.lake, &app.sinks, &app.monitor, &app.clock) {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

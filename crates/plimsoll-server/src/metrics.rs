@@ -1,10 +1,12 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
 use crate::metrics_identity::IdentityPage;
+use crate::metrics_monitor::MonitorPage;
 use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_lake::Lake;
 use plimsoll_ledger::Publishing;
+use plimsoll_monitor::Monitor;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::record::ResultClass;
 use plimsoll_types::{Clock, Phase, Time};
@@ -27,11 +29,13 @@ pub(crate) fn page(
     gateway: &Gateway,
     lake: &Lake,
     sinks: &Sinks,
+    monitor: &Arc<Monitor>,
     clock: &Arc<dyn Clock>,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
     registry.register_collector(Box::new(Page(gateway.clone(), lake.clone(), Arc::clone(clock))));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
+    registry.register_collector(Box::new(MonitorPage(Arc::clone(monitor), gateway.clone())));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;

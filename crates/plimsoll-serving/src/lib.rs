@@ -12,6 +12,7 @@ mod limit;
 mod recompute;
 mod snapshot;
 pub mod traffic;
+mod watch;
 
 pub use deployment::{
     Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
@@ -24,3 +25,4 @@ pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };
 pub use snapshot::{ServingSnapshot, SnapshotParts};
+pub use watch::{Seen, Watch};

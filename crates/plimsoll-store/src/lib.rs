@@ -18,6 +18,7 @@ mod group;
 mod head;
 mod identity;
 mod mlflow;
+mod monitoring;
 mod read;
 mod release;
 mod review;
@@ -38,6 +39,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
+pub use monitoring::ReferenceRow;
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
 pub use row::{

@@ -157,6 +157,9 @@ Examples:
     /// Limits: how much may be asked, and by whom
     #[command(subcommand)]
     Limit(crate::commands::limit::Verb),
+    /// Monitor: what traffic is compared with, and whether it moves
+    #[command(subcommand)]
+    Monitor(crate::commands::monitor::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

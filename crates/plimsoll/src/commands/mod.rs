@@ -33,6 +33,7 @@ mod ledger_keys;
 pub(crate) mod limit;
 mod model;
 pub(crate) mod model_sign;
+pub(crate) mod monitor;
 pub(crate) mod observe;
 mod offline;
 mod offline_replay;
@@ -171,6 +172,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Observe(verb) => observe::run(context, verb),
         Command::Identity(verb) => identity::run(context, &verb),
         Command::Limit(verb) => limit::run(context, verb),
+        Command::Monitor(verb) => monitor::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Query(args) => query::run(context, &args),

@@ -38,6 +38,8 @@ mod lifecycle;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod monitoring;
+#[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod operate;
