@@ -9,7 +9,6 @@ use plimsoll_types::record::ResultClass;
 use plimsoll_types::{Cell, Clock as _, DeploymentId, Digest, Rows, SystemClock, Time};
 use serde::Serialize;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Rows of the reference.
@@ -76,8 +75,7 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Report, WatchError> {
     let mut text = "version: 1\nfeatures:\n".to_owned();
     for feature in 0..args.features {
         let kind = if feature % 5 == 4 { "category, values: [a, b, c]" } else { "number" };
-        // Writing to a text does not fail.
-        drop(writeln!(text, "  - {{ name: f{feature}, kind: {kind} }}"));
+        text.push_str(&format!("  - {{ name: f{feature}, kind: {kind} }}\n"));
     }
     let contract = CompiledContract::compile(&Contract::from_yaml(&text)?)?;
     let mut draws = Draws(0x9e37_79b9_7f4a_7c15);

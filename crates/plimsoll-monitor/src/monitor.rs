@@ -565,7 +565,9 @@ fn merged(counted: Vec<Counted>, done_to: u64) -> Slots {
         match slots.get_mut(&place) {
             None => drop(slots.insert(place, (one.reference, one.tally))),
             Some((reference, tally)) if is_same(reference.as_ref(), one.reference.as_ref()) => {
-                drop(tally.merge(&one.tally));
+                if tally.merge(&one.tally).is_err() {
+                    tracing::warn!("two tallies of one reference did not fit each other");
+                }
             }
             // Partly from before its reference came into force.
             Some(known) if one.reference.is_some() => *known = (one.reference, one.tally),

@@ -31,7 +31,9 @@ struct Draws(u64);
 impl Draws {
     fn new(seed: u64) -> Self {
         let mut draws = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..8).for_each(|_| drop(draws.uniform()));
+        for _ in 0..8 {
+            draws.uniform();
+        }
         draws
     }
     fn uniform(&mut self) -> f64 {

@@ -221,7 +221,7 @@ fn what_moved_is_told_after_two_windows_and_nothing_else() {
     let healthy = tally(&reference, 800, |_| {});
     let poorer = tally(&reference, 800, |rows| {
         if let Cell::Number(income) = rows.cells[0] {
-            rows.cells[0] = Cell::Number(income * 0.7 + 200.0);
+            rows.cells[0] = Cell::Number(income * 0.7 + 300.0);
         }
     });
     let mut track = track(&reference);

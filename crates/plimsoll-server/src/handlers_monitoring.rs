@@ -236,5 +236,5 @@ fn broken(error: ReferenceError) -> Fail {
 }
 
 fn invalid(field: &'static str, what: String) -> Fail {
-    Fail::Control(ControlError::invalid(field, what))
+    Fail::Control(ControlError::Invalid { field, detail: what.into() })
 }
