@@ -32,7 +32,8 @@ pub enum MonitoredKind {
     Output,
 }
 
-/// The test that Evidently takes by default for a column of this type and size.
+/// A test of a column: the one that was chosen for it, else what Evidently takes by default for a
+/// column of this type and size.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnTest {
     /// Its name and unit.
@@ -92,7 +93,7 @@ pub struct MonitoredColumn {
     /// About how many different values there were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distinct: Option<f64>,
-    /// The test that Evidently takes by default.
+    /// The column's test, for people; what is told does not hang on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<ColumnTest>,
     /// How many to one the evidence is, over all windows, that it is further than is put up with.
@@ -316,6 +317,11 @@ pub struct ReferenceQuery {
     /// Windows in a row that a change is to be seen in before it is told; 2 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistence: Option<u32>,
+    /// Tests of single columns, as `income=psi,home=chi_square`: `psi`, `jensen_shannon`,
+    /// `jensen_shannon_base_2`, `hellinger`, `wasserstein`, `ks` or `chi_square`; what Evidently takes
+    /// by default unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<String>,
     /// Days after which the reference is too old; 180 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_days: Option<u32>,

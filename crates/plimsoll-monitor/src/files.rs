@@ -29,7 +29,10 @@ const MAX_FRAME: usize = 16 << 20;
 /// Bytes of the slots of one window. A day of minutes of hundred columns takes about as many;
 /// beyond it, slots are not kept and a crash counts the window again from the ledger.
 const MAX_SLOTS: u64 = 256 << 20;
-/// Windows in a file before those that lists no longer show are dropped.
+/// Bytes of a file of windows before those that lists no longer show are dropped: some thousand
+/// windows of hundred columns.
+const MAX_WINDOW_BYTES: u64 = 128 << 20;
+/// Windows in a file before the same is done at a start.
 const MAX_LINES: usize = 2 * MAX_WINDOWS;
 
 /// Why a watch could not go on.
@@ -196,18 +199,36 @@ impl Shelf {
         }
     }
 
-    /// Adds a window that has ended, durably.
+    /// Adds a window that has ended, durably; `all` are those that lists show, this one among them.
     ///
     /// # Errors
     /// [`MonitorError`] if it could not.
-    pub fn add_window(&self, window: &MonitoredWindow) -> Result<(), MonitorError> {
+    pub fn add_window(
+        &self,
+        window: &MonitoredWindow,
+        all: &VecDeque<MonitoredWindow>,
+    ) -> Result<(), MonitorError> {
         fs::create_dir_all(&self.folder)?;
         let path = self.folder.join("windows.jsonl");
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        if file.metadata()?.len() > MAX_WINDOW_BYTES {
+            return self.keep_windows(all);
+        }
         let mut line = serde_json::to_vec(window)?;
         line.push(b'\n');
         file.write_all(&line)?;
         Ok(file.sync_data()?)
+    }
+
+    /// Removes everything: another reference has taken the place of this one.
+    ///
+    /// # Errors
+    /// [`MonitorError`] if it could not.
+    pub fn remove(&self) -> Result<(), MonitorError> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// The windows that ended, the oldest first, as far as they can be read.

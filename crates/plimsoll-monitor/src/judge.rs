@@ -12,7 +12,7 @@
 //! as the hypothesis holds, M is expected to reach 1/α only after 1/α windows or more, however often
 //! it is looked at; e-BH spreads that over all columns.
 
-use crate::reference::{Column, Habits, Reference, Source};
+use crate::reference::{Column, Habits, Reference, Source, Test};
 use crate::tally::{Tally, Values};
 use plimsoll_api::{ColumnTest, MonitoredColumn, MonitoredKind};
 use plimsoll_stats::cells::Cells;
@@ -136,7 +136,8 @@ fn weigh(column: &Column, values: &Values, habits: &Habits, before: Evidence) ->
     (after.quality, after.quality_run) = add(before.quality, before.quality_run, p);
     if n >= habits.min_rows
         && n_ref > 0
-        && let Some(cells) = measure(column, values, &mut shown)
+        && let Some(cells) =
+            measure(column, values, habits.tests.get(&column.name).copied(), &mut shown)
     {
         let p = moved(&shown, &cells, n, n_ref);
         (after.drift, after.drift_run) = add(before.drift, before.drift_run, p);
@@ -185,7 +186,12 @@ fn moved(shown: &MonitoredColumn, cells: &Cells, n: u64, n_ref: u64) -> f64 {
 }
 
 /// Fills in the distances; `None` if the window is of another reference.
-fn measure(column: &Column, values: &Values, shown: &mut MonitoredColumn) -> Option<Cells> {
+fn measure(
+    column: &Column,
+    values: &Values,
+    chosen: Option<Test>,
+    shown: &mut MonitoredColumn,
+) -> Option<Cells> {
     let (cells, counts) = match (values, &column.values) {
         (Values::Numbers(now), Values::Numbers(then)) => {
             shown.distance = now.kolmogorov_smirnov(then).ok()?;
@@ -220,33 +226,51 @@ fn measure(column: &Column, values: &Values, shown: &mut MonitoredColumn) -> Opt
     shown.psi = tenths.floored().psi();
     shown.jensen_shannon = cells.jensen_shannon(2.0);
     shown.hellinger = cells.hellinger();
-    shown.test = Some(test(column, values, shown, &counts));
+    let sizes = [column.values.count(), values.count()];
+    shown.test = Some(test(chosen, sizes, shown, &counts));
     Some(cells)
 }
 
-/// The test that Evidently takes by default for a column of this type and size, on the frozen
-/// cells.
+/// The column's test, on the frozen cells: the one that was chosen for it, else what Evidently
+/// takes by default for a column of this type and size.
 fn test(
-    column: &Column,
-    values: &Values,
+    chosen: Option<Test>,
+    sizes: [u64; 2],
     shown: &MonitoredColumn,
     (then, now): &(Vec<u64>, Vec<u64>),
 ) -> ColumnTest {
-    let sizes = [column.values.count(), values.count()];
     let is_small = sizes[0] <= SMALL;
-    let (name, value, limit) = match (shown.is_category, is_small) {
-        (false, true) => {
-            let [n_ref, n] = sizes.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-            ("ks_p_value", ks::p_value(shown.distance, n_ref, n), 0.05)
-        }
-        (true, true) => ("chi_square_p_value", contingency_of_frequent(then, now).p_value, 0.05),
-        (false, false) => ("wasserstein_normed", shown.wasserstein_normed.unwrap_or_default(), 0.1),
+    let usual = match (shown.is_category, is_small) {
+        (false, true) => Test::Ks,
+        (true, true) => Test::ChiSquare,
+        (false, false) => Test::Wasserstein,
+        (true, false) => Test::JensenShannon,
+    };
+    // What is of numbers only is not asked of categories.
+    let of_numbers = |test: &Test| matches!(test, Test::Ks | Test::Wasserstein);
+    let chosen = chosen.filter(|test| !shown.is_category || !of_numbers(test));
+    let (name, value, limit, is_p) = match chosen.unwrap_or(usual) {
+        Test::Psi => ("psi_nats", shown.psi, 0.1, false),
         // Evidently's distance is in nats.
-        (true, false) => {
-            ("jensen_shannon_nats", shown.jensen_shannon * std::f64::consts::LN_2.sqrt(), 0.1)
+        Test::JensenShannon => {
+            let nats = shown.jensen_shannon * std::f64::consts::LN_2.sqrt();
+            ("jensen_shannon_nats", nats, 0.1, false)
+        }
+        Test::JensenShannonBase2 => ("jensen_shannon_base_2", shown.jensen_shannon, 0.1, false),
+        Test::Hellinger => ("hellinger", shown.hellinger, 0.1, false),
+        Test::Wasserstein => {
+            let normed = shown.wasserstein_normed.unwrap_or_default();
+            ("wasserstein_deviations", normed, 0.1, false)
+        }
+        Test::Ks => {
+            let [n_ref, n] = sizes.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+            ("ks_p_value", ks::p_value(shown.distance, n_ref, n), 0.05, true)
+        }
+        Test::ChiSquare => {
+            ("chi_square_p_value", contingency_of_frequent(then, now).p_value, 0.05, true)
         }
     };
-    let is_beyond = if is_small { value < limit } else { value >= limit };
+    let is_beyond = if is_p { value < limit } else { value >= limit };
     ColumnTest { name: name.to_owned(), value, limit, is_beyond }
 }
 

@@ -165,7 +165,7 @@ impl Monitor {
             state.tracks.insert(key, track);
         }
         if is_new {
-            return Ok(());
+            return self.files.note(mark);
         }
         let wanted = Wanted {
             from_index: mark.index,
@@ -220,7 +220,7 @@ impl Monitor {
             let shelf = self.shelf(state, key);
             let Some(track) = state.tracks.get_mut(&key) else { continue };
             if let Some(window) = track.end_before(over) {
-                shelf.add_window(&window)?;
+                shelf.add_window(&window, &track.windows)?;
                 shelf.clear_slots()?;
                 self.say(key, &window);
             }
@@ -269,7 +269,7 @@ impl Monitor {
             return Ok(());
         };
         for window in &ended {
-            shelf.add_window(window)?;
+            shelf.add_window(window, &track.windows)?;
             self.say(track.key, window);
         }
         match (&track.open, ended.is_empty()) {
@@ -293,17 +293,20 @@ impl Monitor {
     /// What is wrong without any traffic: no reference, or one that is too old.
     fn look_around(&self, state: &mut State, snapshot: &ServingSnapshot, now: Time) {
         for served in &snapshot.parts().deployments {
-            let Ok(serving) = &served.serving else { continue };
-            let number = serving.primary.number;
+            let (number, contract) = match (&served.observed, &served.serving) {
+                (Some(observed), _) => (0, observed.contract_digest),
+                (None, Ok(serving)) => (serving.primary.number, serving.contract_digest),
+                (None, Err(_)) => continue,
+            };
             let known = state.references.get(&(served.id, number)).map(|(known, _)| known);
-            let known = known.filter(|known| known.contract == serving.contract_digest).cloned();
+            let known = known.filter(|known| known.contract == contract).cloned();
             let (kind, about, text) = match known {
                 None => (
                     SignalKind::Unwatched,
                     "reference",
                     format!(
-                        "version {number} has no reference, so nothing says whether its traffic moves; \
-                         set one with `plimsoll monitor reference set {}`",
+                        "version {number} has no reference for its contract, so nothing says whether its \
+                         traffic moves; set one with `plimsoll monitor reference set {}`",
                         served.name
                     ),
                 ),
@@ -362,6 +365,9 @@ impl Monitor {
     pub fn adopt(&self, watched: Watched) {
         let state = &mut *self.state();
         let Watched { key, reference, digest } = watched;
+        if let Err(error) = self.shelf(state, key).remove() {
+            tracing::warn!(%error, "what was kept of the reference before could not be removed");
+        }
         let reference = Arc::new(reference);
         state.references.insert(key, (Arc::clone(&reference), digest));
         state.tracks.insert(key, Track::new(key, Some(reference)));
@@ -493,6 +499,9 @@ impl Monitor {
             state: match (&known, &last) {
                 (None, _) => api::WatchState::NoReference,
                 (Some(_), None) => api::WatchState::NotEnoughData,
+                (Some((reference, _)), Some(last)) if is_silent(reference, last, now) => {
+                    api::WatchState::NotEnoughData
+                }
                 (Some(_), Some(last)) => last.state,
             },
             reference: known.map(|(reference, digest)| shown(key.1, reference, *digest)),
@@ -587,6 +596,12 @@ fn feed(tracks: &mut HashMap<Key, Track>, recorder: &Recorder, before: u64) {
             drop(track.take(times, &tally));
         }
     }
+}
+
+/// Whether nothing came for so long that the last window says nothing of today: two windows.
+fn is_silent(reference: &Reference, last: &api::MonitoredWindow, now: Time) -> bool {
+    let length = reference.habits.window_seconds.map(Duration::from_secs);
+    length.is_some_and(|length| now.since(last.until.0) > length.saturating_mul(2))
 }
 
 fn stale(reference: &Reference, now: Time) -> Option<(&'static str, String)> {

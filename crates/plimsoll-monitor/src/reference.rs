@@ -84,6 +84,45 @@ pub struct Column {
     pub strays: f64,
 }
 
+/// The test of a column that is shown beside the distances, with the limits that tools give it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Population stability index over tenths, at most 0.1.
+    Psi,
+    /// Jensen–Shannon distance in nats, at most 0.1, as Evidently has it.
+    JensenShannon,
+    /// Jensen–Shannon distance, base 2, at most 0.1.
+    #[serde(rename = "jensen_shannon_base_2")]
+    JensenShannonBase2,
+    /// Hellinger distance, at most 0.1.
+    Hellinger,
+    /// Wasserstein distance in standard deviations, at most 0.1; of numbers.
+    Wasserstein,
+    /// Two-sample Kolmogorov–Smirnov, p at least 0.05; of numbers.
+    Ks,
+    /// Chi-square of the cells' counts, p at least 0.05.
+    ChiSquare,
+}
+
+impl Test {
+    /// Every test, with its name.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Psi, "psi"),
+        (Self::JensenShannon, "jensen_shannon"),
+        (Self::JensenShannonBase2, "jensen_shannon_base_2"),
+        (Self::Hellinger, "hellinger"),
+        (Self::Wasserstein, "wasserstein"),
+        (Self::Ks, "ks"),
+        (Self::ChiSquare, "chi_square"),
+    ];
+    /// The test of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, own)| *own == name).map(|(test, _)| test)
+    }
+}
+
 /// How a deployment is watched.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +141,9 @@ pub struct Habits {
     pub alerts_per_month: f64,
     /// Windows in a row that a change is to be seen in before it is told.
     pub persistence: u32,
+    /// Tests of single columns, in place of what Evidently takes by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<String, Test>,
     /// Days after which the reference is too old.
     pub max_age_days: u32,
     /// The day after which somebody is to look at model and reference again, if one was declared.
@@ -118,6 +160,7 @@ impl Default for Habits {
             tolerance: 0.1,
             alerts_per_month: 1.0,
             persistence: 2,
+            tests: BTreeMap::new(),
             max_age_days: 180,
             review_by: None,
         }

@@ -4,7 +4,7 @@ use plimsoll_api::{MonitoredWindow, WatchState};
 use plimsoll_contract::{CompiledContract, Contract};
 use plimsoll_monitor::files::{Files, Mark};
 use plimsoll_monitor::monitor::{document, reference_of};
-use plimsoll_monitor::reference::Habits;
+use plimsoll_monitor::reference::{Habits, Test};
 use plimsoll_monitor::tally::Tally;
 use plimsoll_monitor::track::{Track, signals};
 use plimsoll_monitor::{Builder, Recorder, Reference, ReferenceError};
@@ -333,9 +333,41 @@ fn files_give_back_what_was_kept_and_pass_over_what_a_crash_left_half() {
     assert_eq!(read(None, hour(9).0), all[..1]);
 
     let ended = windows(&mut track(&reference), 0, &[tally(&reference, 300, |_| {})]);
-    shelf.add_window(&ended[0]).expect("writes");
+    shelf.add_window(&ended[0], &ended.clone().into()).expect("writes");
     assert_eq!(Vec::from(shelf.windows().expect("reads")), ended);
     let bare = files.shelf((DEPLOYMENT, 0), None);
     bare.add_slot(hour(0).0, &Tally::new(None)).expect("writes");
     assert_eq!(files.unreferenced(), [(DEPLOYMENT, 0)]);
+}
+
+#[test]
+fn each_column_has_the_test_that_was_chosen_or_is_usual() {
+    let chosen = [("income".to_owned(), Test::Psi), ("home".to_owned(), Test::Ks)];
+    let habits = Habits { tests: chosen.into(), ..habits() };
+    let reference = Arc::new(Reference { habits, ..(*reference()).clone() });
+    let moved = tally(&reference, 900, |rows| {
+        if let Cell::Number(income) = rows.cells[0] {
+            rows.cells[0] = Cell::Number(1_000.0 + (income - 1_000.0) * 0.8);
+        }
+    });
+    let ended = windows(&mut track(&reference), 0, &[moved]);
+    let shown: Vec<(&str, &str, bool)> = ended[0]
+        .columns
+        .iter()
+        .take(3)
+        .map(|column| {
+            let test = column.test.as_ref().expect("enough");
+            (&*column.name, &*test.name, test.is_beyond)
+        })
+        .collect();
+    // Nobody asks categories for a distribution function.
+    let expected = [
+        ("income", "psi_nats", true),
+        ("home", "jensen_shannon_nats", false),
+        ("member", "jensen_shannon_nats", false),
+    ];
+    assert_eq!(shown, expected);
+    let income = &ended[0].columns[0];
+    assert_eq!(income.test.as_ref().map(|test| test.value), Some(income.psi));
+    assert!(Test::ALL.iter().all(|(test, name)| Test::from_name(name) == Some(*test)));
 }

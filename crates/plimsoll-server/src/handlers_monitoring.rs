@@ -7,13 +7,14 @@ use crate::routes::{Fail, Input, Route, control};
 use plimsoll_api as api;
 use plimsoll_api::schema_of;
 use plimsoll_batch::{Format, read_table};
+use plimsoll_contract::CompiledContract;
 use plimsoll_control::{ControlError, RequestContext};
 use plimsoll_monitor::monitor::document;
-use plimsoll_monitor::reference::Habits;
+use plimsoll_monitor::reference::{Habits, Test};
 use plimsoll_monitor::{Builder, Reference, ReferenceError, Watched};
 use plimsoll_policy::Action;
-use plimsoll_serving::{ServedVersion, Serving};
-use plimsoll_types::{DeploymentId, Name, Rows, Time};
+use plimsoll_serving::{ServedDeployment, ServedVersion};
+use plimsoll_types::{DeploymentId, Digest, Name, Rows, Time};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -70,11 +71,10 @@ fn windows(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail
     ok(&api::MonitoredWindows { items })
 }
 
-/// The version that answers.
+/// The version that answers; 0 of decisions that are made elsewhere.
 fn version(app: &App, name: &Name) -> Option<u32> {
     let snapshot = app.gateway.snapshot();
-    let serving = snapshot.deployment(name.as_str())?.serving.as_ref().ok()?;
-    Some(serving.primary.number)
+    Some(Subject::of(snapshot.deployment(name.as_str())?)?.number())
 }
 
 fn backfill(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
@@ -110,11 +110,11 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
     let query: api::ReferenceQuery = input.query()?;
     let snapshot = app.gateway.snapshot();
     let served = snapshot.deployment(name.as_str()).filter(|served| served.id == id);
-    let serving = served.and_then(|served| served.serving.as_ref().ok()).ok_or_else(|| {
+    let subject = served.and_then(|served| Subject::of(served)).ok_or_else(|| {
         Fail::problem(409, "conflict", "the deployment serves no version that could be watched")
     })?;
-    let number = serving.primary.number;
-    let reference = reference(app, id, serving, &query, input)?;
+    let number = subject.number();
+    let reference = reference(app, id, &subject, &query, input)?;
     let document = document(&reference)
         .map_err(|_| ControlError::Internal("a reference could not be written"))?;
     let facts = json!({"origin": reference.origin, "rows": reference.rows});
@@ -124,18 +124,47 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
     ok(&shown.ok_or(ControlError::Internal("a reference was set and is not there"))?)
 }
 
+/// What is watched: a version that answers here, or decisions that are made elsewhere.
+struct Subject<'a> {
+    contract: &'a CompiledContract,
+    digest: Digest,
+    version: Option<&'a ServedVersion>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(served: &'a ServedDeployment) -> Option<Self> {
+        if let Some(observed) = &served.observed {
+            let (contract, digest) = (&*observed.contract, observed.contract_digest);
+            return Some(Self { contract, digest, version: None });
+        }
+        let serving = served.serving.as_ref().ok()?;
+        let (contract, digest) = (&*serving.contract, serving.contract_digest);
+        Some(Self { contract, digest, version: Some(&serving.primary) })
+    }
+    /// Decisions that are made elsewhere have no version here.
+    fn number(&self) -> u32 {
+        self.version.map_or(0, |version| version.number)
+    }
+    /// What answers are called, and how many numbers they have.
+    fn output(&self) -> (&str, usize) {
+        match self.version {
+            Some(version) => (version.model.output().name, version.model.output().count),
+            None => ("output", 1),
+        }
+    }
+}
+
 fn reference(
     app: &App,
     id: DeploymentId,
-    serving: &Serving,
+    subject: &Subject<'_>,
     query: &api::ReferenceQuery,
     input: &Input,
 ) -> Result<Reference, Fail> {
-    let habits = habits(query);
+    let habits = habits(query)?;
     habits.check().map_err(broken)?;
-    let output = serving.primary.model.output();
-    let (contract, digest) = (&*serving.contract, serving.contract_digest);
-    let mut builder = Builder::new(contract, digest, output.name, output.count);
+    let (output, width) = subject.output();
+    let mut builder = Builder::new(subject.contract, subject.digest, output, width);
     let (origin, refused) = match &query.format {
         Some(format) => {
             let format = match format.as_str() {
@@ -148,7 +177,7 @@ fn reference(
                 let what = format!("must be at most {MAX_ORIGIN} characters of text");
                 return Err(invalid("origin", what));
             }
-            (origin, from_file(serving, format, input.body.to_vec(), &mut builder)?)
+            (origin, from_file(subject, format, input.body.to_vec(), &mut builder)?)
         }
         None => {
             let (Some(from), Some(until)) = (query.from, query.until) else {
@@ -156,7 +185,7 @@ fn reference(
                     "send a file and say its `format`, or say `from` and `until` of decisions";
                 return Err(invalid("format", what.to_owned()));
             };
-            let key = (id, serving.primary.number);
+            let key = (id, subject.number());
             app.monitor
                 .read_decisions(key, (from.0, until.0), &mut builder)
                 .map_err(|_| Fail::problem(503, "unavailable", "the ledger could not be read"))?;
@@ -168,9 +197,22 @@ fn reference(
     builder.finish(habits, origin, refused, times).map_err(broken)
 }
 
-fn habits(query: &api::ReferenceQuery) -> Habits {
+fn habits(query: &api::ReferenceQuery) -> Result<Habits, Fail> {
     let usual = Habits::default();
-    Habits {
+    let chosen =
+        query.tests.as_deref().unwrap_or_default().split(',').filter(|one| !one.is_empty());
+    let tests = chosen.map(|one| {
+        let (name, test) = one.rsplit_once('=')?;
+        Some((name.to_owned(), Test::from_name(test)?))
+    });
+    let tests: Option<_> = tests.collect();
+    Ok(Habits {
+        tests: tests.ok_or_else(|| {
+            invalid(
+                "tests",
+                "must be like `income=psi,home=chi_square`, with names of tests".to_owned(),
+            )
+        })?,
         window_seconds: match query.window_rows {
             Some(_) => query.window_seconds,
             None => query.window_seconds.or(usual.window_seconds),
@@ -182,13 +224,13 @@ fn habits(query: &api::ReferenceQuery) -> Habits {
         persistence: query.persistence.unwrap_or(usual.persistence),
         max_age_days: query.max_age_days.unwrap_or(usual.max_age_days),
         review_by: query.review_by.map(|time| time.0),
-    }
+    })
 }
 
 /// Reads a file's rows, asks the version what it answers to them, and gives how many rows did
 /// not keep the contract.
 fn from_file(
-    serving: &Serving,
+    subject: &Subject<'_>,
     format: Format,
     bytes: Vec<u8>,
     builder: &mut Builder,
@@ -196,38 +238,48 @@ fn from_file(
     let mut refused = 0;
     let mut failed = Ok(());
     let mut chunk: Vec<Rows> = Vec::new();
-    let read = read_table(bytes, format, &serving.contract, |row| {
+    let read = read_table(bytes, format, subject.contract, |row| {
         match row {
             Ok(scratch) => chunk.push(scratch.rows.clone()),
             Err(_) => refused += 1,
         }
         if chunk.len() >= CHUNK {
-            failed = take(&serving.primary, &mut chunk, builder);
+            failed = take(subject.version, &mut chunk, builder);
         }
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     read.map_err(|error| invalid("body", error.to_string()))?;
     failed?;
-    take(&serving.primary, &mut chunk, builder)?;
+    take(subject.version, &mut chunk, builder)?;
     Ok(refused)
 }
 
 /// Asks the version about these rows, if it answers here, and gives all to the builder.
-fn take(version: &ServedVersion, chunk: &mut Vec<Rows>, builder: &mut Builder) -> Result<(), Fail> {
-    let width = version.model.output().count;
-    let mut inputs = Vec::new();
-    for rows in &*chunk {
-        version.binding.model_row(rows, 0, &mut inputs);
-    }
-    let mut answers = vec![0.0; chunk.len().saturating_mul(width)];
-    let is_here = version.upstream.is_none();
-    let answered =
-        is_here && version.model.predict_batch(&inputs, chunk.len(), &mut answers).is_ok();
+fn take(
+    version: Option<&ServedVersion>,
+    chunk: &mut Vec<Rows>,
+    builder: &mut Builder,
+) -> Result<(), Fail> {
+    let (answers, width) = version.map_or((Vec::new(), 0), |version| answers(version, chunk));
     for (row, rows) in chunk.drain(..).enumerate() {
-        let own = answers.get(row * width..(row + 1) * width).filter(|_| answered);
-        builder.read(&rows, own.unwrap_or_default()).map_err(broken)?;
+        let own = answers.get(row * width..(row + 1) * width).unwrap_or_default();
+        builder.read(&rows, own).map_err(broken)?;
     }
     Ok(())
+}
+
+/// What the version answers to these rows, row-major, and the numbers of one; nothing if it
+/// answers elsewhere or not at all.
+fn answers(version: &ServedVersion, rows: &[Rows]) -> (Vec<f64>, usize) {
+    let width = version.model.output().count;
+    let mut inputs = Vec::new();
+    for row in rows {
+        version.binding.model_row(row, 0, &mut inputs);
+    }
+    let mut answers = vec![0.0; rows.len().saturating_mul(width)];
+    let answered = version.upstream.is_none()
+        && version.model.predict_batch(&inputs, rows.len(), &mut answers).is_ok();
+    if answered { (answers, width) } else { (Vec::new(), 0) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]

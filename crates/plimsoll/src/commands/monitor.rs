@@ -119,6 +119,10 @@ pub(crate) struct Set {
     /// Windows in a row that a change is to be seen in before it is told [default: 2]
     #[arg(long, value_name = "N")]
     persistence: Option<u32>,
+    /// Test of one column, as COLUMN=TEST: psi, jensen_shannon, jensen_shannon_base_2, hellinger,
+    /// wasserstein, ks or chi_square [default: what Evidently takes]
+    #[arg(long, value_name = "COLUMN=TEST")]
+    test: Vec<String>,
     /// Days after which the reference is too old [default: 180]
     #[arg(long, value_name = "DAYS")]
     max_age_days: Option<u32>,
@@ -169,6 +173,7 @@ fn set_reference(context: &Context, set: Set) -> Result<(), Failure> {
         tolerance: set.tolerance,
         alerts_per_month: set.alerts_per_month,
         persistence: set.persistence,
+        tests: (!set.test.is_empty()).then(|| set.test.join(",")),
         max_age_days: set.max_age_days,
         review_by: set.review_by,
         ..ReferenceQuery::default()
