@@ -72,7 +72,7 @@ $(SOAK)/simulation:
 	@touch $@
 
 $(SOAK)/watch:
-	PLIMSOLL_SIM_YEARS=$(SIM_YEARS) $(SOAK_RUN) --no-capture -E 'package(plimsoll-monitor) and binary(simulate)'
+	PLIMSOLL_SIM_YEARS=$(SIM_YEARS) $(SOAK_RUN) --no-capture -E 'package(plimsoll-monitor) and test(simulate)'
 	@touch $@
 
 $(SOAK)/properties:

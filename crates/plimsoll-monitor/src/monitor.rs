@@ -441,7 +441,7 @@ impl Monitor {
                 held = before;
                 feed(&mut tracks, &recorder, before);
             }
-            if index % NOTE_EVERY == 0
+            if index.is_multiple_of(NOTE_EVERY)
                 && let Some(progress) = self.state().backfills.get_mut(&deployment)
             {
                 progress.done = index;

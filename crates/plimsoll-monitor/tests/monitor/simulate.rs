@@ -76,12 +76,12 @@ impl Traffic {
         let day_f = day as f64;
         match self {
             Self::Stationary => drawn,
-            Self::Seasonal if feature % 3 == 0 && day % 7 >= 5 => drawn + 0.33,
+            Self::Seasonal if feature.is_multiple_of(3) && day % 7 >= 5 => drawn + 0.33,
             Self::Seasonal => drawn,
             Self::Sudden { features, by } if feature < features => drawn + by,
             Self::Gradual { days } if feature == 0 && draws.uniform() < day_f / days => drawn + 1.5,
             Self::Incremental { days } if feature == 0 => drawn + 2.0 * (day_f / days).min(1.0),
-            Self::Recurring if feature == 0 && day / 7 % 2 == 0 => drawn + 0.8,
+            Self::Recurring if feature == 0 && (day / 7).is_multiple_of(2) => drawn + 0.8,
             _ => drawn,
         }
     }

@@ -41,9 +41,9 @@ fn row(number: usize) -> (Rows, [f64; 2]) {
     rows.text.push_str("somebody");
     rows.cells = vec![
         Cell::Number(income),
-        Cell::Category(u32::from(spread % 3 == 0)),
-        Cell::Boolean(spread % 2 == 0),
-        Cell::Category(u32::from(number % 2 == 0)),
+        Cell::Category(u32::from(spread.is_multiple_of(3))),
+        Cell::Boolean(spread.is_multiple_of(2)),
+        Cell::Category(u32::from(number.is_multiple_of(2))),
         Cell::Text { start: 0, len: 8 },
     ];
     let score = spread as f64 / 1_009.0;
@@ -167,7 +167,7 @@ fn threads_together_count_what_one_alone_does() {
     let show = |recorder: &Recorder, numbers: std::ops::Range<usize>| {
         for number in numbers {
             let (rows, outputs) = row(number);
-            let time = Time::EPOCH.plus(slot * u32::from(number % 3 == 0));
+            let time = Time::EPOCH.plus(slot * u32::from(number.is_multiple_of(3)));
             recorder.see(&seen(&rows, &outputs, time));
         }
     };
@@ -267,7 +267,7 @@ fn a_reference_that_strays_puts_up_with_as_much() {
     for number in 0..20_000 {
         let (mut rows, outputs) = row(number);
         // Every fifth thousand of rows is richer.
-        if number / 1_000 % 5 == 0
+        if (number / 1_000).is_multiple_of(5)
             && let Cell::Number(income) = rows.cells[0]
         {
             rows.cells[0] = Cell::Number(income + 500.0);
