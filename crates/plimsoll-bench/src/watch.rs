@@ -111,12 +111,8 @@ fn measure(
 ) -> f64 {
     let clock = SystemClock::new();
     let begun = clock.monotonic();
-    let mut seen = 0_u64;
-    for (rows, score) in decisions.iter().cycle() {
-        if seen == count {
-            break;
-        }
-        seen += 1;
+    let rounds = usize::try_from(count).unwrap_or(usize::MAX);
+    for (rows, score) in decisions.iter().cycle().take(rounds) {
         recorder.see(&Seen {
             deployment,
             version: 1,
