@@ -209,16 +209,17 @@ fn rows(values: &[f64]) -> Rows {
 
 /// The upper end of the exact 95 % interval of a Poisson mean of which `count` events were seen.
 fn upper(count: u32) -> f64 {
+    // By logarithms: of many events the probability of none is below the least number.
     let below = |mean: f64| {
-        let mut term = (-mean).exp();
-        let mut sum = term;
-        for k in 1..=count {
-            term *= mean / f64::from(k);
+        let last = (1..=count).map(|k| (mean / f64::from(k)).ln()).sum::<f64>() - mean;
+        let (mut term, mut sum) = (1.0, 1.0);
+        for k in (1..=count).rev() {
+            term *= f64::from(k) / mean;
             sum += term;
         }
-        sum
+        (last + sum.ln()).exp()
     };
-    let (mut low, mut high) = (0.0, f64::from(count) * 2.0 + 20.0);
+    let (mut low, mut high) = (1e-9, f64::from(count) * 2.0 + 20.0);
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if below(middle) > 0.025 { low = middle } else { high = middle }
@@ -257,10 +258,21 @@ fn healthy_traffic_is_told_no_more_often_than_the_budget_says() {
             );
         }
         assert!(f64::from(counts[0]) / months <= 1.0, "{traffic:?}: {counts:?}");
+        // A budget that nothing can spend would show nothing: the peers' rules do fire here.
+        assert!(counts[1] > counts[0], "{traffic:?}: {counts:?}");
         if years >= 10 {
             assert!(upper(counts[0]) / months <= 1.0, "{traffic:?}: {counts:?}");
         }
     }
+}
+
+#[test]
+fn the_interval_is_that_of_tables() {
+    // Garwood 1936; the upper ends at 95 % of 0, 10 and 100 events.
+    for (count, expected) in [(0, 3.689), (10, 18.390), (100, 121.627)] {
+        assert!((upper(count) - expected).abs() < 2e-3, "{count}: {}", upper(count));
+    }
+    assert!(upper(5_000) > 5_000.0 && upper(5_000) < 5_150.0);
 }
 
 #[test]
