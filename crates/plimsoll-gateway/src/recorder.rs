@@ -82,6 +82,9 @@ impl Pass {
         if let (Ok(_), Some(result)) = (&queued, ended.result) {
             self.completed = true;
             self.gateway.0.metrics.completion(result).fetch_add(1, Relaxed);
+            if let Some(plan) = ended.plan {
+                self.gateway.0.metrics.route(plan.route).fetch_add(1, Relaxed);
+            }
             if let Some(refusal) = ended.refusal {
                 self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }
@@ -170,6 +173,7 @@ impl Pass {
         let parts = self.snapshot.parts();
         let contract = self.contract_digest();
         let id = *self.id.as_bytes();
+        let rollout = ended.plan.and_then(|plan| plan.rollout);
         LeafDraft {
             deployment: Some(self.deployment.id),
             model: ended.plan.map(|plan| plan.version.manifest),
@@ -183,6 +187,8 @@ impl Pass {
             extension: Extension {
                 interaction: ended.interaction,
                 intent: self.intent,
+                rollout: rollout.map(|rollout| *rollout.id.as_bytes()),
+                step: rollout.map(|rollout| rollout.step),
                 replay_of: ended.replay_of,
                 fallback_reason: ended.fallback_reason.map(RefusalCode::code),
                 explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),

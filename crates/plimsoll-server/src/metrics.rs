@@ -2,6 +2,7 @@
 
 use crate::metrics_identity::IdentityPage;
 use crate::metrics_monitor::MonitorPage;
+use crate::metrics_rollouts::RolloutsPage;
 use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_lake::Lake;
@@ -34,6 +35,7 @@ pub(crate) fn page(
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
     registry.register_collector(Box::new(Page(gateway.clone(), lake.clone(), Arc::clone(clock))));
+    registry.register_collector(Box::new(RolloutsPage(gateway.clone())));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     registry.register_collector(Box::new(MonitorPage(Arc::clone(monitor), gateway.clone())));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));

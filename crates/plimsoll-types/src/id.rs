@@ -88,4 +88,6 @@ ids! {
     SinkId,
     /// A batch job: a file of rows that a deployment scores.
     BatchId,
+    /// A rollout: a version tried under traffic.
+    RolloutId,
 }

@@ -18,7 +18,7 @@ pub mod time;
 pub use digest::Digest;
 pub use id::{
     ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, GatewayId, KeyId, ModelId, PrincipalId,
-    SinkId, TenantId,
+    RolloutId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -203,6 +203,12 @@ Examples:
     Gate(crate::commands::gate::Gate),
     /// Undo a release: the version before answers again
     Rollback(crate::commands::rollback::Rollback),
+    /// Versions tried under traffic, step by step, and rolled back when they do worse
+    #[command(subcommand)]
+    Rollout(crate::commands::rollout::Verb),
+    /// Prove that what is needed in trouble works
+    #[command(subcommand)]
+    Drill(crate::commands::drill::Drill),
     /// What would a model file do to whoever loads it? Exit code 2 if anything is found
     ///
     /// Pickles, archives and models of every kind are read and never loaded; folders are looked
@@ -451,6 +457,18 @@ Examples:
         /// The number of the model version
         #[arg(long, value_name = "N")]
         version: u32,
+    },
+    /// Switch a deployment's models off at once; its fallback answers, or nothing does
+    #[command(after_help = "Examples:\n  plimsoll deployment kill credit-default")]
+    Kill {
+        /// The deployment
+        name: Name,
+    },
+    /// Switch a deployment's models on again
+    #[command(after_help = "Examples:\n  plimsoll deployment revive credit-default")]
+    Revive {
+        /// The deployment
+        name: Name,
     },
     /// Take a deployment out of service for good
     #[command(after_help = "Examples:\n  plimsoll deployment archive trial")]

@@ -8,6 +8,7 @@ mod forensics;
 mod integrity;
 mod reviews;
 mod rollback;
+mod rollouts;
 mod sinks;
 mod subjects;
 

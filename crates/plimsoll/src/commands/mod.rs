@@ -19,6 +19,7 @@ mod demo;
 mod deployment;
 mod document;
 pub(crate) mod drift;
+pub(crate) mod drill;
 mod event;
 mod explain;
 mod explain_counterfactual;
@@ -43,6 +44,7 @@ mod query;
 mod restore;
 pub(crate) mod review;
 pub(crate) mod rollback;
+pub(crate) mod rollout;
 mod root;
 mod rows;
 pub(crate) mod scan;
@@ -162,6 +164,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Assess(args) => assess::run(context, &args),
         Command::Gate(verb) => gate::run(context, verb),
         Command::Rollback(args) => rollback::run(context, &args),
+        Command::Rollout(verb) => rollout::run(context, verb),
+        Command::Drill(drill) => drill::run(context, &drill),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
         Command::Subject(verb) => subject::run(context, verb),
