@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -47,9 +47,11 @@ test: tools-c tools-test tools-go tools-console console nextest
 # Each step leaves a stamp, so that a soak that was interrupted goes on with the step it was in.
 # When all are done the stamps go, and the next soak begins anew. See docs/soak.md.
 SOAK := .cache/soak/$(shell git describe --always --dirty 2>/dev/null || echo here)
-SOAK_STEPS := crash simulation properties fuzz upstreams start
+SOAK_STEPS := crash simulation watch properties fuzz upstreams start
 CRASH_ROUNDS ?= 200
 SIM_SEEDS ?= 10000
+# Deployment-years of stationary and as many of seasonal traffic.
+SIM_YEARS ?= 50
 PROPERTY_CASES ?= 20000
 # Here each case waits for the disk.
 LEDGER_CASES ?= 1000
@@ -67,6 +69,10 @@ $(SOAK)/crash:
 
 $(SOAK)/simulation:
 	PLIMSOLL_SIM_SEEDS=$(SIM_SEEDS) PLIMSOLL_SWEEP=all $(SOAK_RUN) -E 'package(plimsoll-ledger)'
+	@touch $@
+
+$(SOAK)/watch:
+	PLIMSOLL_SIM_YEARS=$(SIM_YEARS) $(SOAK_RUN) --no-capture -E 'package(plimsoll-monitor) and test(simulate)'
 	@touch $@
 
 $(SOAK)/properties:
@@ -141,6 +147,11 @@ bench-registry: tools-c
 	.venv/registry/bin/pip install -q -r tools/mlflow/registry.txt
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/registry.py
+
+# What counting adds to a decision, on one thread.
+bench-watch: tools-c
+	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	$(TARGET)/release/plimsoll-bench watch
 
 bench-drift: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

@@ -36,6 +36,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-batch", 3),
     ("plimsoll-control", 3),
     ("plimsoll-gateway", 3),
+    ("plimsoll-monitor", 3),
     ("plimsoll-root", 3),
     ("plimsoll-sinks", 3),
     ("plimsoll-server", 4),

@@ -20,6 +20,7 @@ mod forensics;
 mod limit;
 mod lineage;
 mod model;
+mod monitoring;
 mod observation;
 pub mod oip;
 mod openapi;
@@ -83,6 +84,10 @@ pub use lineage::{
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
+};
+pub use monitoring::{
+    Age, Backfill, ColumnTest, MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows,
+    Monitoring, MonitoringReference, MonitoringSignal, ReferenceQuery, WatchState, WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

@@ -9,7 +9,8 @@ use plimsoll_table::{
     Bytes, Column, ColumnData, ColumnSchema, Format, Limits, Table, TableReader, Typing,
 };
 use plimsoll_types::{Phase, Refusal, RefusalCode};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -161,13 +162,10 @@ impl Chunk {
     /// Which columns feed which fields.
     pub(crate) fn columns<'c>(&self, job: &Job, contract: &'c CompiledContract) -> Columns<'c> {
         let is_text = job.format == Format::Csv;
-        let Self::Table(table) = self else { return Columns { fed: Vec::new(), is_text } };
-        let columns = table.columns.iter().enumerate();
-        let fed = columns.filter_map(|(at, column)| {
-            let place = contract.position(&column.name)?;
-            Some((at, place, contract.field(place)?))
-        });
-        Columns { fed: fed.collect(), is_text }
+        match self {
+            Self::Table(table) => Columns::of(table, contract, is_text),
+            Self::Lines(_) => Columns { fed: Vec::new(), is_text },
+        }
     }
 
     /// Validates one row. Gives its length as it came, as near as that can be said.
@@ -214,6 +212,66 @@ impl Chunk {
         columns
             .map(|column| Column { name: column.name.clone(), data: tail(&column.data, from) })
             .collect()
+    }
+}
+
+impl<'c> Columns<'c> {
+    fn of(table: &Table, contract: &'c CompiledContract, is_text: bool) -> Self {
+        let columns = table.columns.iter().enumerate();
+        let fed = columns.filter_map(|(at, column)| {
+            let place = contract.position(&column.name)?;
+            Some((at, place, contract.field(place)?))
+        });
+        Self { fed: fed.collect(), is_text }
+    }
+}
+
+/// Reads the rows of a table's bytes against a contract, one after the other, for whoever needs
+/// rows and no decisions. Columns that are no field of the contract are passed over. `read` is
+/// given each row that keeps the contract, and a refusal for each that does not; it may break off.
+///
+/// # Errors
+/// [`BatchError`] if the bytes are no such table, or if none of its columns is a field.
+pub fn read_table(
+    bytes: Vec<u8>,
+    format: Format,
+    contract: &CompiledContract,
+    mut read: impl FnMut(Result<&Scratch, Refusal>) -> ControlFlow<()>,
+) -> Result<(), BatchError> {
+    let bytes: Arc<dyn Bytes> = Arc::new(Held(bytes.into()));
+    let limits = Limits::default();
+    let reader = TableReader::of_bytes(&bytes, Path::new(NAME), format, Typing::Texts, &limits)?;
+    let mut scratch = Scratch::default();
+    for table in reader {
+        let table = table?;
+        let columns = Columns::of(&table, contract, format == Format::Csv);
+        if columns.fed.is_empty() {
+            return Err(BatchError::Columns("no column is a field of the contract".to_owned()));
+        }
+        for row in 0..table.rows {
+            let texts = columns.texts(&table, row);
+            let kept = contract.validate_row(columns.values(&table, row, &texts), &mut scratch);
+            let kept = kept.map_err(|violations| violations.primary().clone());
+            if read(kept.map(|()| &scratch)).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes in memory.
+#[derive(Debug)]
+struct Held(Arc<[u8]>);
+
+impl Bytes for Held {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+    fn reader(&self, position: u64) -> Box<dyn Read + Send> {
+        let mut cursor = Cursor::new(Arc::clone(&self.0));
+        cursor.set_position(position);
+        Box::new(cursor)
     }
 }
 

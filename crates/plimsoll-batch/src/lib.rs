@@ -20,6 +20,7 @@ mod vault;
 
 pub use engine::{Ended, Engine, Made};
 pub use error::BatchError;
+pub use input::read_table;
 pub use job::{Job, Notes, Progress, Running, decision_id};
 pub use vault::{InputWriter, Vault};
 

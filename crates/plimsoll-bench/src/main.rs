@@ -10,6 +10,8 @@
 //!
 //! `ledger` is what durable records cost, and what a bare loop of write and sync does.
 //!
+//! `watch` is what a monitor adds to a decision: counting its values between frozen edges.
+//!
 //! `lake` fills a ledger through its own write path and measures decision tables.
 
 mod cpu;
@@ -19,6 +21,7 @@ mod lake;
 mod latency;
 mod ledger;
 mod load;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 use http::{Request, Target};
@@ -47,6 +50,8 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     /// Fill a ledger with decisions, derive their tables, ask them, and print the figures as JSON.
     Lake(lake::LakeArgs),
+    /// Count decisions as a monitor does and print what one costs as JSON.
+    Watch(watch::WatchArgs),
 }
 
 #[derive(Args)]
@@ -96,6 +101,8 @@ enum BenchError {
     Ledger(#[from] ledger::LedgerBenchError),
     #[error(transparent)]
     Lake(#[from] lake::LakeBenchError),
+    #[error(transparent)]
+    Watch(#[from] watch::WatchError),
     #[error("cannot write the result: {0}")]
     Output(std::io::Error),
 }
@@ -106,6 +113,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args).map_err(BenchError::from).and_then(print),
         Command::Ledger(args) => ledger::run(&args).map_err(BenchError::from).and_then(print),
         Command::Lake(args) => lake::run(&args).map_err(BenchError::from).and_then(print),
+        Command::Watch(args) => watch::run(&args).map_err(BenchError::from).and_then(print),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use plimsoll_identity::{CertificateNames, is_token};
 use plimsoll_ledger::{Label, Ledger, LedgerError};
-use plimsoll_serving::{Caller, LimitKind, ServedDeployment, ServingSnapshot};
+use plimsoll_serving::{Caller, LimitKind, ServedDeployment, ServingSnapshot, Watch};
 use plimsoll_types::{Clock, DecisionId, DeploymentId, Phase, Protocol, Refusal, RefusalCode};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) limiter: Limiter,
     pub(crate) shadows: ShadowQueue,
     trust: OnceLock<Trust>,
+    pub(crate) watch: OnceLock<Arc<dyn Watch>>,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
 }
@@ -88,6 +89,7 @@ impl Gateway {
             limiter: Limiter::default(),
             shadows: ShadowQueue::default(),
             trust: OnceLock::new(),
+            watch: OnceLock::new(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),
         })))
@@ -101,6 +103,11 @@ impl Gateway {
     /// nothing.
     pub fn trust(&self, trust: Trust) {
         drop(self.0.trust.set(trust));
+    }
+    /// Shows every decision to `watch`. Without it nothing is counted; a second call changes
+    /// nothing.
+    pub fn watch_by(&self, watch: Arc<dyn Watch>) {
+        drop(self.0.watch.set(watch));
     }
     /// Who vouches for callers, if anybody.
     #[must_use]

@@ -3,9 +3,10 @@
 use crate::pass::Pass;
 use crate::tally::Listener;
 use plimsoll_ledger::{Durable, Holder, LedgerError};
-use plimsoll_serving::RoutePlan;
+use plimsoll_serving::{RoutePlan, Seen};
 use plimsoll_types::record::{
-    DecisionParts, Explanation, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output, ResultClass,
+    DecisionParts, Explanation, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output,
+    ResultClass, Route,
 };
 use plimsoll_types::{Digest, Phase, Refusal, RefusalCode, Rows};
 use std::cell::RefCell;
@@ -87,8 +88,37 @@ impl Pass {
             if let Some(refusal) = ended.refusal {
                 self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }
+            if ended.kind == Kind::Decision {
+                self.show(ended, result);
+            }
         }
         queued
+    }
+
+    /// Shows the decision to who watches, as its record has it.
+    fn show(&self, ended: &Ended<'_>, result: ResultClass) {
+        let Some(watch) = self.gateway.0.watch.get() else { return };
+        let answered = ended.outputs.first().map_or(&[][..], |output| output.values);
+        let is_model = ended.plan.is_none_or(|plan| plan.route != Route::Fallback);
+        watch.see(&Seen {
+            deployment: self.deployment.id,
+            version: ended.plan.map_or(0, |plan| plan.version.number),
+            contract: self.contract_digest(),
+            time: self.now,
+            nanos: self.clock.total(),
+            result,
+            refusal: ended.refusal.map(|refusal| refusal.code),
+            rows: ended.rows,
+            flags: ended.flags.len(),
+            outputs: if is_model { answered } else { &[] },
+        });
+    }
+
+    /// The contract that rows are held against.
+    fn contract_digest(&self) -> Option<Digest> {
+        let observed = self.deployment.observed.as_ref().map(|observed| observed.contract_digest);
+        let serving = self.deployment.serving.as_ref().ok();
+        observed.or(serving.map(|serving| serving.contract_digest))
     }
 
     fn queue(&mut self, ended: &Ended<'_>) -> Result<Durable, LedgerError> {
@@ -141,9 +171,7 @@ impl Pass {
 
     fn leaf(&self, ended: &Ended<'_>) -> LeafDraft {
         let parts = self.snapshot.parts();
-        let observed = self.deployment.observed.as_ref().map(|observed| observed.contract_digest);
-        let serving = self.deployment.serving.as_ref().ok();
-        let contract = observed.or(serving.map(|serving| serving.contract_digest));
+        let contract = self.contract_digest();
         let id = *self.id.as_bytes();
         let rollout = ended.plan.and_then(|plan| plan.rollout);
         LeafDraft {

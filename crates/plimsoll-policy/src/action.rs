@@ -81,6 +81,11 @@ actions! {
     /// Take a deployment out of service for good.
     ArchiveDeployment => Deployment,
 
+    /// See how a deployment's traffic compares with its reference.
+    ReadMonitoring => Deployment,
+    /// Say what a deployment's traffic is compared with, and count it again.
+    Watch => Deployment,
+
     /// Let the version answer again in a deployment that was released before.
     RollBack => Deployment,
 

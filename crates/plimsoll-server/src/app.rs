@@ -12,6 +12,7 @@ use crate::webhooks::Webhooks;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Listener};
 use plimsoll_lake::Lake;
+use plimsoll_monitor::Monitor;
 use plimsoll_outbound::Outbound;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::{Clock, Time};
@@ -32,6 +33,8 @@ pub(crate) struct App {
     /// What trains models again.
     pub(crate) retrains: Retrains,
     pub(crate) lake: Lake,
+    /// Sees how traffic moves.
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ServerLimits,
     pub(crate) traces: Traces,

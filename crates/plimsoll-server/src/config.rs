@@ -183,6 +183,8 @@ pub struct ServerConfig {
     pub outbound: OutboundSettings,
     /// When events are sent again.
     pub sinks: SinkRetries,
+    /// How long a slot of the monitor is: what it counts together.
+    pub monitor_slot: Duration,
     /// Who vouches for callers beside our own keys.
     pub identity: IdentityDocument,
     /// How mail is sent, if it is.

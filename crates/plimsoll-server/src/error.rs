@@ -45,6 +45,9 @@ pub enum ServerError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The monitor's folder could not be used.
+    #[error("the monitor could not be opened")]
+    Monitor(#[source] plimsoll_monitor::MonitorError),
     /// A setting of the published log cannot be used.
     #[error("the setting `{what}` cannot be used: {why}")]
     Log {

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_sinks::routes());
     routes.extend(crate::handlers_limits::routes());
     routes.extend(crate::handlers_lineage::routes());
+    routes.extend(crate::handlers_monitoring::routes());
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_releases::routes());
     routes.extend(crate::handlers_rollouts::routes());
@@ -376,7 +377,9 @@ fn metrics_page(app: &App, caller: &Caller, _: &Input) -> Reply {
     if !permitted(app, caller, Action::ReadMetrics) {
         return forbidden();
     }
-    match metrics::page(&app.gateway, &app.control, &app.lake, &app.sinks, &app.clock) {
+    let page =
+        metrics::page(&app.gateway, &app.control, &app.lake, &app.sinks, &app.monitor, &app.clock);
+    match page {
         Ok(page) => Reply::text(200, metrics::MEDIA_TYPE, page),
         Err(_) => Reply::problem(&api::Problem::new(500, "internal", "something of ours broke")),
     }

@@ -2,12 +2,14 @@
 
 use crate::metrics_findings::FindingsPage;
 use crate::metrics_identity::IdentityPage;
+use crate::metrics_monitor::MonitorPage;
 use crate::metrics_rollouts::RolloutsPage;
 use crate::metrics_sinks::SinksPage;
 use plimsoll_control::Control;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_lake::Lake;
 use plimsoll_ledger::Publishing;
+use plimsoll_monitor::Monitor;
 use plimsoll_sinks::Sinks;
 use plimsoll_types::record::ResultClass;
 use plimsoll_types::{Clock, Phase, Time};
@@ -31,6 +33,7 @@ pub(crate) fn page(
     control: &Arc<Control>,
     lake: &Lake,
     sinks: &Sinks,
+    monitor: &Arc<Monitor>,
     clock: &Arc<dyn Clock>,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
@@ -38,6 +41,7 @@ pub(crate) fn page(
     registry.register_collector(Box::new(RolloutsPage(gateway.clone())));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     registry.register_collector(Box::new(FindingsPage(Arc::clone(control))));
+    registry.register_collector(Box::new(MonitorPage(Arc::clone(monitor), gateway.clone())));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;

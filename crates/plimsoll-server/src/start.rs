@@ -17,6 +17,7 @@ use crate::heads::StoredHeads;
 use crate::issuers::{self, Believed};
 use crate::lake;
 use crate::lane::Lanes;
+use crate::monitoring;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::service::Service;
@@ -172,6 +173,7 @@ async fn serve(
     tasks.spawn(background_retrain::keep(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(monitoring::each_slot(Arc::clone(&app), config.monitor_slot, life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -262,7 +264,10 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
     let vault = Vault::new(config.data.join("batches"), gateway.ledger().clone());
     let engine = Engine::new(gateway.clone(), vault, Arc::clone(&clock), Handle::current());
     let lake = lake::open(config.data.clone(), gateway.ledger().clone(), &control, &clock)?;
+    let monitor = monitoring::open(config, gateway.ledger(), &control, &clock)?;
+    gateway.watch_by(monitor.recorder());
     let app = App {
+        monitor,
         batches: Batches::new(engine),
         pairs: Pairs::default(),
         gateway,

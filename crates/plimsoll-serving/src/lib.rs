@@ -13,6 +13,7 @@ mod recompute;
 mod rollout;
 mod snapshot;
 pub mod traffic;
+mod watch;
 
 pub use deployment::{
     Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
@@ -26,3 +27,4 @@ pub use recompute::{
 };
 pub use rollout::{LiveRollout, Scoring, ServedRollout};
 pub use snapshot::{ServingSnapshot, SnapshotParts};
+pub use watch::{Seen, Watch};

@@ -111,6 +111,37 @@ impl Cells {
         self.pairs().map(|(r, c)| (r - c).abs()).fold(0.0, f64::max)
     }
 
+    /// What the first cells hold more of the reference than of the current sample, cell by cell:
+    /// the difference of the distribution functions at the end of each.
+    pub fn gaps(&self) -> impl Iterator<Item = f64> {
+        self.pairs().scan(0.0, |gap, (r, c)| {
+            *gap += r - c;
+            Some(*gap)
+        })
+    }
+
+    /// Neighbouring cells put together until each holds at least `share` of the reference: what a
+    /// population stability index is habitually of, with a tenth.
+    #[must_use]
+    pub fn at_least(&self, share: f64) -> Self {
+        let mut wider = Self::default();
+        let (mut r_sum, mut c_sum) = (0.0, 0.0);
+        for (r, c) in self.pairs() {
+            (r_sum, c_sum) = (r_sum + r, c_sum + c);
+            // Ten times a tenth is a little less than one.
+            if r_sum >= share - 1e-9 {
+                wider.reference.push(r_sum);
+                wider.current.push(c_sum);
+                (r_sum, c_sum) = (0.0, 0.0);
+            }
+        }
+        match (wider.reference.last_mut(), wider.current.last_mut()) {
+            (Some(r), Some(c)) => (*r, *c) = (*r + r_sum, *c + c_sum),
+            _ => (wider.reference, wider.current) = (vec![r_sum], vec![c_sum]),
+        }
+        wider
+    }
+
     fn totals(&self) -> (f64, f64) {
         (Sum::of(self.reference.iter().copied()), Sum::of(self.current.iter().copied()))
     }

@@ -7,7 +7,7 @@
 
 use crate::cells::Cells;
 use crate::sample::Sample;
-use crate::special::{float, whole};
+use crate::special::{Sum, float, whole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -103,7 +103,42 @@ impl NumberSummary {
         }
         self.least = Some(self.least.map_or(value, |least| least.min(value)));
         self.most = Some(self.most.map_or(value, |most| most.max(value)));
-        self.distinct.see(&value.to_bits().to_le_bytes());
+        self.distinct.see_hash(finish(value.to_bits()));
+    }
+    /// Sees that there is no value.
+    pub fn see_missing(&mut self) {
+        self.missing += 1;
+    }
+    /// The same without its edges, as it is written where they are known: see
+    /// [`on_edges`](Self::on_edges).
+    #[must_use]
+    pub fn without_edges(&self) -> Self {
+        Self { edges: Edges(Vec::new()), ..self.clone() }
+    }
+    /// What was written without edges, on those that it had.
+    ///
+    /// # Errors
+    /// [`Unlike`] if these cannot have been its edges.
+    pub fn on_edges(self, edges: &Edges) -> Result<Self, Unlike> {
+        if self.counts.len() != edges.0.len() + 1 {
+            return Err(Unlike);
+        }
+        Ok(Self { edges: edges.clone(), ..self })
+    }
+    /// Its edges.
+    #[must_use]
+    pub fn edges(&self) -> &Edges {
+        &self.edges
+    }
+    /// How many values were below the first edge, between the edges, above the last.
+    #[must_use]
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+    /// The least and the greatest value.
+    #[must_use]
+    pub fn range(&self) -> Option<(f64, f64)> {
+        Some((self.least?, self.most?))
     }
     /// Adds what another summary has seen.
     ///
@@ -179,13 +214,35 @@ impl NumberSummary {
     /// # Errors
     /// [`Unlike`] if their edges differ.
     pub fn kolmogorov_smirnov(&self, reference: &Self) -> Result<f64, Unlike> {
+        Ok(self.cells(reference)?.gaps().fold(0.0, |most, gap| f64::max(most, gap.abs())))
+    }
+    /// The area between the distribution functions (Wasserstein, first order), in the column's
+    /// own units, with the functions taken as steps at the edges. What is beyond the edges counts
+    /// as far as the furthest value of either.
+    ///
+    /// # Errors
+    /// [`Unlike`] if their edges differ.
+    pub fn wasserstein(&self, reference: &Self) -> Result<f64, Unlike> {
         let cells = self.cells(reference)?;
-        let mut gap = 0.0;
-        let gaps = cells.reference.iter().zip(&cells.current).map(|(r, c)| {
-            gap += r - c;
-            f64::abs(gap)
+        let ends = [self.range(), reference.range()].into_iter().flatten();
+        let (least, most) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), range| {
+            (low.min(range.0), high.max(range.1))
         });
-        Ok(gaps.fold(0.0, f64::max))
+        let edge = |place: usize| self.edges.0.get(place).copied();
+        let cell = |place: usize| {
+            let from = place.checked_sub(1).and_then(edge).map_or(least, |edge| edge.max(least));
+            let to = edge(place).map_or(most, |edge| edge.min(most));
+            (to - from).max(0.0)
+        };
+        // Within a cell the gap goes from what it was at its lower edge to what it is at its
+        // upper one.
+        let mut before = 0.0_f64;
+        let areas = cells.gaps().enumerate().map(|(place, after)| {
+            let area = cell(place) * f64::midpoint(before.abs(), after.abs());
+            before = after;
+            area
+        });
+        Ok(Sum::of(areas.filter(|area| area.is_finite())))
     }
 }
 
@@ -264,6 +321,75 @@ impl CategorySummary {
     }
 }
 
+/// A summary of categories that come as places in a list, such as a contract's: counted without a
+/// look at their texts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CodeSummary {
+    counts: Vec<u64>,
+    unseen: u64,
+    missing: u64,
+}
+
+impl CodeSummary {
+    /// A summary of nothing for a list of so many categories, up to [`CATEGORIES_MAX`]; further
+    /// ones are counted together.
+    #[must_use]
+    pub fn new(categories: usize) -> Self {
+        Self { counts: vec![0; categories.min(CATEGORIES_MAX)], unseen: 0, missing: 0 }
+    }
+    /// Sees the category at this place.
+    pub fn see(&mut self, code: usize) {
+        match self.counts.get_mut(code) {
+            Some(count) => *count += 1,
+            None => self.unseen += 1,
+        }
+    }
+    /// Sees that there is none.
+    pub fn see_missing(&mut self) {
+        self.missing += 1;
+    }
+    /// Adds what another summary has seen.
+    ///
+    /// # Errors
+    /// [`Unlike`] if its list has another length; nothing is added then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Unlike> {
+        if self.counts.len() != other.counts.len() {
+            return Err(Unlike);
+        }
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, more)| *own += more);
+        self.unseen += other.unseen;
+        self.missing += other.missing;
+        Ok(())
+    }
+    /// How often each category was seen.
+    #[must_use]
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+    /// How many were none of the list.
+    #[must_use]
+    pub fn unseen(&self) -> u64 {
+        self.unseen
+    }
+    /// How many were missing.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+    /// The shares of this summary and of the reference's; what is not in the list is the last
+    /// cell.
+    ///
+    /// # Errors
+    /// [`Unlike`] if their lists have other lengths.
+    pub fn cells(&self, reference: &Self) -> Result<Cells, Unlike> {
+        if self.counts.len() != reference.counts.len() {
+            return Err(Unlike);
+        }
+        let counts = |of: &Self| of.counts.iter().copied().chain([of.unseen]).collect::<Vec<u64>>();
+        Ok(Cells::of_counts(&counts(reference), &counts(self)))
+    }
+}
+
 /// About how many different values there were: HyperLogLog (Flajolet and others 2007) with
 /// 64-bit hashes, and linear counting where few were seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -274,8 +400,12 @@ struct Distinct {
 
 impl Distinct {
     fn see(&mut self, bytes: &[u8]) {
-        self.registers.resize(REGISTERS, 0);
-        let hash = hash(bytes);
+        self.see_hash(hash(bytes));
+    }
+    fn see_hash(&mut self, hash: u64) {
+        if self.registers.len() != REGISTERS {
+            self.registers.resize(REGISTERS, 0);
+        }
         let place = usize::try_from(hash >> (64 - REGISTER_BITS)).unwrap_or_default();
         // The end bit keeps the rank within the bits that are left.
         let rank = (hash << REGISTER_BITS | 1 << (REGISTER_BITS - 1)).leading_zeros() + 1;
@@ -311,6 +441,11 @@ fn hash(bytes: &[u8]) -> u64 {
     for byte in bytes {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
+    finish(hash)
+}
+
+/// MurmurHash3's last step: every bit of the number moves every bit of the hash.
+fn finish(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ hash >> 33
@@ -419,6 +554,40 @@ mod tests {
         let edges = Edges::freeze(&Sample::new(vec![-2.0; 9], false), 20);
         let summary = summary(&edges, &[-2.0, -2.0, -3.0, 5.0]);
         assert_eq!((summary.count(), summary.out_of_range()), (4, 2));
+    }
+
+    #[test]
+    fn the_area_between_is_that_of_the_values_where_each_has_a_cell() {
+        let sample = |values: &[f64]| Sample::new(values.to_vec(), false);
+        let values: Vec<f64> = (0..100).map(f64::from).collect();
+        let moved: Vec<f64> = values.iter().map(|value| value + 3.0).collect();
+        let edges = Edges::freeze(&sample(&values), 100);
+        let (before, now) = (summary(&edges, &values), summary(&edges, &moved));
+        let exact = distances(&sample(&values), &sample(&moved)).wasserstein;
+        let found = now.wasserstein(&before).unwrap();
+        assert!((found - exact).abs() < 0.1, "{found} {exact}");
+        assert_eq!(before.wasserstein(&before), Ok(0.0));
+    }
+
+    #[test]
+    fn a_summary_without_edges_gets_them_back() {
+        let edges = Edges::freeze(&Sample::new(vec![1.0, 2.0, 3.0], false), 2);
+        let whole = summary(&edges, &[1.5, 9.0, f64::NAN]);
+        assert_eq!(whole.without_edges().on_edges(&edges), Ok(whole.clone()));
+        let other = Edges::freeze(&Sample::new(vec![1.0], false), 2);
+        assert_eq!(whole.without_edges().on_edges(&other), Err(Unlike));
+    }
+
+    #[test]
+    fn categories_by_their_place_are_counted_and_merge() {
+        let mut one = CodeSummary::new(2);
+        [0, 1, 1, 7].into_iter().for_each(|code| one.see(code));
+        one.see_missing();
+        let mut two = one.clone();
+        two.merge(&one).unwrap();
+        assert_eq!((two.counts(), two.unseen(), two.missing()), (&[2, 4][..], 2, 2));
+        assert_eq!(two.cells(&one).unwrap().l_infinity(), 0.0);
+        assert_eq!(two.merge(&CodeSummary::new(3)), Err(Unlike));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod head;
 mod identity;
 mod lineage;
 mod mlflow;
+mod monitoring;
 mod read;
 mod release;
 mod retrain;
@@ -48,6 +49,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
+pub use monitoring::ReferenceRow;
 pub use read::{MAX_PAGE, Read};
 pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};

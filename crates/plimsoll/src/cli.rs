@@ -167,15 +167,15 @@ Examples:
     /// Outcomes: what turned out to be true about decisions
     #[command(subcommand)]
     Outcome(crate::commands::outcome::Verb),
-    /// How good answers were, and whether to everybody alike
-    #[command(subcommand)]
-    Monitor(crate::commands::monitor::Verb),
     /// Identities: whose tokens and certificates are believed
     #[command(subcommand)]
     Identity(crate::commands::identity::Verb),
     /// Limits: how much may be asked, and by whom
     #[command(subcommand)]
     Limit(crate::commands::limit::Verb),
+    /// Monitor: whether traffic moves, how good answers were, and whether to everybody alike
+    #[command(subcommand)]
+    Monitor(crate::commands::monitor::Verb),
     /// Copy a data folder, running or not, into one file
     ///
     /// Keys are never part of it: back up the keys folder apart, or the bodies stay sealed.

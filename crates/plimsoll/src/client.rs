@@ -181,6 +181,17 @@ impl Client {
         self.json(Method::POST, path, Some(Payload { bytes: &mut bytes, length, media, timeout }))
     }
 
+    /// `PUT` of bytes.
+    pub(crate) fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut bytes: &[u8],
+    ) -> Result<T, Failure> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (timeout, media) = (Some(self.timeout), "application/octet-stream");
+        self.json(Method::PUT, path, Some(Payload { bytes: &mut bytes, length, media, timeout }))
+    }
+
     /// `POST` of `length` bytes, however long they take.
     pub(crate) fn upload<T: DeserializeOwned>(
         &self,

@@ -239,6 +239,7 @@ fn is_left_out(path: &str) -> bool {
         "artifacts/uploads"
             | "artifacts/sessions"
             | "lake"
+            | "monitor"
             | "format.new"
             | "ledger/lock"
             | "ledger/end"

@@ -39,6 +39,7 @@ mod model;
 pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
+mod monitor_performance;
 pub(crate) mod observe;
 mod offline;
 mod offline_replay;
@@ -188,9 +189,9 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Batch(verb) => batch::run(context, verb),
         Command::Observe(verb) => observe::run(context, verb),
         Command::Outcome(verb) => outcome::run(context, verb),
-        Command::Monitor(verb) => monitor::run(context, verb),
         Command::Identity(verb) => identity::run(context, &verb),
         Command::Limit(verb) => limit::run(context, verb),
+        Command::Monitor(verb) => monitor::run(context, verb),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Query(args) => query::run(context, &args),

@@ -1,248 +1,399 @@
-//! `plimsoll monitor`: how good a deployment's answers were, and whether to everybody alike.
+//! `plimsoll monitor`.
 
-use super::{Context, when};
-use crate::cli::one_of;
+use super::Context;
+use crate::client::query_text;
 use crate::failure::Failure;
-use crate::printer::Table;
+use crate::printer::{Facts, Table};
 use clap::{Args, Subcommand};
 use plimsoll_api::{
-    FairnessComparison, FairnessQuery, FairnessReport, Performance, PerformanceMetric,
-    PerformanceQuery, PerformanceWindow, Rate, Task, Timestamp,
+    Backfill, MonitoredColumn, MonitoredWindow, MonitoredWindows, Monitoring, MonitoringReference,
+    ReferenceQuery, Timestamp, WatchState, WindowsQuery,
 };
-use plimsoll_types::{Clock, Name};
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// Verbs of watching.
+/// The largest file that a reference is made of: what the API takes as one body.
+const MAX_FILE: u64 = 8 << 20;
+/// How often a recount that is waited for is asked about.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+const DAY: u64 = 86_400;
+
+/// Verbs of monitors.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// How good a deployment's answers were, by the outcomes that are known
-    ///
-    /// Windows lie on multiples of their length. An outcome that comes late counts in the window of
-    /// its decision. Where most outcomes of a window are not known yet, its performance is estimated
-    /// from those windows whose outcomes are.
+    /// What a deployment's traffic is compared with
+    #[command(subcommand)]
+    Reference(ReferenceVerb),
+    /// How a deployment stands: reference, last window, ages, what was said
+    #[command(after_help = "\
+Exit code 2 if something has moved.
+
+Examples:
+  plimsoll monitor status credit-default
+  plimsoll monitor status credit-default --json")]
+    Status {
+        /// The deployment
+        deployment: String,
+    },
+    /// Windows that ended, one in a line
     #[command(after_help = "\
 Examples:
-  plimsoll monitor performance credit-default
-  plimsoll monitor performance credit-default --window 1d --since 30d
-  plimsoll monitor performance credit-default --window 5000 --slice region --json
-  plimsoll monitor performance prices --task regression --outcome sold_at")]
-    Performance(Box<Watched>),
-    /// Whether groups of people were treated alike
-    ///
-    /// Groups are values of attributes that were told with `plimsoll outcome import --attributes`,
-    /// or of slice keys of the contract. Small groups are not shown.
+  plimsoll monitor windows credit-default
+  plimsoll monitor windows credit-default --column income --limit 200 --json")]
+    Windows(Windows),
+    /// The last window, column by column, the furthest from the reference first
+    #[command(after_help = "\
+Distances: `distance` is the largest difference of the distribution functions (of categories: of
+a share), 0 to 1; PSI in nats over tenths of the reference; JS with logarithms to base 2.
+Exit code 2 if a column has moved.
+
+Examples:
+  plimsoll monitor drift credit-default
+  plimsoll monitor drift credit-default --open")]
+    Drift {
+        /// The deployment
+        deployment: String,
+        /// The window that has not ended yet, as far as it is known
+        #[arg(long)]
+        open: bool,
+    },
+    /// Count every decision again, from the ledger, against the reference of today
     #[command(after_help = "\
 Examples:
-  plimsoll monitor fairness credit-default --by gender
-  plimsoll monitor fairness credit-default --by gender,age_group --since 90d --json")]
-    Fairness(Box<Compared>),
+  plimsoll monitor backfill credit-default
+  plimsoll monitor backfill credit-default --no-wait")]
+    Backfill {
+        /// The deployment
+        deployment: String,
+        /// Do not wait for its end
+        #[arg(long)]
+        no_wait: bool,
+    },
+    #[command(flatten)]
+    Judged(super::monitor_performance::Verb),
 }
 
-/// Options of `monitor performance`.
+/// Verbs of references.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ReferenceVerb {
+    /// Set the reference of the version that answers, in place of the one before
+    ///
+    /// Rows are read against the deployment's contract, and the version is asked what it answers
+    /// to them. Frozen quantiles and counts are kept, not the rows. Windows begin anew.
+    #[command(after_help = "\
+Examples:
+  plimsoll monitor reference set credit-default training.parquet
+  plimsoll monitor reference set credit-default validation.csv --window 1h --min-rows 500
+  plimsoll monitor reference set credit-default --from 2026-10-01T00:00:00Z --until 2026-11-01T00:00:00Z")]
+    Set(Box<Set>),
+}
+
+/// What is set.
 #[derive(Args, Debug)]
-pub(crate) struct Watched {
+pub(crate) struct Set {
     /// The deployment
-    #[arg(value_name = "DEPLOYMENT")]
-    deployment: Name,
-    /// The length of windows: a time such as 1d or 6h, or a number of answers [default: one window]
-    #[arg(long, value_name = "LENGTH")]
+    deployment: String,
+    /// Training or validation data with the contract's fields as columns: `.csv` or `.parquet`,
+    /// at most 8 MiB; a sample is enough
+    #[arg(required_unless_present = "from", conflicts_with_all = ["from", "until"])]
+    file: Option<PathBuf>,
+    /// Instead of a file: decisions that this version answered from this time on
+    #[arg(long, value_name = "TIME", requires = "until")]
+    from: Option<Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME", requires = "from")]
+    until: Option<Timestamp>,
+    /// A window's length, such as 1h or 7d [default: 1d]
+    #[arg(long, value_name = "TIME", conflicts_with = "window_rows")]
     window: Option<String>,
-    /// A slice key of the contract, or `version`
-    #[arg(long, value_name = "KEY")]
-    slice: Option<String>,
-    /// What answers are [default: as answers and outcomes tell]
-    #[arg(long, value_name = "TASK", value_parser = one_of(Task::ALL, Task::as_str))]
-    task: Option<Task>,
-    /// The classes in the order of the output, with commas between
-    #[arg(long, value_name = "LABEL,…")]
-    classes: Option<String>,
-    /// Items of a ranking that count [default: 10]
+    /// Or the rows after which a window ends
     #[arg(long, value_name = "N")]
-    at: Option<u32>,
-    /// What yes rightly, yes wrongly, no wrongly and no rightly are worth
-    #[arg(long, value_name = "N,N,N,N", allow_hyphen_values = true)]
-    worth: Option<String>,
-    #[command(flatten)]
-    judged: Judged,
-}
-
-/// Options of `monitor fairness`.
-#[derive(Args, Debug)]
-pub(crate) struct Compared {
-    /// The deployment
-    #[arg(value_name = "DEPLOYMENT")]
-    deployment: Name,
-    /// Attributes or slice keys, with commas between: each alone, then all together
-    #[arg(long, value_name = "ATTRIBUTE,…")]
-    by: String,
-    #[command(flatten)]
-    judged: Judged,
-}
-
-/// Which answers are judged, and by which outcomes.
-#[derive(Args, Debug)]
-struct Judged {
-    /// The output that is judged; needed where there are several
-    #[arg(long, value_name = "NAME")]
-    output: Option<String>,
-    /// Which outcome of several [default: outcome]
-    #[arg(long, value_name = "NAME")]
-    outcome: Option<String>,
-    /// The label that is yes [default: 1, true or yes]
-    #[arg(long, value_name = "LABEL")]
-    positive: Option<String>,
-    /// Scores from here on are answered with yes [default: 0.5]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    threshold: Option<f64>,
-    /// Only decisions at or after: a time (RFC 3339) or a duration ago such as 30d [default: 30d]
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
-    /// Only decisions before: a time (RFC 3339) or a duration ago
-    #[arg(long, value_name = "WHEN")]
-    until: Option<String>,
-    /// Of intervals [default: 0.95]
+    window_rows: Option<u64>,
+    /// Fewer rows in a window are not enough to say anything [default: 200]
+    #[arg(long, value_name = "N")]
+    min_rows: Option<u64>,
+    /// The largest difference of distribution functions that is put up with, 0 to 1 [default: 0.1]
     #[arg(long, value_name = "SHARE")]
-    confidence: Option<f64>,
+    tolerance: Option<f64>,
+    /// False alerts that are put up with in thirty days [default: 1]
+    #[arg(long, value_name = "N")]
+    alerts_per_month: Option<f64>,
+    /// Windows in a row that a change is to be seen in before it is told [default: 2]
+    #[arg(long, value_name = "N")]
+    persistence: Option<u32>,
+    /// Test of one column, as COLUMN=TEST: psi, jensen_shannon, jensen_shannon_base_2, hellinger,
+    /// wasserstein, ks or chi_square [default: what Evidently takes]
+    #[arg(long, value_name = "COLUMN=TEST")]
+    test: Vec<String>,
+    /// Days after which the reference is too old [default: 180]
+    #[arg(long, value_name = "DAYS")]
+    max_age_days: Option<u32>,
+    /// When somebody is to look at model and reference again
+    #[arg(long, value_name = "TIME")]
+    review_by: Option<Timestamp>,
 }
 
-impl Judged {
-    fn range(&self, context: &Context) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
-        let now = context.clock.now();
-        let past = |text: &Option<String>| text.as_deref().map(|t| when::past(t, now)).transpose();
-        Ok((past(&self.since)?, past(&self.until)?))
-    }
+/// Which windows.
+#[derive(Args, Debug)]
+pub(crate) struct Windows {
+    /// The deployment
+    deployment: String,
+    /// Of which version [default: the one that answers]
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
+    /// How many at most, the newest
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+    /// Of one column only
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
 }
 
 /// Runs the verb.
 pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Performance(args) => performance(context, *args),
-        Verb::Fairness(args) => fairness(context, *args),
+        Verb::Reference(ReferenceVerb::Set(set)) => set_reference(context, *set),
+        Verb::Status { deployment } => status(context, &deployment),
+        Verb::Windows(windows) => list(context, windows),
+        Verb::Drift { deployment, open } => drift(context, &deployment, open),
+        Verb::Backfill { deployment, no_wait } => backfill(context, &deployment, !no_wait),
+        Verb::Judged(verb) => super::monitor_performance::run(context, verb),
     }
 }
 
-fn performance(context: &Context, args: Watched) -> Result<(), Failure> {
-    let (since, until) = args.judged.range(context)?;
-    let judged = args.judged;
-    let query = PerformanceQuery {
-        task: args.task,
-        output: judged.output,
-        outcome: judged.outcome,
-        positive: judged.positive,
-        threshold: judged.threshold,
-        at: args.at,
-        classes: args.classes,
-        worth: args.worth,
-        window: args.window,
-        slice: args.slice,
-        since,
-        until,
-        confidence: judged.confidence,
+fn path(deployment: &str, rest: &str) -> String {
+    format!("/api/v1/deployments/{}/{rest}", crate::client::escape(deployment))
+}
+
+fn set_reference(context: &Context, set: Set) -> Result<(), Failure> {
+    let window_seconds = set.window.as_deref().map(seconds).transpose()?;
+    let mut query = ReferenceQuery {
+        from: set.from,
+        until: set.until,
+        window_seconds,
+        window_rows: set.window_rows,
+        min_rows: set.min_rows,
+        tolerance: set.tolerance,
+        alerts_per_month: set.alerts_per_month,
+        persistence: set.persistence,
+        tests: (!set.test.is_empty()).then(|| set.test.join(",")),
+        max_age_days: set.max_age_days,
+        review_by: set.review_by,
+        ..ReferenceQuery::default()
     };
-    let path = format!("/api/v1/deployments/{}/performance", args.deployment);
-    let found: Performance = context.client()?.get(&path, &query)?;
-    context.printer.show(&found, shown)?;
-    if let Some(why) = &found.not_estimated {
-        context.printer.detail(&format!("nothing is estimated: {why}"));
-    }
-    if found.is_cut {
-        context.printer.warn("there are more answers than are looked at; the oldest are left out");
-    }
-    Ok(())
-}
-
-fn shown(found: &Performance) -> String {
-    let mut table =
-        Table::new(&["from", "slice", ">answers", ">outcomes", "measure", ">value", "interval"]);
-    for window in &found.windows {
-        let row = |measure: String, value: String, interval: String| {
-            let slice = window.slice.clone().unwrap_or_else(|| "all".to_owned());
-            let (answers, known) = (window.answers.to_string(), window.known.to_string());
-            [window.from.to_string(), slice, answers, known, measure, value, interval]
-        };
-        if !window.is_enough {
-            table.row(row("not enough outcomes".to_owned(), String::new(), String::new()));
+    let bytes = match &set.file {
+        None => Vec::new(),
+        Some(file) => {
+            let cannot =
+                |error| Failure::user(format!("cannot read `{}`", file.display())).because(error);
+            if fs_err::metadata(file).map_err(cannot)?.len() > MAX_FILE {
+                return Err(Failure::user(format!(
+                    "`{}` has more than {} MiB; send a sample of its rows",
+                    file.display(),
+                    MAX_FILE >> 20
+                )));
+            }
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            query.format = extension.map(str::to_owned);
+            query.origin = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            fs_err::read(file).map_err(cannot)?
         }
-        for metric in &window.metrics {
-            table.row(row(metric.name.clone(), number(metric.value), interval(metric)));
-        }
-        for estimate in estimates(window) {
-            table.row(row(estimate.0, estimate.1, estimate.2));
-        }
-    }
-    table.to_string()
-}
-
-fn estimates(window: &PerformanceWindow) -> impl Iterator<Item = (String, String, String)> {
-    window.estimated.iter().map(|one| {
-        let half = 3.0 * one.sampling_error;
-        let band = format!("{} to {}", number(one.value - half), number(one.value + half));
-        (format!("{} (estimated)", one.name), number(one.value), band)
-    })
-}
-
-fn number(value: f64) -> String {
-    format!("{value:.4}")
-}
-
-fn interval(metric: &PerformanceMetric) -> String {
-    match (metric.lower, metric.upper) {
-        (Some(lower), Some(upper)) => format!("{} to {}", number(lower), number(upper)),
-        _ => String::new(),
-    }
-}
-
-fn fairness(context: &Context, args: Compared) -> Result<(), Failure> {
-    let (since, until) = args.judged.range(context)?;
-    let judged = args.judged;
-    let query = FairnessQuery {
-        by: Some(args.by),
-        output: judged.output,
-        outcome: judged.outcome,
-        positive: judged.positive,
-        threshold: judged.threshold,
-        since,
-        until,
-        confidence: judged.confidence,
     };
-    let path = format!("/api/v1/deployments/{}/fairness", args.deployment);
-    let found: FairnessReport = context.client()?.get(&path, &query)?;
+    let path = format!("{}{}", path(&set.deployment, "reference"), query_text(&query)?);
+    let made: MonitoringReference = context.client()?.put_bytes(&path, &bytes)?;
+    context.printer.show(&made, |made| facts_of(Facts::default(), context, made).to_string())
+}
+
+/// A length of time such as `90s`, `15m`, `1h` or `7d`, in seconds.
+fn seconds(text: &str) -> Result<u64, Failure> {
+    let unit = |unit: char| match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(DAY),
+        _ => None,
+    };
+    let split = text.chars().next_back().and_then(|last| Some((unit(last)?, last.len_utf8())));
+    let number = split.and_then(|(unit, length)| {
+        let number: u64 = text.get(..text.len() - length)?.parse().ok()?;
+        number.checked_mul(unit)
+    });
+    number
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| Failure::user("`--window` is a number with a unit: 90s, 15m, 1h or 7d"))
+}
+
+fn facts_of(facts: Facts, context: &Context, reference: &MonitoringReference) -> Facts {
+    let window = match (reference.window_seconds, reference.window_rows) {
+        (_, Some(rows)) => format!("{rows} rows"),
+        (Some(seconds), None) => format!("{seconds} s"),
+        (None, None) => "-".to_owned(),
+    };
+    facts
+        .add("reference", &reference.origin)
+        .add("of version", reference.version)
+        .add("rows", reference.rows)
+        .add("rows that broke the contract", reference.refused)
+        .add("columns", reference.columns)
+        .add("window", window)
+        .add("tolerance", reference.tolerance)
+        .add("alerts per month", reference.alerts_per_month)
+        .add("in force from", context.time(reference.from))
+}
+
+fn get(context: &Context, deployment: &str) -> Result<Monitoring, Failure> {
+    context.client()?.get(&path(deployment, "monitoring"), &())
+}
+
+fn status(context: &Context, deployment: &str) -> Result<(), Failure> {
+    let found = get(context, deployment)?;
     context.printer.show(&found, |found| {
-        let pages: Vec<String> = found.comparisons.iter().map(compared).collect();
-        pages.join("\n")
+        let mut facts = Facts::default()
+            .add("deployment", &found.deployment)
+            .maybe("version", found.version)
+            .add("state", word(found.state));
+        if let Some(reference) = &found.reference {
+            facts = facts_of(facts, context, reference);
+        }
+        if let Some(last) = &found.last {
+            facts = facts
+                .add("last window", context.time(last.until))
+                .add("its rows", last.rows)
+                .add("outside the reference", percent(last.outside));
+        }
+        if let Some(open) = &found.open {
+            facts = facts.add("rows since", open.rows);
+        }
+        let signals = found.signals.iter().map(|signal| {
+            let slice = signal.slice.as_ref().map(|slice| format!(" where {slice}"));
+            let slice = slice.unwrap_or_default();
+            format!(
+                "{} {} {}{slice}: {}\n",
+                signal.severity, signal.kind, signal.about, signal.text
+            )
+        });
+        format!("{facts}{}", signals.collect::<String>())
+    })?;
+    verdict(found.state)
+}
+
+fn verdict(state: WatchState) -> Result<(), Failure> {
+    match state {
+        WatchState::Moved => Err(Failure::no("traffic has moved away from the reference")),
+        _ => Ok(()),
+    }
+}
+
+fn word(state: WatchState) -> &'static str {
+    match state {
+        WatchState::NoReference => "no reference",
+        WatchState::NotEnoughData => "not enough data",
+        WatchState::Steady => "steady",
+        WatchState::Moved => "moved",
+    }
+}
+
+fn list(context: &Context, windows: Windows) -> Result<(), Failure> {
+    let Windows { deployment, version, limit, column } = windows;
+    let query = WindowsQuery { version, limit: Some(limit), column };
+    let found: MonitoredWindows =
+        context.client()?.get(&path(&deployment, "monitoring/windows"), &query)?;
+    context.printer.show(&found, |found| {
+        let heads = ["from", "until", ">rows", ">requests", "state", "furthest", ">distance"];
+        let mut table = Table::new(&heads);
+        for window in &found.items {
+            let furthest = ordered(window).into_iter().next();
+            table.row([
+                context.time(window.from),
+                context.time(window.until),
+                window.rows.to_string(),
+                window.requests.to_string(),
+                word(window.state).to_owned(),
+                furthest.map_or_else(|| "-".to_owned(), name),
+                furthest.map_or_else(|| "-".to_owned(), |column| format!("{:.3}", column.distance)),
+            ]);
+        }
+        table.to_string()
     })
 }
 
-fn compared(found: &FairnessComparison) -> String {
-    let by = found.by.join(" & ");
-    let mut groups = Table::new(&[
-        "by",
-        "group",
-        ">answers",
-        ">outcomes",
-        ">selected",
-        ">true positive",
-        ">false positive",
-    ]);
-    let rate = |rate: Option<Rate>| rate.map(|rate| number(rate.value)).unwrap_or_default();
-    for group in &found.groups {
-        let count = |count: Option<u64>| match count {
-            Some(count) => count.to_string(),
-            None if group.is_small => "few".to_owned(),
-            None => String::new(),
-        };
-        groups.row([
-            by.clone(),
-            group.name.clone(),
-            count(group.answers),
-            count(group.known),
-            rate(group.selection_rate),
-            rate(group.true_positive_rate),
-            rate(group.false_positive_rate),
-        ]);
+/// The columns that can be said something of, the furthest beyond what is put up with first.
+fn ordered(window: &MonitoredWindow) -> Vec<&MonitoredColumn> {
+    let mut columns: Vec<_> = window.columns.iter().filter(|column| column.is_enough).collect();
+    let over = |column: &MonitoredColumn| column.distance - column.tolerance;
+    columns.sort_by(|one, other| over(other).total_cmp(&over(one)));
+    columns
+}
+
+fn name(column: &MonitoredColumn) -> String {
+    match &column.slice {
+        Some(slice) => format!("{} where {slice}", column.name),
+        None => column.name.clone(),
     }
-    let mut metrics = Table::new(&["by", "measure", ">value", "interval"]);
-    for metric in &found.metrics {
-        metrics.row([by.clone(), metric.name.clone(), number(metric.value), interval(metric)]);
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+fn drift(context: &Context, deployment: &str, open: bool) -> Result<(), Failure> {
+    let found = get(context, deployment)?;
+    let window = if open { found.open } else { found.last };
+    let window = window.ok_or_else(|| {
+        let hint = "`plimsoll monitor status` says what it is compared with; `--open` shows the window that has not ended";
+        Failure::user("there is no such window yet").hint(hint)
+    })?;
+    context.printer.show(&window, |window| {
+        let heads = [
+            "column",
+            ">distance",
+            ">put up with",
+            ">PSI",
+            ">JS",
+            ">missing",
+            ">outside",
+            ">evidence",
+            "told",
+        ];
+        let mut table = Table::new(&heads);
+        for column in ordered(window) {
+            let told = match (column.is_drift_told, column.is_quality_told) {
+                (true, _) => "moved",
+                (_, true) => "quality",
+                _ => "-",
+            };
+            table.row([
+                name(column),
+                format!("{:.4}", column.distance),
+                format!("{:.4}", column.tolerance),
+                format!("{:.4}", column.psi),
+                format!("{:.4}", column.jensen_shannon),
+                percent(column.missing),
+                percent(column.outside),
+                format!("{:.3e}", column.evidence),
+                told.to_owned(),
+            ]);
+        }
+        table.to_string()
+    })?;
+    verdict(window.state)
+}
+
+fn backfill(context: &Context, deployment: &str, waits: bool) -> Result<(), Failure> {
+    let begun: Backfill = context.client()?.post(&path(deployment, "monitoring/backfill"), &())?;
+    let mut known = begun;
+    while waits && !known.is_over {
+        std::thread::sleep(ASK_EVERY);
+        if let Some(now) = get(context, deployment)?.backfill {
+            known = now;
+        }
+        context.printer.progress(&format!("{} of {} records", known.done, known.all));
     }
-    format!("{groups}\n{metrics}")
+    context.printer.progress_done();
+    if let Some(error) = &known.error {
+        return Err(Failure::ours(error.clone()));
+    }
+    context.printer.show(&known, |known| {
+        Facts::default().add("records", known.all).add("is over", known.is_over).to_string()
+    })
 }

@@ -92,7 +92,9 @@ fn failure(error: ServerError) -> Failure {
         E::DevAddress(_) | E::Bind { .. } | E::Tls { .. } | E::Format { .. } | E::Folder { .. } => {
             Failure::user(text)
         }
-        E::Ledger(_) | E::Store(_) | E::Lake(_) | E::Log { .. } => Failure::user(text),
+        E::Ledger(_) | E::Store(_) | E::Lake(_) | E::Monitor(_) | E::Log { .. } => {
+            Failure::user(text)
+        }
         E::Control(_) | E::Runtime(_) | E::Traces(_) => Failure::ours(text),
     };
     match std::error::Error::source(&error) {

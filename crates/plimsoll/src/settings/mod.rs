@@ -129,6 +129,7 @@ settings! {
     outbound_ca: Option<PathBuf> = "outbound.ca_file", "", "certificates of authorities in PEM to trust beside the public ones";
     sink_retry_first: Duration = "sinks.retry_first", "1s", "wait before an event that was not acknowledged is sent again; it doubles with each failure";
     sink_retry_max: Duration = "sinks.retry_max", "5m", "the longest such wait";
+    monitor_slot: Duration = "monitor.slot", "1m", "what the monitor counts together, 1s to 1h; windows are made of such slots";
     mail_relay: Option<String> = "mail.relay", "", "who takes mail: smtps://HOST, smtp://HOST (STARTTLS) or smtp+plain://HOST";
     mail_from: Option<String> = "mail.from", "", "the mailbox it is from, such as `Plimsoll <plimsoll@example.org>`";
     mail_user: Option<String> = "mail.user", "", "who logs in at the relay; empty logs nobody in";
@@ -254,6 +255,7 @@ impl Settings {
             },
             mail: self.mail(),
             trainers: self.trainers()?,
+            monitor_slot: self.monitor_slot()?,
             identity: self.identity()?,
             root: None,
             erasure: ErasureWindows {
@@ -261,6 +263,15 @@ impl Settings {
                 key_backups: self.key_backups.value,
             },
         })
+    }
+
+    fn monitor_slot(&self) -> Result<Duration, Failure> {
+        let slot = self.monitor_slot.value;
+        if (1..=3_600).contains(&slot.as_secs()) {
+            return Ok(slot);
+        }
+        Err(Failure::user("setting `monitor.slot` must be 1s to 1h")
+            .hint(format!("it comes from: {}", self.monitor_slot.origin)))
     }
 
     /// Mail needs a relay and a sender; whoever wants to send some says so if one is missing.

@@ -42,6 +42,8 @@ mod lineage;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod monitoring;
+#[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod operate;

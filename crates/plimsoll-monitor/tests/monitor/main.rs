@@ -1,0 +1,6 @@
+//! Tests of the monitor without a server.
+
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod watch;

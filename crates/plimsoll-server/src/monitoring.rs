@@ -1,0 +1,62 @@
+//! The monitor beside requests: opened with the references that control keeps, and asked once a
+//! slot.
+
+use crate::accept::Life;
+use crate::app::App;
+use crate::config::ServerConfig;
+use crate::error::ServerError;
+use plimsoll_control::{Control, KeptReference};
+use plimsoll_ledger::Ledger;
+use plimsoll_monitor::monitor::reference_of;
+use plimsoll_monitor::{Monitor, MonitorConfig, Watched};
+use plimsoll_types::Clock;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Opens the monitor's folder. What it had not kept when the last process ended is counted again.
+pub(crate) fn open(
+    config: &ServerConfig,
+    ledger: &Ledger,
+    control: &Control,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Monitor>, ServerError> {
+    let kept = control.references().map_err(ServerError::Control)?;
+    let watched = kept.into_iter().filter_map(watched).collect();
+    let folder = config.data.join("monitor");
+    let config = MonitorConfig { folder, slot: config.monitor_slot };
+    let monitor = Monitor::open(&config, ledger.clone(), Arc::clone(clock), watched, None);
+    Ok(Arc::new(monitor.map_err(ServerError::Monitor)?))
+}
+
+fn watched(kept: KeptReference) -> Option<Watched> {
+    match reference_of(&kept.document) {
+        Ok(reference) => {
+            Some(Watched { key: (kept.deployment, kept.version), reference, digest: kept.digest })
+        }
+        Err(error) => {
+            tracing::error!(
+                deployment = %kept.deployment, version = kept.version, %error,
+                "a reference cannot be read; the version is not watched until it is set again"
+            );
+            None
+        }
+    }
+}
+
+/// Takes what was counted, each slot, until the server drains.
+pub(crate) async fn each_slot(app: Arc<App>, slot: Duration, mut life: watch::Receiver<Life>) {
+    loop {
+        let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
+        if tokio::time::timeout(slot, drains).await.is_ok() {
+            return;
+        }
+        let app = Arc::clone(&app);
+        let tick = move || app.monitor.tick(&app.gateway.snapshot());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(tick).await {
+            tracing::error!(
+                %error, "the monitor could not keep what it counted; it is counted again at the next start"
+            );
+        }
+    }
+}

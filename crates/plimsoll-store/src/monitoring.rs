@@ -1,0 +1,80 @@
+//! References: what the traffic of a version is compared with.
+
+use crate::error::StoreError;
+use crate::read::Read;
+use crate::row::{self, Columns, micros};
+use crate::write::Write;
+use plimsoll_types::{DeploymentId, Digest, PrincipalId, Time};
+use rusqlite::{Row, params};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferenceRow {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The number of the version.
+    pub version: u32,
+    /// SHA-256 of `document`.
+    pub digest: Digest,
+    /// The monitor's document.
+    pub document: String,
+    /// Who set it.
+    pub changed_by: PrincipalId,
+    /// When.
+    pub changed_at: Time,
+}
+
+impl Columns for ReferenceRow {
+    const COLUMNS: &'static str = "deployment, version, digest, document, changed_by, changed_at";
+    fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
+        Ok(Self {
+            deployment: DeploymentId::from_bytes(row.get(0)?),
+            version: row.get(1)?,
+            digest: row::digest(row, 2)?,
+            document: row.get(3)?,
+            changed_by: PrincipalId::from_bytes(row.get(4)?),
+            changed_at: row::time(row, 5)?,
+        })
+    }
+}
+
+impl Read<'_> {
+    /// Every reference of deployments that are not archived.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn references(&self) -> Result<Vec<ReferenceRow>> {
+        self.whole(
+            "watch_references WHERE deployment IN (SELECT id FROM deployments WHERE archived_at IS NULL)
+             ORDER BY deployment, version",
+            [],
+        )
+    }
+}
+
+impl Write<'_> {
+    /// Sets a reference in place of the one before.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn set_reference(&self, row: &ReferenceRow) -> Result<()> {
+        self.insert(
+            "reference",
+            "INSERT INTO watch_references (deployment, version, digest, document, changed_by, changed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (deployment, version) DO UPDATE SET digest = excluded.digest,
+               document = excluded.document, changed_by = excluded.changed_by,
+               changed_at = excluded.changed_at",
+            params![
+                row.deployment.as_bytes(),
+                row.version,
+                row.digest.as_bytes(),
+                row.document,
+                row.changed_by.as_bytes(),
+                micros(row.changed_at)
+            ],
+        )
+    }
+}
