@@ -15,6 +15,7 @@ mod deployment;
 mod event;
 mod explain;
 mod forensics;
+mod governance;
 mod limit;
 mod model;
 mod observation;
@@ -59,6 +60,12 @@ pub use forensics::{
     MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
     TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
     TracedRoute,
+};
+pub use governance::{
+    ApprovalChallenge, ApprovalKey, ApproveRelease, BreakGlass, BrokenGlass, ChangeWindow,
+    GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
+    PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
+    RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use model::{

@@ -104,6 +104,10 @@ impl Control {
     ) -> Result<api::Deployment, ControlError> {
         let owner = self.owner(ctx, wanted.owner.as_deref())?;
         let tier = wanted.tier.unwrap_or(api::Tier::Unassessed);
+        if tier != api::Tier::Unassessed {
+            let detail = "a tier is what facts lead to; state them with `plimsoll assess`";
+            return Err(ControlError::invalid("tier", detail));
+        }
         let permit = self.permit(
             ctx,
             Action::CreateDeployment,
@@ -249,8 +253,11 @@ impl Control {
             Some((model, version)) => (model.name.clone(), version.author.to_string().into()),
             None => (name.clone(), "".into()),
         };
-        let resource = Resource::Release { model, number: wanted.version, author, into };
-        let permit = self.permit(ctx, Action::Release, &resource)?;
+        let number = wanted.version;
+        let standing = plimsoll_policy::Standing::default();
+        let resource = Resource::Release { model, number, author, into, standing };
+        let governed = row.as_ref().filter(|_| found.is_some());
+        let (permit, standing) = self.permit_release(ctx, resource, governed, number)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         if settings_of(&row)?.observe {
             let detail = "the deployment only observes decisions that are made elsewhere";
@@ -268,6 +275,9 @@ impl Control {
         });
         if let Some(signer) = signer {
             facts["signer"] = json!(signer);
+        }
+        if let Some(standing) = standing {
+            facts["governance"] = standing.told();
         }
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;

@@ -12,6 +12,7 @@
 
 mod access;
 mod act;
+mod approvals;
 mod artifact;
 mod batch;
 mod bom;
@@ -28,6 +29,10 @@ mod event;
 mod explain;
 mod explain_worker;
 mod file;
+mod gate;
+mod gate_checks;
+mod gate_model;
+mod governance;
 mod identity;
 mod key;
 mod ledger_scan;
@@ -40,6 +45,7 @@ mod profile;
 mod query;
 mod receipt;
 mod recover;
+mod release_gate;
 mod replay;
 mod report;
 mod retention;

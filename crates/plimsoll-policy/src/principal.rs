@@ -53,7 +53,7 @@ macro_rules! words {
 
 words! {
     /// What a principal may be trusted with. A principal can hold several.
-    Role, "role", "caller, data-scientist, ml-engineer, approver, reviewer, auditor, dpo, admin",
+    Role, "role", "caller, data-scientist, ml-engineer, approver, reviewer, auditor, dpo, admin, risk",
     /// Asks deployments for decisions.
     Caller = "caller",
     /// Registers models and versions.
@@ -70,6 +70,8 @@ words! {
     Dpo = "dpo",
     /// Manages principals, keys and the server.
     Admin = "admin",
+    /// Answers for risk: allows exceptions, and approves beside an approver what can do harm.
+    Risk = "risk",
 }
 
 words! {

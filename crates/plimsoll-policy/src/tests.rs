@@ -62,7 +62,9 @@ fn deployment(text: &str, environment: Environment) -> Deployment {
 
 fn release(author: &str, environment: Environment) -> Resource {
     let into = deployment("credit", environment);
-    Resource::Release { model: name("credit-default"), number: 7, author: author.into(), into }
+    let standing = Standing::default();
+    let (model, author) = (name("credit-default"), author.into());
+    Resource::Release { model, number: 7, author, into, standing }
 }
 
 fn decision(deployment: &str, environment: Environment) -> Resource {

@@ -14,6 +14,7 @@ mod dataset;
 mod error;
 mod explain;
 mod file;
+mod governance;
 mod group;
 mod head;
 mod identity;
@@ -32,6 +33,7 @@ pub use batch::{BatchProgress, BatchRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
 pub use file::{PathRow, ProtectedRow};
+pub use governance::GovernanceRow;
 pub use head::{TreeHeadRow, read_tree_head};
 pub use identity::{IdentityRow, LimitRow};
 pub use mlflow::{

@@ -88,4 +88,6 @@ ids! {
     SinkId,
     /// A batch job: a file of rows that a deployment scores.
     BatchId,
+    /// A governance record: an assessment, a check's result, a gate result, an approval.
+    GovernanceId,
 }

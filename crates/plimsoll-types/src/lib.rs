@@ -17,8 +17,8 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::{
-    ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, GatewayId, KeyId, ModelId, PrincipalId,
-    SinkId, TenantId,
+    ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, GatewayId, GovernanceId, KeyId, ModelId,
+    PrincipalId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -195,9 +195,14 @@ Examples:
     Drift(crate::commands::drift::Drift),
     /// What is owed for a use of a model: risk tier, duties, checks. Offline, from facts
     Assess(crate::commands::assess::Assess),
-    /// May a version be promoted? Offline, from a file of evidence
+    /// May a version be promoted? Checks, approvals, exceptions, the emergency
     #[command(subcommand)]
     Gate(crate::commands::gate::Gate),
+    /// Keys of your own, which your approvals are signed with
+    #[command(subcommand)]
+    Approval(crate::commands::approval::Verb),
+    /// Make a deployment what a file says, or show what would change
+    Apply(crate::commands::apply::Apply),
     /// Undo a release: the version before answers again
     Rollback(crate::commands::rollback::Rollback),
     /// What would a model file do to whoever loads it? Exit code 2 if anything is found
@@ -448,6 +453,21 @@ Examples:
         /// The number of the model version
         #[arg(long, value_name = "N")]
         version: u32,
+    },
+    /// What answers, whether it is ready, how it stands with its gate; exit code 2 if not ready
+    #[command(after_help = "\
+Examples:
+  plimsoll deployment status credit-default
+  plimsoll deployment status credit-default --watch --every 5s")]
+    Status {
+        /// The deployment
+        name: Name,
+        /// Show it again and again, until it is interrupted
+        #[arg(long)]
+        watch: bool,
+        /// How often
+        #[arg(long, value_name = "TIME", default_value = "2s", requires = "watch")]
+        every: String,
     },
     /// Take a deployment out of service for good
     #[command(after_help = "Examples:\n  plimsoll deployment archive trial")]

@@ -108,6 +108,25 @@ impl Client {
         self.send(Method::POST, path, body)
     }
 
+    /// `POST` of JSON that is answered with nothing.
+    pub(crate) fn post_nothing(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Failure::ours("could not write JSON").because(error))?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (media, timeout) = ("application/json", Some(self.timeout));
+        let payload = Payload { bytes: &mut bytes.as_slice(), length, media, timeout };
+        self.call(Method::POST, path, Some(payload)).map(drop)
+    }
+
+    /// `PUT` of JSON.
+    pub(crate) fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.send(Method::PUT, path, body)
+    }
+
     /// `PATCH` of JSON.
     pub(crate) fn patch<T: DeserializeOwned>(
         &self,

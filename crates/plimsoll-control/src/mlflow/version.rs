@@ -198,6 +198,9 @@ impl Control {
             ))
             .into());
         }
+        if stage == PRODUCTION {
+            self.promotion_allowed(ctx, found.version()?)?;
+        }
         let row = CatalogueVersion { stage: stage.to_owned(), ..found.version()?.clone() };
         let facts = json!({"version": row.number, "from": before, "to": stage,
                            "archive_others": archive});
@@ -279,6 +282,9 @@ impl Control {
         let permit = self.permit(ctx, moving(alias), &found.resource)?;
         alias_fits(alias)?;
         let row = found.version()?;
+        if is_production_alias(alias) {
+            self.promotion_allowed(ctx, row)?;
+        }
         let before = self.store.read(|r| r.aliased(row.model, alias))?;
         let facts = json!({"alias": alias, "from": before, "to": row.number});
         self.carry_out(permit, facts, |tx, now| {
@@ -293,6 +299,24 @@ impl Control {
             self.tell(tx, ctx, happening.before(before.map(|number| number.to_string())))
         })?;
         Ok(nothing())
+    }
+
+    /// Whether production may point to a version: every deployment of the model that stands in
+    /// production, or was assessed, might let it answer. Where there is none, nothing answers here.
+    fn promotion_allowed(&self, ctx: &RequestContext, row: &CatalogueVersion) -> Result<()> {
+        for deployment in self.governed_deployments(&row.name)? {
+            let number = row.number;
+            // What answers already is not promoted by pointing to it.
+            if deployment.released.is_some_and(|release| release.number == number) {
+                continue;
+            }
+            if self.store.read(|r| r.version(deployment.model, number))?.is_none() {
+                let why = "no version of this number can be gated: its files are not registered";
+                return Err(Error::conflict(why).into());
+            }
+            self.release_allowed(ctx, &deployment, number)?;
+        }
+        Ok(())
     }
 
     /// `registered-models/alias` (DELETE).

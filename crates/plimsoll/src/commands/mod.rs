@@ -4,6 +4,8 @@
 //! They know no HTTP (`client.rs`), no environment (`settings/`), no terminal (`printer.rs`).
 
 mod access;
+pub(crate) mod apply;
+pub(crate) mod approval;
 mod archive;
 pub(crate) mod assess;
 mod backup;
@@ -17,6 +19,7 @@ mod decision;
 pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
+mod deployment_status;
 mod document;
 pub(crate) mod drift;
 mod event;
@@ -25,6 +28,7 @@ mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod forensics;
 pub(crate) mod gate;
+mod gate_server;
 pub(crate) mod identity;
 mod key;
 mod lake;
@@ -160,6 +164,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Access(verb) => access::run(context, verb),
         Command::Assess(args) => assess::run(context, &args),
         Command::Gate(verb) => gate::run(context, verb),
+        Command::Approval(verb) => approval::run(context, &verb),
+        Command::Apply(args) => apply::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),

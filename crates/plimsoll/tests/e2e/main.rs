@@ -24,6 +24,8 @@ mod explain;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;
