@@ -580,3 +580,52 @@ fn check_plan(plan: &api::GatePlan) -> Result<(), ControlError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_of_its_own_day_only() {
+        use api::Weekday as Day;
+        let window = |days: &[Day]| api::ChangeWindow {
+            days: days.to_vec(),
+            from_minute: 480,
+            until_minute: 960,
+        };
+        // 2026-11-23, a Monday, at nine.
+        let nine = Time::from_micros(1_795_424_400_000_000);
+        let (opens, closes) = window_at(&window(&[Day::Mon, Day::Tue]), nine);
+        assert_eq!(api::Timestamp(opens).to_string(), "2026-11-23T08:00:00.000000Z");
+        assert_eq!(api::Timestamp(closes).to_string(), "2026-11-23T16:00:00.000000Z");
+        let (opens, closes) = window_at(&window(&[Day::Sat]), nine);
+        assert!(closes <= opens || nine >= closes, "closed all day");
+    }
+
+    #[test]
+    fn a_plan_has_sane_thresholds_and_plug_ins_with_names_of_their_own() {
+        let plugin = |name: &str, proves: &str| api::PluginCheck {
+            name: name.to_owned(),
+            version: 1,
+            proves: proves.to_owned(),
+            max_age_s: 60,
+            command: Vec::new(),
+            url: None,
+        };
+        let with = |plugins| api::GatePlan { plugins, ..api::GatePlan::default() };
+        assert!(check_plan(&with(vec![plugin("a", "VUL-01"), plugin("b", "VUL-01")])).is_ok());
+        for plugins in [
+            vec![plugin("a", "VUL-01"), plugin("a", "CHG-01")],
+            vec![plugin("artifact.signed", "ART-01")],
+            vec![plugin("a", "VUL-99")],
+            vec![plugin(" ", "VUL-01")],
+        ] {
+            assert!(check_plan(&with(plugins)).is_err());
+        }
+        let margin = api::GatePlan { margin: Some(1.5), ..api::GatePlan::default() };
+        assert!(check_plan(&margin).is_err());
+        let window = api::ChangeWindow { days: Vec::new(), from_minute: 0, until_minute: 60 };
+        let window = api::GatePlan { window: Some(window), ..api::GatePlan::default() };
+        assert!(check_plan(&window).is_err());
+    }
+}
