@@ -231,20 +231,6 @@ impl Control {
         if version.author == ctx.id {
             return Ok(Err("whoever made a version does not approve it"));
         }
-        if wanted.artifact != version.digest {
-            return Ok(Err("the artifact is not the version's"));
-        }
-        match self.gate_on_record(row, version.digest, wanted.gate)? {
-            None => return Ok(Err("no gate result of this digest is on record")),
-            Some(false) => return Ok(Err("the gate is not passed")),
-            Some(true) => {}
-        }
-        let standing = self.governed_standing(row, version.number)?;
-        if standing.gate.as_ref().map(plimsoll_release::gate::GateResult::digest)
-            != Some(wanted.gate)
-        {
-            return Ok(Err("the gate gives another result now; run it again"));
-        }
         let challenge = self.store.read(|r| r.governance(wanted.challenge))?.filter(|record| {
             record.kind == kind::CHALLENGE && record.made_by == ctx.id && record.ended_at.is_none()
         });
@@ -283,6 +269,20 @@ impl Control {
         let Some(key) = key else {
             return Ok(Err("a signature is not by a key that the approver registered"));
         };
+        if wanted.artifact != version.digest {
+            return Ok(Err("the artifact is not the version's"));
+        }
+        match self.gate_on_record(row, version.digest, wanted.gate)? {
+            None => return Ok(Err("no gate result of this digest is on record")),
+            Some(false) => return Ok(Err("the gate is not passed")),
+            Some(true) => {}
+        }
+        let standing = self.governed_standing(row, version.number)?;
+        if standing.gate.as_ref().map(plimsoll_release::gate::GateResult::digest)
+            != Some(wanted.gate)
+        {
+            return Ok(Err("the gate gives another result now; run it again"));
+        }
         Ok(Ok(Consent {
             version: version.number,
             statement,

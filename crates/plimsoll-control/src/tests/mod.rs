@@ -5,6 +5,7 @@ mod datasets;
 mod decisions;
 mod files;
 mod forensics;
+mod governance;
 mod integrity;
 mod reviews;
 mod rollback;

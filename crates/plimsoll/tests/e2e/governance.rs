@@ -9,7 +9,7 @@ use std::process::Command;
 const ROWS: usize = 120;
 /// How long the exception lasts that is to expire: longer than a gate, an approval and a look take
 /// on a busy machine.
-const SHORT: &str = "45s";
+const SHORT: &str = "20s";
 
 fn text(path: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
