@@ -67,6 +67,19 @@ fn release(author: &str, environment: Environment) -> Resource {
     Resource::Release { model, number: 7, author, into, standing }
 }
 
+/// A release whose gate is asked for.
+fn governed(passed: bool, approved: bool, emergency: bool) -> Resource {
+    let standing = Standing {
+        gate_asked: true,
+        gate_passed: passed,
+        approvals: u32::from(approved),
+        approved,
+        emergency,
+    };
+    let (into, author) = (deployment("credit", Environment::Production), "author".into());
+    Resource::Release { model: name("credit-default"), number: 7, author, into, standing }
+}
+
 fn decision(deployment: &str, environment: Environment) -> Resource {
     let id = DecisionId::from_bytes([3; 16]);
     Resource::Decision { id, deployment: name(deployment), environment, asker: None, tenant: HOME }
@@ -106,6 +119,8 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("author's, production", release("author", Production)),
         ("author's, development", release("author", Development)),
         ("dev's, development", release("dev", Development)),
+        ("author's, gate not passed", governed(false, false, false)),
+        ("author's, gate passed and approved", governed(true, true, false)),
         ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
         (
@@ -227,6 +242,23 @@ fn every_policy_decides_a_cell_of_the_table() {
     }
     let all: BTreeSet<_> = set.policies().map(|info| info.id.clone()).collect();
     assert_eq!(decided, all);
+}
+
+#[test]
+fn a_release_needs_both_gate_and_approvals_or_a_broken_glass() {
+    let approver = one(Role::Approver);
+    for (passed, approved, emergency, allowed) in [
+        (false, false, false, false),
+        (true, false, false, false),
+        (false, true, false, false),
+        (true, true, false, true),
+        (false, false, true, true),
+    ] {
+        let release = governed(passed, approved, emergency);
+        assert_eq!(allows(&approver, Action::Release, &release), allowed, "{release:?}");
+        assert!(!allows(&all("author"), Action::Release, &release), "the author never");
+        assert!(!allows(&one(Role::Risk), Action::Release, &release), "risk releases nothing");
+    }
 }
 
 // ---- Default deny and the anonymous principal ---------------------------------------------
