@@ -176,7 +176,7 @@ impl<'a> Look<'a> {
                 "the facts lead to {} today, and to {} when they were stated: state them again",
                 assessment.tier, self.row.tier
             ))
-        } else if !who.is_some_and(|who| who.kind == api::PrincipalKind::User.as_str()) {
+        } else if who.is_none_or(|who| who.kind != api::PrincipalKind::User.as_str()) {
             fail(format!("the facts were stated by {by}, who is no person"))
         } else {
             pass(format!("tier {}, facts stated by {by}", assessment.tier))
@@ -417,7 +417,9 @@ impl<'a> Look<'a> {
             Mode::Strict | Mode::Durable => {
                 pass(format!("mode {}: no answer leaves that is not on disk", self.row.mode))
             }
-            mode => fail(format!("mode {mode} may lose decisions; use `durable` or `strict`")),
+            mode @ Mode::Bounded => {
+                fail(format!("mode {mode} may lose decisions; use `durable` or `strict`"))
+            }
         }
     }
 
