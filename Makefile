@@ -62,7 +62,7 @@ soak: tools-c tools-test tools-go tools-bench nextest
 	@rm -r $(SOAK)
 
 $(SOAK)/crash:
-	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e) or package(plimsoll-artifact)'
+	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_DRILLS=200 PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e) or package(plimsoll-artifact)'
 	@touch $@
 
 $(SOAK)/simulation:

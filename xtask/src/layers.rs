@@ -60,6 +60,7 @@ const WITHIN: &[(&str, &str)] = &[
     ("plimsoll-serving", "plimsoll-explain"),
     ("plimsoll-serving", "plimsoll-model"),
     ("plimsoll-serving", "plimsoll-policy"),
+    ("plimsoll-serving", "plimsoll-release"),
     ("plimsoll-serving", "plimsoll-upstream"),
     ("plimsoll-upstream", "plimsoll-contract"),
     ("plimsoll-upstream", "plimsoll-model"),

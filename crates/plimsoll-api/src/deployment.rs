@@ -196,6 +196,9 @@ pub struct Deployment {
     /// Why it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_ready_reason: Option<String>,
+    /// Whether a person switched its models off, so that the fallback alone answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub killed: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

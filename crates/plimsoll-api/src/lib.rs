@@ -27,6 +27,7 @@ mod query;
 mod receipt;
 mod report;
 mod review;
+mod rollout;
 mod session;
 mod sink;
 mod status;
@@ -86,6 +87,10 @@ pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
+pub use rollout::{
+    DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence, RolloutGuardrail,
+    RolloutStep, StartRollout,
+};
 pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};
 pub use status::{DeploymentStatus, LedgerStatus, LogStatus, SinkStatus, Status};
@@ -95,8 +100,9 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    BatchFormat, BatchState, Environment, Explain, ObservedState, PrincipalKind, ReviewMode,
-    ReviewState, ReviewWhy, Role, SinkFormat, SinkProfile, SinkState, Tier,
+    BatchFormat, BatchState, Environment, Explain, GuardrailKind, ObservedState, PrincipalKind,
+    ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase, SinkFormat, SinkProfile, SinkState,
+    Tier,
 };
 
 #[cfg(test)]

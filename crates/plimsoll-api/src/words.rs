@@ -196,4 +196,32 @@ words! {
         /// Somebody ended it; what is decided stays decided.
         Cancelled = "cancelled",
     }
+
+    /// Where a rollout stands.
+    RolloutPhase {
+        /// It goes on by itself.
+        Running = "running",
+        /// It stays at its step until a person lets it go on; guardrails still watch.
+        Held = "held",
+        /// Its step found no answer in its time; a person decides.
+        Inconclusive = "inconclusive",
+        /// Everybody gets the incumbent.
+        RolledBack = "rolled_back",
+        /// The candidate is released.
+        Promoted = "promoted",
+    }
+
+    /// What must not get worse in a rollout.
+    GuardrailKind {
+        /// Requests that failed.
+        Errors = "errors",
+        /// Requests that were refused once a version was chosen.
+        Refusals = "refusals",
+        /// How long the model takes, at a quantile.
+        Latency = "latency",
+        /// The mean score on the same inputs, in shadow.
+        Score = "score",
+        /// The share of positive answers.
+        Mix = "mix",
+    }
 }

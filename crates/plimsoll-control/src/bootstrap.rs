@@ -7,6 +7,7 @@ use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
 use crate::report::LastReport;
+use crate::rollout_state::Rollouts;
 use arc_swap::ArcSwap;
 use plimsoll_ledger::{Label, Ledger};
 use plimsoll_policy::{PolicySet, Role};
@@ -91,6 +92,8 @@ pub struct Control {
     /// Whether the ledger may hold reviews that the queue does not know.
     pub(crate) review_due: AtomicBool,
     pub(crate) last_report: Mutex<LastReport>,
+    /// What is seen of rollouts under way.
+    pub(crate) rollouts: Rollouts,
     pub(crate) started: Time,
 }
 
@@ -136,6 +139,7 @@ impl Control {
             reviews_seen: AtomicBool::new(false),
             review_due: AtomicBool::new(true),
             last_report: Mutex::default(),
+            rollouts: Rollouts::default(),
         };
         control.repeat_erasures()?;
         let mut opened = control.recover()?;

@@ -8,6 +8,7 @@ use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
 use crate::limit;
+use crate::rollout_state::exposed;
 use crate::words::{roles, stored};
 use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
@@ -21,7 +22,7 @@ use plimsoll_serving::{
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
-    ProfileRow, Read, StoreError, VersionRow,
+    ProfileRow, Read, RolloutRow, StoreError, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};
@@ -81,6 +82,8 @@ struct Deployed {
     contract: ContractRow,
     profile: Option<ProfileRow>,
     released: Option<(VersionRow, Vec<FileRow>)>,
+    /// The rollout that is under way, and the version that it tries.
+    tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
 }
 
 impl Control {
@@ -164,30 +167,18 @@ impl Control {
             }
             let (version, files) =
                 deployed.released.as_ref().ok_or("no version is released into it")?;
-            let model = self.compiler.model(&self.artifacts, version, files)?;
-            let artifacts = Files { artifacts: &self.artifacts, version, files };
-            let upstream = self.compiler.upstream(&artifacts, &model, &contract)?;
-            let binding = fit(&contract, &model, &settings)?;
-            let explainer = match explain {
-                Explain::Off => None,
-                Explain::Deferred | Explain::Inline => {
-                    Some(self.compiler.explainer(&artifacts, &model, &contract, &binding)?)
-                }
-            };
-            let primary = ServedVersion {
-                model_name: deployed.model.name.clone(),
-                number: version.number,
-                manifest: version.digest,
-                model,
-                binding,
-                explainer,
-                upstream,
-            };
+            let primary =
+                self.served_version(deployed, (version, files), &contract, &settings, explain)?;
             let declared =
                 primary.upstream.as_ref().and_then(|upstream| upstream.declared().fallback.clone());
             fallback = fallback.take().or(declared);
             let contract_digest = deployed.contract.digest;
-            Ok(Serving { contract, contract_digest, primary: Arc::new(primary) })
+            let rollout = deployed.tried.as_ref().and_then(|(rollout, version, files)| {
+                let candidate =
+                    self.served_version(deployed, (version, files), &contract, &settings, explain);
+                self.served_rollout(rollout, candidate)
+            });
+            Ok(Serving { contract, contract_digest, primary: Arc::new(primary), rollout })
         });
         Ok(ServedDeployment {
             index,
@@ -205,10 +196,41 @@ impl Control {
                 deadline_ms: settings.deadline_ms,
                 max_in_flight: settings.max_in_flight,
                 review: review(settings.review),
+                is_killed: settings.killed,
             },
             profile: profile.map(Arc::new),
             observed,
             serving,
+        })
+    }
+
+    /// A version, loaded and bound as its deployment serves it.
+    fn served_version(
+        &self,
+        deployed: &Deployed,
+        (version, files): (&VersionRow, &[FileRow]),
+        contract: &CompiledContract,
+        settings: &Settings,
+        explain: Explain,
+    ) -> Result<ServedVersion, Box<str>> {
+        let model = self.compiler.model(&self.artifacts, version, files)?;
+        let artifacts = Files { artifacts: &self.artifacts, version, files };
+        let upstream = self.compiler.upstream(&artifacts, &model, contract)?;
+        let binding = fit(contract, &model, settings)?;
+        let explainer = match explain {
+            Explain::Off => None,
+            Explain::Deferred | Explain::Inline => {
+                Some(self.compiler.explainer(&artifacts, &model, contract, &binding)?)
+            }
+        };
+        Ok(ServedVersion {
+            model_name: deployed.model.name.clone(),
+            number: version.number,
+            manifest: version.digest,
+            model,
+            binding,
+            explainer,
+            upstream,
         })
     }
 
@@ -432,12 +454,13 @@ impl Compiler {
     /// Lets go of what no deployment uses any more.
     fn forget_all_but(&self, state: &State) {
         let deployed = &state.deployments;
-        crate::act::lock(&self.models).retain(|digest, _| {
-            deployed.iter().any(|d| d.released.as_ref().is_some_and(|(v, _)| v.digest == *digest))
-        });
-        crate::act::lock(&self.explainers).retain(|(digest, _), _| {
-            deployed.iter().any(|d| d.released.as_ref().is_some_and(|(v, _)| v.digest == *digest))
-        });
+        let is_used = |digest: &Digest| {
+            let answers = |d: &Deployed| d.released.as_ref().is_some_and(|r| r.0.digest == *digest);
+            let is_tried = |d: &Deployed| d.tried.as_ref().is_some_and(|t| t.1.digest == *digest);
+            deployed.iter().any(|d| answers(d) || is_tried(d))
+        };
+        crate::act::lock(&self.models).retain(|digest, _| is_used(digest));
+        crate::act::lock(&self.explainers).retain(|(digest, _), _| is_used(digest));
         crate::act::lock(&self.contracts)
             .retain(|(digest, _), _| deployed.iter().any(|d| d.contract.digest == *digest));
     }
@@ -479,6 +502,15 @@ impl Deployed {
             }
             None => None,
         };
+        let tried = match store.rollout_in(row.id)? {
+            Some(rollout) => {
+                let version = store.version(row.model, rollout.candidate)?;
+                let version = version.ok_or_else(|| gone("candidate"))?;
+                let files = store.files(row.model, rollout.candidate)?;
+                Some((rollout, version, files))
+            }
+            None => None,
+        };
         let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
         let profile = profile.map(|digest| {
             let row = store.profile(digest)?;
@@ -490,6 +522,7 @@ impl Deployed {
             contract: store.contract(row.contract)?.ok_or_else(|| gone("contract"))?,
             profile,
             released,
+            tried,
             row,
         })
     }
@@ -497,7 +530,7 @@ impl Deployed {
     fn describe(&self) -> Value {
         let row = &self.row;
         let released = self.released.as_ref();
-        json!({
+        let mut described = json!({
             "contract": row.contract,
             "environment": row.environment,
             "explain": row.explain,
@@ -509,7 +542,13 @@ impl Deployed {
             "settings": row.settings,
             "tier": row.tier,
             "version": released.map(|(version, _)| json!([version.number, version.digest])),
-        })
+        });
+        // Left out where there is none, as with limits.
+        if let Some((rollout, version, _)) = &self.tried {
+            described["rollout"] =
+                json!([rollout.id, version.number, version.digest, exposed(rollout)]);
+        }
+        described
     }
 }
 

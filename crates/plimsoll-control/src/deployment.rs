@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) observe: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) signers: Vec<api::Signer>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) killed: bool,
 }
 
 impl Default for Settings {
@@ -54,6 +56,7 @@ impl Default for Settings {
             review: api::Review { mode: api::ReviewMode::Off, share: None },
             observe: false,
             signers: Vec::new(),
+            killed: false,
         }
     }
 }
@@ -87,7 +90,7 @@ impl Settings {
         }
         signers::check(&self.signers)
     }
-    fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         json!(self).to_string()
     }
 }
@@ -130,6 +133,7 @@ impl Control {
             review: wanted.review.unwrap_or(defaults.review),
             observe: wanted.observe,
             signers: wanted.signers.clone().unwrap_or_default(),
+            killed: false,
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -182,6 +186,9 @@ impl Control {
         if let Some(release) = changed.released {
             self.check_fit(&changed, release.number)?;
             self.check_signature(&permit, &changed, release.number)?;
+        }
+        if let Some(rollout) = self.store.read(|r| r.rollout_in(row.id))? {
+            self.check_fit(&changed, rollout.candidate)?;
         }
         let row = self.carry_out(permit, json!(wanted), |tx, now| {
             // Someone else may have changed it since it was read.
@@ -247,24 +254,17 @@ impl Control {
         wanted: api::ReleaseVersion,
     ) -> Result<api::Deployment, ControlError> {
         let (row, into) = self.deployment_resource(ctx, name)?;
-        let found = row.as_ref().map(|row| self.version_in(row, wanted.version)).transpose()?;
-        let found = found.flatten();
-        let (model, author) = match &found {
-            Some((model, version)) => (model.name.clone(), version.author.to_string().into()),
-            None => (name.clone(), "".into()),
-        };
-        let number = wanted.version;
-        let standing = plimsoll_policy::Standing::default();
-        let resource = Resource::Release { model, number, author, into, standing };
+        let (resource, found) = self.release_resource(row.as_ref(), into, wanted.version)?;
         let governed = row.as_ref().filter(|_| found.is_some());
-        let (permit, standing) = self.permit_release(ctx, resource, governed, number)?;
+        let (permit, standing) = self.permit_release(ctx, resource, governed, wanted.version)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         if settings_of(&row)?.observe {
             let detail = "the deployment only observes decisions that are made elsewhere";
             return Err(ControlError::conflict(detail));
         }
-        let (_, version) =
+        let version =
             found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
+        self.no_rollout_in(&row)?;
         self.check_fit(&row, wanted.version)?;
         let signer = self.check_signature(&permit, &row, wanted.version)?;
         let mut facts = json!({
@@ -305,7 +305,7 @@ impl Control {
             .map_err(|error| ControlError::invalid("explain_profile", error.to_string()))
     }
 
-    fn version_in(
+    pub(crate) fn version_in(
         &self,
         row: &DeploymentRow,
         number: u32,
@@ -352,6 +352,7 @@ impl Control {
         let permit =
             self.permit(ctx, Action::ArchiveDeployment, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        self.no_rollout_in(&row)?;
         let row = self.carry_out(permit, json!({"id": row.id}), |tx, now| {
             tx.archive_deployment(row.id, now)?;
             Ok(DeploymentRow { archived_at: Some(now), updated_at: now, ..row })
@@ -473,6 +474,7 @@ impl Control {
             review: settings.review,
             observe: settings.observe,
             signers: settings.signers,
+            killed: settings.killed,
             released,
             is_ready: not_ready_reason.is_none(),
             not_ready_reason,

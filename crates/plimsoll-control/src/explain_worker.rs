@@ -133,7 +133,7 @@ impl Control {
         let draft = &entry.leaf.draft;
         let is_answer = draft.kind == Kind::Decision
             && matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held))
-            && draft.route != Some(Route::Fallback);
+            && !matches!(draft.route, Some(Route::Fallback | Route::Shadow));
         let Some(id) = draft.deployment.filter(|_| is_answer) else { return Ok(false) };
         if known.contains(&draft.id) {
             return Ok(false);

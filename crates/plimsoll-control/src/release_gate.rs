@@ -19,7 +19,7 @@ use crate::deployment::resource_of;
 use crate::error::ControlError;
 use crate::words::{label, stored};
 use plimsoll_api as api;
-use plimsoll_policy::{Action, Resource};
+use plimsoll_policy::{Action, Deployment, Resource};
 use plimsoll_release::Tier;
 use plimsoll_release::approval::{Permission, Promotion, Required, permit};
 use plimsoll_release::gate::GateResult;
@@ -88,12 +88,28 @@ impl Standing {
 }
 
 impl Control {
-    /// Whether version `number` may answer in a deployment now. Every entrance asks it before it
-    /// lets a version answer a caller, after policy let the caller act. A refusal is recorded.
+    /// Whether `ctx` may let version `number` answer in a deployment now: policy permits it (so
+    /// nobody lets a version of their own answer), the gate and approvals are there, and it carries
+    /// the signature that the deployment asks for. A refusal is recorded.
     ///
     /// # Errors
-    /// [`ControlError::Ungoverned`] says what is missing.
+    /// [`ControlError::Denied`], or [`ControlError::Ungoverned`], which says what is missing.
     pub(crate) fn release_allowed(
+        &self,
+        ctx: &RequestContext,
+        row: &DeploymentRow,
+        number: u32,
+    ) -> Result<(), ControlError> {
+        let (resource, found) = self.release_resource(Some(row), resource_of(row)?, number)?;
+        let governed = found.as_ref().map(|_| row);
+        let (permit, _) = self.permit_release(ctx, resource, governed, number)?;
+        self.check_signature(&permit, row, number)?;
+        Ok(())
+    }
+
+    /// The same for who has leave of another kind: whether the gate and approvals are there. A
+    /// refusal is recorded.
+    pub(crate) fn promotion_allowed_by_gate(
         &self,
         ctx: &RequestContext,
         row: &DeploymentRow,
@@ -104,6 +120,23 @@ impl Control {
             return Ok(());
         }
         Err(self.refuse_release(ctx, row, number, &standing))
+    }
+
+    /// What policy is asked about, and the version if there is one of this number.
+    pub(crate) fn release_resource(
+        &self,
+        deployment: Option<&DeploymentRow>,
+        into: Deployment,
+        number: u32,
+    ) -> Result<(Resource, Option<VersionRow>), ControlError> {
+        let found = deployment.map(|row| self.version_in(row, number)).transpose()?.flatten();
+        let (model, author) = match &found {
+            Some((model, version)) => (model.name.clone(), version.author.to_string().into()),
+            None => (into.name.clone(), "".into()),
+        };
+        let standing = plimsoll_policy::Standing::default();
+        let resource = Resource::Release { model, number, author, into, standing };
+        Ok((resource, found.map(|(_, version)| version)))
     }
 
     /// Leave to release: policy is asked twice, first whether who asks may release at all, then

@@ -172,6 +172,8 @@ impl Control {
             let draft = &entry.leaf.draft;
             let in_window = draft.kind == Kind::Decision
                 && draft.deployment == Some(row.id)
+                // What answered nobody is nothing that would have been answered otherwise.
+                && draft.route != Some(Route::Shadow)
                 && (since..until).contains(&draft.time);
             if in_window {
                 run.decision(&entry)?;

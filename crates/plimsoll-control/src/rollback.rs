@@ -12,9 +12,10 @@ use plimsoll_types::Name;
 use serde_json::json;
 
 impl Control {
-    /// Lets the version answer again that was released before the present one, and marks the
-    /// present one as rolled back, so that going back once more goes further back. When this
-    /// returns, gateways of this process route to it.
+    /// Rolls back the rollout that is under way; without one, lets the version answer again that
+    /// was released before the present one, and marks the present one as rolled back, so that
+    /// going back once more goes further back. When this returns, gateways of this process route
+    /// to it.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`]. A conflict if there is nothing to go back to.
@@ -26,6 +27,9 @@ impl Control {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        if self.roll_back_rollout(ctx, &row)? {
+            return self.shown_deployment(row);
+        }
         let nothing = || ControlError::conflict("there is no earlier version to go back to");
         let present = row.released.ok_or_else(nothing)?.number;
         let earlier = self.store.read(|r| r.released_before(row.id, present))?;

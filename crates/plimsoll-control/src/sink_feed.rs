@@ -201,7 +201,11 @@ impl<'a> Feed<'a> {
             plimsoll_policy::Resource::Decision { environment, .. } => environment.as_str(),
             _ => "",
         };
-        let endpoint = if draft.route == Some(Route::Canary) { "canary" } else { "default" };
+        let endpoint = match draft.route {
+            Some(Route::Canary) => "canary",
+            Some(Route::Shadow) => "shadow",
+            _ => "default",
+        };
         let extensions = BTreeMap::from([
             ("inferenceservicename", body.deployment.to_string()),
             ("namespace", environment.to_owned()),

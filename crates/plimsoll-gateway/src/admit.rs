@@ -6,6 +6,7 @@ use crate::idempotency::Idempotency;
 use crate::limiter::{Limiter, Whose};
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
+use crate::rollout::ShadowQueue;
 use crate::tally::{Listener, Tally};
 use crate::trust::{Known, Trust, Unknown, refusal};
 use crate::upstream::{UpstreamAccess, UpstreamStats, Upstreams};
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) idempotency: Idempotency,
     pub(crate) upstreams: Upstreams,
     pub(crate) limiter: Limiter,
+    pub(crate) shadows: ShadowQueue,
     trust: OnceLock<Trust>,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
@@ -84,6 +86,7 @@ impl Gateway {
             idempotency,
             upstreams: Upstreams::default(),
             limiter: Limiter::default(),
+            shadows: ShadowQueue::default(),
             trust: OnceLock::new(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),

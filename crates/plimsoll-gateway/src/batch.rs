@@ -9,6 +9,7 @@ use crate::decide::{Ending, Facts};
 use crate::explain::Predicted;
 use crate::pass::{Pass, PhaseClock, unready};
 use crate::recorder::Ended;
+use crate::rollout::switched_off;
 use http::HeaderMap;
 use plimsoll_contract::{CompiledContract, Envelope, Scratch};
 use plimsoll_explain::Room;
@@ -313,6 +314,11 @@ impl Batch {
         serving: &Serving,
         runtime: &Handle,
     ) {
+        if self.deployment.settings.is_killed {
+            let held = slice.rows.iter_mut().take(slice.len);
+            held.for_each(|held| held.answer = Err(switched_off()));
+            return;
+        }
         let version = &*serving.primary;
         if version.upstream.is_some() {
             return ask(slice, passes, version, runtime);
@@ -397,7 +403,7 @@ fn conclude(
     };
     let explained = guarded.and_then(|()| explain(pass, &plan, held, &values, room));
     let ending = pass.ending(plan.route, explained, 1, &mut values);
-    let plan = RoutePlan { route: ending.route, version: plan.version };
+    let plan = RoutePlan { route: ending.route, ..plan };
     let output = plan.version.model.output();
     let width = u32::try_from(output.count).unwrap_or(u32::MAX);
     let outputs = [Output { name: output.name, width, values: &values }];

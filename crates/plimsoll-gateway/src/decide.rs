@@ -13,7 +13,7 @@ use plimsoll_contract::{
     CompiledContract, CompiledSource, Envelope, Scratch, Source, Table, Violations, parse_timestamp,
 };
 use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
-use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion, plan};
+use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion};
 use plimsoll_types::record::{
     DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
 };
@@ -42,15 +42,15 @@ pub enum BodyError {
 
 /// Memory that one request after the other reuses.
 #[derive(Debug, Default)]
-struct Work {
-    scratch: Scratch,
+pub(crate) struct Work {
+    pub(crate) scratch: Scratch,
     features: Vec<f64>,
-    values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     explain: plimsoll_explain::Room,
 }
 
 /// A record on its way to the disk, and the answer that may leave when it is there.
-type Concluded = (Result<Durable, LedgerError>, Answer);
+pub(crate) type Concluded = (Result<Durable, LedgerError>, Answer);
 
 /// What is kept on a thread for the requests to come: of those that wait for an upstream, some are
 /// always under way. A `Scratch` bounds what each keeps.
@@ -61,10 +61,10 @@ thread_local! {
 }
 
 impl Work {
-    fn take() -> Self {
+    pub(crate) fn take() -> Self {
         WORK.with_borrow_mut(Vec::pop).unwrap_or_default()
     }
-    fn keep(self) {
+    pub(crate) fn keep(self) {
         WORK.with_borrow_mut(|kept| {
             if kept.len() < KEPT_WORK {
                 kept.push(self);
@@ -77,11 +77,13 @@ impl Work {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) caller_id: Option<String>,
-    subjects: Vec<String>,
+    pub(crate) subjects: Vec<String>,
     interaction: Option<[u8; 16]>,
     pub(crate) mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
+    /// Whether the caller named the version.
+    pub(crate) is_pinned: bool,
     form: Form,
 }
 
@@ -100,6 +102,7 @@ impl Pass {
         match settled {
             Ok(answer) => {
                 self.finish();
+                self.cast();
                 Answer { nanos: self.clock.nanos, ..answer }
             }
             Err(refusal) => self.refuse(refusal).await,
@@ -121,12 +124,18 @@ impl Pass {
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| unready(&deployment))?;
         let facts = self.validate(headers, body, &mut work.scratch)?;
-        let plan = plan(serving);
+        if deployment.settings.is_killed {
+            return Ok(self.switched_off(serving, &facts, work));
+        }
+        let (plan, turn) = self.route(serving, &facts);
+        self.turn = turn;
         if let Some(upstream) = &plan.version.upstream
             && !upstream.takes(work.scratch.rows.len())
         {
-            return Err(Refusal::new(Phase::Plan, RefusalCode::TooManyRows)
-                .with_rule("each row is a call to the upstream, which declares its `max_rows`"));
+            let refusal = Refusal::new(Phase::Plan, RefusalCode::TooManyRows)
+                .with_rule("each row is a call to the upstream, which declares its `max_rows`");
+            self.watch(&plan, &facts, Some(&refusal), work);
+            return Err(refusal);
         }
         self.mark(Phase::Plan);
         if deployment.settings.mode == Mode::Strict {
@@ -324,6 +333,7 @@ impl Pass {
         let mut facts = Facts {
             caller_id: envelope.id.map(str::to_owned),
             why: envelope.explain == Some(true),
+            is_pinned: self.is_pinned || envelope.model_version.is_some(),
             form: Form { binary: envelope.binary, columns: envelope.columns },
             ..Facts::default()
         };
@@ -439,7 +449,11 @@ impl Pass {
         Ok(())
     }
 
-    async fn predict(&self, version: &ServedVersion, work: &mut Work) -> Result<(), Refusal> {
+    pub(crate) async fn predict(
+        &self,
+        version: &ServedVersion,
+        work: &mut Work,
+    ) -> Result<(), Refusal> {
         if let Some(upstream) = &version.upstream {
             // Boxed: most requests are answered here, and should not carry its room around.
             let asked = self.ask(version, upstream, &work.scratch.rows, &mut work.values);
@@ -455,7 +469,7 @@ impl Pass {
 
     /// Is the answer fit to leave: finite, and as many numbers as rows ask for.
     #[expect(clippy::unused_self, reason = "a phase, as the others")]
-    fn guard(&self, plan: &RoutePlan<'_>, work: &Work) -> Result<(), Refusal> {
+    pub(crate) fn guard(&self, plan: &RoutePlan<'_>, work: &Work) -> Result<(), Refusal> {
         let width = plan.version.model.output().count;
         if work.values.len() != work.scratch.rows.len().saturating_mul(width) {
             return Err(Refusal::new(Phase::Predict, RefusalCode::ModelFailed));
@@ -495,7 +509,7 @@ impl Pass {
     }
 
     /// Records the answer, the fallback or the failure, and gives it.
-    fn conclude(
+    pub(crate) fn conclude(
         &mut self,
         facts: &Facts,
         plan: RoutePlan<'_>,
@@ -503,10 +517,13 @@ impl Pass {
         work: &mut Work,
     ) -> Concluded {
         let rows = work.scratch.rows.len();
+        if plan.rollout.is_some() {
+            self.watch(&plan, facts, explained.as_ref().err(), work);
+        }
         let Ending { route, result, refusal, explanation, is_reviewed } =
             self.ending(plan.route, explained, rows, &mut work.values);
         let is_held = result == ResultClass::Held;
-        let plan = RoutePlan { route, version: plan.version };
+        let plan = RoutePlan { route, ..plan };
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
         let outputs = [Output { name: output.name, width, values: &work.values }];

@@ -2,7 +2,7 @@
 //! and a lock there would cost more than the phase it times.
 
 use plimsoll_types::Phase;
-use plimsoll_types::record::ResultClass;
+use plimsoll_types::record::{ResultClass, Route};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Upper bounds of the latency buckets, in nanoseconds: 1-2-5 from a microsecond to five
@@ -66,6 +66,10 @@ pub struct Metrics {
     pub resolved: AtomicU64,
     /// Completion records by result, in the order of [`ResultClass::ALL`].
     pub completions: [AtomicU64; 7],
+    /// Completion records of requests that were planned, by route, in the order of [`Route::ALL`].
+    pub routes: [AtomicU64; 5],
+    /// Pairs that were not compared, as too many waited.
+    pub shadows_dropped: AtomicU64,
     /// Answers withheld because they could not be explained.
     pub explanation_failures: AtomicU64,
     /// Deferred explanations recorded.
@@ -92,6 +96,11 @@ impl Metrics {
     #[must_use]
     pub fn completion(&self, result: ResultClass) -> &AtomicU64 {
         &self.completions[usize::from(result.code())]
+    }
+    /// The counter of one route.
+    #[must_use]
+    pub fn route(&self, route: Route) -> &AtomicU64 {
+        &self.routes[usize::from(route.code())]
     }
 }
 

@@ -6,6 +6,7 @@ use crate::admit::Gateway;
 use crate::answer::Answer;
 use crate::limiter::Charge;
 use crate::recorder::Ended;
+use crate::rollout::{Shadow, Turn};
 use crate::tally::Listener;
 use plimsoll_contract::CompiledContract;
 use plimsoll_serving::{Caller, ServedDeployment, Serving, ServingSnapshot};
@@ -76,6 +77,12 @@ pub struct Pass {
     pub(crate) request_len: u64,
     /// Where the decision was made, if not here.
     pub(crate) origin: Option<Origin>,
+    /// Whether the caller named the version in the path.
+    pub(crate) is_pinned: bool,
+    /// What a candidate is asked once the answer has left.
+    pub(crate) shadow: Option<Box<Shadow>>,
+    /// Its turn with a candidate, until its answer leaves.
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Pass {
@@ -115,6 +122,9 @@ impl Pass {
             request: None,
             request_len: 0,
             origin: None,
+            is_pinned: false,
+            shadow: None,
+            turn: None,
         }
     }
 
@@ -182,11 +192,13 @@ impl Pass {
         Err(Refusal::new(Phase::Authorize, code))
     }
 
-    /// A version in the path is only a question: it must be the one that answers.
+    /// A version in the path is only a question: it must be the one that answers. Who asks it gets
+    /// no other, also while one is tried.
     pub(crate) fn version(&mut self, asked: Option<&str>) -> Result<(), Refusal> {
         let Some(asked) = asked else { return Ok(()) };
         let served = self.serving()?.primary.number;
         if asked.parse() == Ok(served) {
+            self.is_pinned = true;
             return Ok(());
         }
         Err(Refusal::new(Phase::Plan, RefusalCode::VersionNotServed).with_rule(

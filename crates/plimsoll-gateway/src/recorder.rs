@@ -81,6 +81,9 @@ impl Pass {
         if let (Ok(_), Some(result)) = (&queued, ended.result) {
             self.completed = true;
             self.gateway.0.metrics.completion(result).fetch_add(1, Relaxed);
+            if let Some(plan) = ended.plan {
+                self.gateway.0.metrics.route(plan.route).fetch_add(1, Relaxed);
+            }
             if let Some(refusal) = ended.refusal {
                 self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }
@@ -142,6 +145,7 @@ impl Pass {
         let serving = self.deployment.serving.as_ref().ok();
         let contract = observed.or(serving.map(|serving| serving.contract_digest));
         let id = *self.id.as_bytes();
+        let rollout = ended.plan.and_then(|plan| plan.rollout);
         LeafDraft {
             deployment: Some(self.deployment.id),
             model: ended.plan.map(|plan| plan.version.manifest),
@@ -155,6 +159,8 @@ impl Pass {
             extension: Extension {
                 interaction: ended.interaction,
                 intent: self.intent,
+                rollout: rollout.map(|rollout| *rollout.id.as_bytes()),
+                step: rollout.map(|rollout| rollout.step),
                 replay_of: ended.replay_of,
                 fallback_reason: ended.fallback_reason.map(RefusalCode::code),
                 explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),

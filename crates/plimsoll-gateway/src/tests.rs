@@ -66,6 +66,7 @@ fn settings() -> Settings {
         deadline_ms: 1000,
         max_in_flight: 2,
         review: Review::Off,
+        is_killed: false,
     }
 }
 
@@ -95,6 +96,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         contract: Arc::new(contract),
         contract_digest: Digest::from_bytes([2; 32]),
         primary: Arc::new(primary),
+        rollout: None,
     };
     let deployment = |index, name: &str, serving| {
         Arc::new(ServedDeployment {

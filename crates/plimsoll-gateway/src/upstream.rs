@@ -10,7 +10,7 @@ use crate::pass::Pass;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 use plimsoll_outbound::{Outbound, OutboundError, Reply, Request, Url};
-use plimsoll_serving::{ServedVersion, ServingSnapshot};
+use plimsoll_serving::{ServedRollout, ServedVersion, ServingSnapshot};
 use plimsoll_types::{Clock, Digest, Name, Phase, Refusal, RefusalCode, Rows};
 use plimsoll_upstream::{
     Breaker, BreakerState, Call, Declaration, HeaderRule, Lie, Method, Outcome, Ticket, Upstream,
@@ -489,7 +489,10 @@ impl Upstreams {
         // Bounded by what is served.
         let served = &snapshot.parts().deployments;
         known.retain(|manifest, _| {
-            let is_it = |s: &plimsoll_serving::Serving| s.primary.manifest == *manifest;
+            let is_tried = |r: &Arc<ServedRollout>| r.candidate.manifest == *manifest;
+            let is_it = |s: &plimsoll_serving::Serving| {
+                s.primary.manifest == *manifest || s.rollout.as_ref().is_some_and(is_tried)
+            };
             served.iter().any(|deployment| deployment.serving.as_ref().is_ok_and(is_it))
         });
         known.insert(version.manifest, Arc::clone(&live));

@@ -9,6 +9,7 @@
 //! | [`report`] | a gate result as JUnit, SARIF, Markdown |
 //! | [`approval`] | whether a promotion has the approvals that its tier requires |
 //! | [`rollout`] | a promotion under traffic: steps, guardrails, rollback |
+//! | [`watched`] | a rollout with what pairs of answers say of the two versions |
 //! | [`simulate`] | rollouts on made-up traffic, next to the rules of others |
 //!
 //! **Architecture invariant:** nothing here reads a clock, draws a random number, does I/O or
@@ -24,6 +25,7 @@ pub mod questions;
 pub mod report;
 pub mod rollout;
 pub mod simulate;
+pub mod watched;
 mod words;
 
 pub use assess::{Assessment, Tier, assess};

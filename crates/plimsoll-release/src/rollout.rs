@@ -7,8 +7,9 @@
 //! guardrail and the rollback: not the split of traffic, not a minimum of requests, not a pause.
 
 use crate::words::words;
+pub use plimsoll_stats::contest::Evidence;
 use plimsoll_stats::contest::{
-    Evidence, MeanContest, QuantileContest, RateContest, SPLIT_PRIOR, SplitContest,
+    MeanContest, QuantileContest, RateContest, SPLIT_PRIOR, SplitContest,
 };
 use plimsoll_types::Time;
 use serde::{Deserialize, Serialize};
@@ -636,9 +637,35 @@ impl Rollout {
 
     /// A person stops it at this step; guardrails still watch.
     pub fn hold(&mut self) {
+        self.hold_for("person");
+    }
+
+    /// It stops at this step for this reason; guardrails still watch.
+    pub fn hold_for(&mut self, what: &str) {
         if !self.is_over() {
-            self.end(Phase::Held, "person".to_owned(), None);
+            self.end(Phase::Held, what.to_owned(), None);
         }
+    }
+
+    /// A person lets it go on to the next step, whatever that one still needs; past the last, the
+    /// version is promoted. Nothing changes after the end.
+    pub fn advance_now(&mut self, now: Time) {
+        if !self.is_over() {
+            self.phase = Phase::Running;
+            self.advance(now);
+        }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The candidate's answers, or pairs, in this step so far.
+    #[must_use]
+    pub fn in_step(&self) -> u64 {
+        self.in_step
     }
 
     /// A person lets it go on, from a hold or an inconclusive step; the step's time begins anew.
@@ -657,7 +684,9 @@ impl Rollout {
         }
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether nothing more is decided: rolled back, or promoted.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::RolledBack | Phase::Promoted)
     }
 

@@ -1,6 +1,7 @@
 //! The Prometheus page, read off the gateway's and the ledger's counters at each scrape.
 
 use crate::metrics_identity::IdentityPage;
+use crate::metrics_rollouts::RolloutsPage;
 use crate::metrics_sinks::SinksPage;
 use plimsoll_gateway::{Gateway, Histogram, PHASE_BUCKETS_NS};
 use plimsoll_lake::Lake;
@@ -31,6 +32,7 @@ pub(crate) fn page(
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("plimsoll");
     registry.register_collector(Box::new(Page(gateway.clone(), lake.clone(), Arc::clone(clock))));
+    registry.register_collector(Box::new(RolloutsPage(gateway.clone())));
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));
     let mut text = String::with_capacity(32 * 1024);

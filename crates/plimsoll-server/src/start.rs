@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::background;
 use crate::background_batches::{self, Batches};
 use crate::background_explain;
+use crate::background_rollouts;
 use crate::checkpoint_sinks;
 use crate::config::{ServerConfig, TlsFiles};
 use crate::error::ServerError;
@@ -163,6 +164,8 @@ async fn serve(
     tasks.spawn(background::run_sinks(Arc::clone(&app), life.clone()));
     tasks.spawn(handlers_observe::expire(Arc::clone(&app), life.clone()));
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_rollouts::tend(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_rollouts::shadow(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));

@@ -1,5 +1,6 @@
 //! What is served under a deployment's name, and which version gets a request.
 
+use crate::rollout::ServedRollout;
 use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
@@ -57,6 +58,8 @@ pub struct Serving {
     pub contract_digest: Digest,
     /// The version that answers.
     pub primary: Arc<ServedVersion>,
+    /// The version that is tried under traffic, if one is.
+    pub rollout: Option<Arc<ServedRollout>>,
 }
 
 /// What decisions that are made elsewhere are held against.
@@ -85,6 +88,8 @@ pub struct Settings {
     pub max_in_flight: u32,
     /// Which answers a person looks at.
     pub review: Review,
+    /// Whether a person switched its models off, so that the fallback alone answers.
+    pub is_killed: bool,
 }
 
 /// Which answers a person looks at.
@@ -146,16 +151,35 @@ pub struct ServedDeployment {
 }
 
 /// Which version takes a request, and in which part.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct RoutePlan<'a> {
     /// The part.
     pub route: Route,
     /// The version.
     pub version: &'a ServedVersion,
+    /// The rollout that the request was assigned in, if one is under way.
+    pub rollout: Option<&'a ServedRollout>,
+    /// Whether the candidate is asked the same afterwards.
+    pub is_shadowed: bool,
 }
 
-/// Plans the route of a request. Pure: the same deployment and subject give the same plan.
+/// The route of a request that takes no part in rollouts.
 #[must_use]
 pub fn plan(serving: &Serving) -> RoutePlan<'_> {
-    RoutePlan { route: Route::Primary, version: &serving.primary }
+    RoutePlan {
+        route: Route::Primary,
+        version: &serving.primary,
+        rollout: None,
+        is_shadowed: false,
+    }
+}
+
+/// Plans the route of a request that is assigned by `key`. The same snapshot and key give the same
+/// plan until the rollout is rolled back; from then on everybody gets the incumbent.
+#[must_use]
+pub fn route<'a>(serving: &'a Serving, key: &[u8]) -> RoutePlan<'a> {
+    match serving.rollout.as_deref() {
+        Some(rollout) if !rollout.live.is_back() => rollout.route(&serving.primary, key),
+        _ => plan(serving),
+    }
 }

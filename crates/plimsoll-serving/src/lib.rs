@@ -10,12 +10,13 @@ mod fit;
 mod keys;
 mod limit;
 mod recompute;
+mod rollout;
 mod snapshot;
 pub mod traffic;
 
 pub use deployment::{
     Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
-    Settings, plan,
+    Settings, plan, route,
 };
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
@@ -23,4 +24,5 @@ pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};
 pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };
+pub use rollout::{LiveRollout, Scoring, ServedRollout};
 pub use snapshot::{ServingSnapshot, SnapshotParts};

@@ -22,6 +22,7 @@ mod mlflow;
 mod read;
 mod release;
 mod review;
+mod rollout;
 mod row;
 mod schema;
 mod sink;
@@ -42,6 +43,7 @@ pub use mlflow::{
 };
 pub use read::{MAX_PAGE, Read};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
+pub use rollout::{RolloutRow, RolloutStepRow};
 pub use row::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, Meta, ModelRow, PrincipalRow, ProfileRow,
     Release, VersionRow,

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_mlflow.sql"),
     include_str!("../migrations/0009_artifacts.sql"),
     include_str!("../migrations/0010_releases.sql"),
+    include_str!("../migrations/0011_rollouts.sql"),
     include_str!("../migrations/0012_governance.sql"),
 ];
 

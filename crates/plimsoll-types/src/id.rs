@@ -88,6 +88,8 @@ ids! {
     SinkId,
     /// A batch job: a file of rows that a deployment scores.
     BatchId,
+    /// A rollout: a version tried under traffic.
+    RolloutId,
     /// A governance record: an assessment, a check's result, a gate result, an approval.
     GovernanceId,
 }

@@ -18,7 +18,7 @@ pub mod time;
 pub use digest::Digest;
 pub use id::{
     ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, GatewayId, GovernanceId, KeyId, ModelId,
-    PrincipalId, SinkId, TenantId,
+    PrincipalId, RolloutId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

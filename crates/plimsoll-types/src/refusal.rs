@@ -126,6 +126,8 @@ words! {
         WrongEnvironment = 27 "wrong_environment",
         /// The deployment records decisions that are made elsewhere; it makes none.
         ObserveOnly = 28 "observe_only",
+        /// A person switched the deployment's models off; its fallback answers, or nothing does.
+        SwitchedOff = 29 "switched_off",
 
         /// A limit of the principal or the deployment is used up.
         RateLimited = 30 "rate_limited",

@@ -205,6 +205,12 @@ Examples:
     Apply(crate::commands::apply::Apply),
     /// Undo a release: the version before answers again
     Rollback(crate::commands::rollback::Rollback),
+    /// Versions tried under traffic, step by step, and rolled back when they do worse
+    #[command(subcommand)]
+    Rollout(crate::commands::rollout::Verb),
+    /// Prove that what is needed in trouble works
+    #[command(subcommand)]
+    Drill(crate::commands::drill::Drill),
     /// What would a model file do to whoever loads it? Exit code 2 if anything is found
     ///
     /// Pickles, archives and models of every kind are read and never loaded; folders are looked
@@ -468,6 +474,18 @@ Examples:
         /// How often
         #[arg(long, value_name = "TIME", default_value = "2s", requires = "watch")]
         every: String,
+    },
+    /// Switch a deployment's models off at once; its fallback answers, or nothing does
+    #[command(after_help = "Examples:\n  plimsoll deployment kill credit-default")]
+    Kill {
+        /// The deployment
+        name: Name,
+    },
+    /// Switch a deployment's models on again
+    #[command(after_help = "Examples:\n  plimsoll deployment revive credit-default")]
+    Revive {
+        /// The deployment
+        name: Name,
     },
     /// Take a deployment out of service for good
     #[command(after_help = "Examples:\n  plimsoll deployment archive trial")]

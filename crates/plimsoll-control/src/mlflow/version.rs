@@ -314,7 +314,7 @@ impl Control {
                 let why = "no version of this number can be gated: its files are not registered";
                 return Err(Error::conflict(why).into());
             }
-            self.release_allowed(ctx, &deployment, number)?;
+            self.promotion_allowed_by_gate(ctx, &deployment, number)?;
         }
         Ok(())
     }

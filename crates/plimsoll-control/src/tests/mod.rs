@@ -9,6 +9,7 @@ mod governance;
 mod integrity;
 mod reviews;
 mod rollback;
+mod rollouts;
 mod sinks;
 mod subjects;
 

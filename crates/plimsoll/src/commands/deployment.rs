@@ -32,12 +32,20 @@ pub(super) fn run(context: &Context, verb: Deployment) -> Result<(), Failure> {
         Deployment::Status { name, watch, every } => {
             deployment_status::run(context, &name, watch.then_some(every.as_str()))
         }
+        Deployment::Kill { name } => switch(context, &name, "kill"),
+        Deployment::Revive { name } => switch(context, &name, "revive"),
         Deployment::Archive { name } => {
             context.client()?.delete(&path(&name))?;
             context.printer.note(&format!("archived deployment {name}"));
             Ok(())
         }
     }
+}
+
+fn switch(context: &Context, name: &Name, verb: &str) -> Result<(), Failure> {
+    let path = format!("{}/{verb}", path(name));
+    let now = context.client()?.post(&path, &serde_json::json!({}))?;
+    show(context, &now)
 }
 
 fn path(name: &Name) -> String {
@@ -265,6 +273,7 @@ fn numbers(numbers: &[f64]) -> String {
 pub(super) fn state(one: &plimsoll_api::Deployment) -> String {
     match (one.is_ready, &one.archived_at, &one.not_ready_reason) {
         (_, Some(_), _) => "archived".to_owned(),
+        (true, None, _) if one.killed => "switched off".to_owned(),
         (true, None, _) => "ready".to_owned(),
         (false, None, Some(reason)) => format!("not ready: {reason}"),
         (false, None, None) => "not ready".to_owned(),

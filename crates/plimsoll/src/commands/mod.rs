@@ -22,6 +22,7 @@ mod deployment;
 mod deployment_status;
 mod document;
 pub(crate) mod drift;
+pub(crate) mod drill;
 mod event;
 mod explain;
 mod explain_counterfactual;
@@ -46,6 +47,7 @@ mod query;
 mod restore;
 pub(crate) mod review;
 pub(crate) mod rollback;
+pub(crate) mod rollout;
 mod root;
 mod rows;
 pub(crate) mod scan;
@@ -167,6 +169,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Approval(verb) => approval::run(context, &verb),
         Command::Apply(args) => apply::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
+        Command::Rollout(verb) => rollout::run(context, verb),
+        Command::Drill(drill) => drill::run(context, &drill),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),
         Command::Subject(verb) => subject::run(context, verb),

@@ -332,8 +332,18 @@ impl Connection {
         body: &str,
         headers: &str,
     ) -> std::io::Result<(u16, String, String)> {
+        self.ask("credit-default", body, headers)
+    }
+
+    /// The same of any deployment.
+    pub(crate) fn ask(
+        &mut self,
+        deployment: &str,
+        body: &str,
+        headers: &str,
+    ) -> std::io::Result<(u16, String, String)> {
         let head = format!(
-            "POST /v2/models/credit-default/infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+            "POST /v2/models/{deployment}/infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n{headers}\r\n",
             body.len()
         );

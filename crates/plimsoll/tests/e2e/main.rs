@@ -54,6 +54,8 @@ mod python;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
+mod rollouts;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod tls;

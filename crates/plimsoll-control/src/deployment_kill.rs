@@ -1,0 +1,47 @@
+//! The kill switch: a deployment's models off, its declared fallback on, and back.
+
+use crate::bootstrap::Control;
+use crate::compile::settings_of;
+use crate::context::RequestContext;
+use crate::deployment::{Settings, unchanged};
+use crate::error::ControlError;
+use plimsoll_api as api;
+use plimsoll_policy::{Action, Resource};
+use plimsoll_store::DeploymentRow;
+use plimsoll_types::Name;
+use serde_json::json;
+
+impl Control {
+    /// Switches a deployment's models off, or on again. While they are off, its fallback answers,
+    /// or nothing does; a rollout that is under way is rolled back first.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`]. A conflict if it is so already.
+    pub fn kill_deployment(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        off: bool,
+    ) -> Result<api::Deployment, ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
+        let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let settings = settings_of(&row)?;
+        if settings.killed == off {
+            let detail = if off { "its models are off already" } else { "its models are on" };
+            return Err(ControlError::conflict(detail));
+        }
+        if off {
+            self.roll_back_rollout(ctx, &row)?;
+        }
+        let settings = Settings { killed: off, ..settings };
+        let facts = json!({ "killed": off, "fallback": settings.fallback });
+        let row = self.carry_out(permit, facts, |tx, now| {
+            unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
+            let row = DeploymentRow { settings: settings.json(), updated_at: now, ..row };
+            tx.update_deployment(&row)?;
+            Ok(row)
+        })?;
+        self.shown_deployment(row)
+    }
+}

@@ -1,0 +1,515 @@
+//! Rollouts: a version is tried under traffic, step by step, and released or rolled back.
+//!
+//! Where a rollout stands is one row, changed in one transaction with the release that it leads to:
+//! a crash leaves the state before or the state after, and a rollout goes on from there. What is
+//! undone is undone first in the gateways of this process and written down then; everything else
+//! is written down first.
+
+use crate::act::Permit;
+use crate::bootstrap::{Control, SERVER};
+use crate::compile::settings_of;
+use crate::context::RequestContext;
+use crate::deployment::unchanged;
+use crate::error::ControlError;
+use crate::page::{cursor, limit, page};
+use crate::rollout_state::{begun, scoring_json, state_json};
+use aws_lc_rs::rand;
+use plimsoll_api as api;
+use plimsoll_policy::{Action, Resource};
+use plimsoll_release::rollout::{Phase, Rollout};
+use plimsoll_release::watched::Watched;
+use plimsoll_serving::Scoring;
+use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow};
+use plimsoll_types::record::{Kind, ResultClass, Route};
+use plimsoll_types::{DeploymentId, Name, RefusalCode, RolloutId};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The incumbent's answers that a rollout begins with knowing, and the entries of the ledger that
+/// are looked through for them.
+const KNOWN: u64 = 1_000;
+const LOOKED_THROUGH: usize = 10_000;
+/// The score from which on an answer is positive, unless told.
+const POSITIVE_FROM: f64 = 0.5;
+/// How often a record of going back looks for the candidate's last request: for some 100 ms.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+const LOOKS: u32 = 500;
+
+/// What a person does to a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutVerb {
+    /// It stays at its step; guardrails still watch.
+    Hold,
+    /// It goes on.
+    Resume,
+    /// It goes to its next step now; past the last, the candidate is released.
+    Advance,
+    /// Everybody gets the incumbent.
+    RollBack,
+}
+
+/// Who changes a rollout.
+pub(crate) enum By<'a> {
+    Person(Permit<'a>),
+    /// The server, for the reason in the rollout.
+    Server(Action),
+}
+
+impl Control {
+    /// Starts to try a version in a deployment where another answers.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`]. A conflict if one is tried already.
+    pub fn start_rollout(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        wanted: &api::StartRollout,
+    ) -> Result<api::Rollout, ControlError> {
+        let (row, into) = self.deployment_resource(ctx, name)?;
+        let (resource, found) = self.release_resource(row.as_ref(), into, wanted.version)?;
+        if let Some(row) = row.as_ref().filter(|_| found.is_some()) {
+            self.release_allowed(ctx, row, wanted.version)?;
+        }
+        let permit = self.permit(ctx, Action::Release, &resource)?;
+        let deployment = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        found.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
+        let incumbent = self.incumbent(&deployment)?;
+        if incumbent == wanted.version {
+            return Err(ControlError::conflict("the version answers everybody already"));
+        }
+        self.check_fit(&deployment, wanted.version)?;
+        let scoring = self.scoring(&deployment, (incumbent, wanted.version), wanted)?;
+        let mut rollout = begun(wanted, self.clock.now())?;
+        let (records, failed) = self.known(deployment.id)?;
+        rollout.learn_errors(records, failed);
+        let row = self.begin_rollout(
+            permit,
+            &deployment,
+            Begin { incumbent, candidate: wanted.version, scoring, rollout, is_drill: false },
+        )?;
+        self.shown_rollout(&row, true)
+    }
+
+    /// The version that answers where one may be tried.
+    pub(crate) fn incumbent(&self, deployment: &DeploymentRow) -> Result<u32, ControlError> {
+        self.no_rollout_in(deployment)?;
+        if settings_of(deployment)?.killed {
+            let detail = "the deployment's models are switched off; revive it first";
+            return Err(ControlError::conflict(detail));
+        }
+        let none = "no version answers in the deployment; release one without a rollout";
+        Ok(deployment.released.ok_or_else(|| ControlError::conflict(none))?.number)
+    }
+
+    /// Nothing is tried in the deployment.
+    pub(crate) fn no_rollout_in(&self, deployment: &DeploymentRow) -> Result<(), ControlError> {
+        match self.store.read(|r| r.rollout_in(deployment.id))? {
+            None => Ok(()),
+            Some(rollout) => Err(ControlError::conflict(format!(
+                "version {} is tried in the deployment; wait for it, or roll it back",
+                rollout.candidate
+            ))),
+        }
+    }
+
+    /// How answers are read; refuses a version whose answers have another shape than the
+    /// incumbent's, as callers would notice.
+    fn scoring(
+        &self,
+        deployment: &DeploymentRow,
+        (incumbent, candidate): (u32, u32),
+        wanted: &api::StartRollout,
+    ) -> Result<Scoring, ControlError> {
+        let model = |number| {
+            let (version, files) = self.store.read(|r| {
+                let version = r.version(deployment.model, number)?;
+                Ok::<_, ControlError>((version, r.files(deployment.model, number)?))
+            })?;
+            let version =
+                version.ok_or_else(|| ControlError::not_found("model version", number))?;
+            let model = self.compiler.model(&self.artifacts, &version, &files);
+            model.map_err(|why| ControlError::invalid("version", why))
+        };
+        let (before, after) = (model(incumbent)?, model(candidate)?);
+        let (before, after) = (before.output(), after.output());
+        if before.name != after.name || before.count != after.count {
+            let detail = format!(
+                "it answers `{}` with {} numbers, the version that answers now `{}` with {}; callers would notice",
+                after.name, after.count, before.name, before.count
+            );
+            return Err(ControlError::invalid("version", detail));
+        }
+        let output = wanted.score_output.map_or(after.count.saturating_sub(1), |n| n as usize);
+        if output >= after.count {
+            let detail = format!("a row has {} outputs, counted from 0", after.count);
+            return Err(ControlError::invalid("score_output", detail));
+        }
+        let positive_from = wanted.positive_from.unwrap_or(POSITIVE_FROM);
+        if !positive_from.is_finite() {
+            return Err(ControlError::invalid("positive_from", "must be a finite number"));
+        }
+        Ok(Scoring { output, positive_from })
+    }
+
+    /// How many of the incumbent's last answers are known, and how many of them failed.
+    fn known(&self, deployment: DeploymentId) -> Result<(u64, u64), ControlError> {
+        let (mut records, mut failed) = (0, 0);
+        for entry in self.ledger.entries_rev(self.ledger.durable()).take(LOOKED_THROUGH) {
+            let draft = entry.map_err(ControlError::Unreadable)?.leaf.draft;
+            let switched_off = Some(RefusalCode::SwitchedOff.code());
+            let is_meant = draft.kind == Kind::Decision
+                && draft.deployment == Some(deployment)
+                && draft.extension.fallback_reason != switched_off
+                && matches!(draft.route, Some(Route::Primary | Route::Fallback));
+            if is_meant {
+                records += 1;
+                let is_failed =
+                    matches!(draft.result, Some(ResultClass::Failed | ResultClass::TimedOut));
+                failed += u64::from(is_failed || draft.route == Some(Route::Fallback));
+            }
+            if records == KNOWN {
+                break;
+            }
+        }
+        Ok((records, failed))
+    }
+
+    /// Writes a rollout down; when this returns, gateways of this process serve it.
+    pub(crate) fn begin_rollout(
+        &self,
+        permit: Permit<'_>,
+        deployment: &DeploymentRow,
+        begin: Begin,
+    ) -> Result<RolloutRow, ControlError> {
+        let Begin { incumbent, candidate, scoring, rollout, is_drill } = begin;
+        let mut salt = [0; 32];
+        rand::fill(&mut salt)
+            .map_err(|_| ControlError::Internal("the random number generator failed"))?;
+        let by = permit.who().principal;
+        let now = self.clock.now();
+        let watched = Watched::new(rollout);
+        let row = RolloutRow {
+            id: RolloutId::new(now),
+            deployment: deployment.id,
+            incumbent,
+            candidate,
+            salt,
+            scoring: scoring_json(scoring),
+            state: state_json(&watched)?,
+            phase: watched.rollout.phase().to_string(),
+            is_drill,
+            started_by: by,
+            started_at: now,
+            updated_at: now,
+            ended_at: None,
+        };
+        let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        let plan = watched.rollout.plan();
+        let facts = json!({
+            "rollout": row.id, "what": "start", "incumbent": incumbent, "candidate": candidate,
+            "plan": plan, "drill": is_drill,
+        });
+        let mut recorded = facts.clone();
+        // With it, every assignment can be computed again.
+        recorded["salt"] = salt.into();
+        self.carry_out(permit, recorded, |tx, now| {
+            unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
+            tx.insert_rollout(&row)?;
+            let facts = facts.to_string();
+            let step =
+                RolloutStepRow { what: "start".to_owned(), facts, principal: by, created_at: now };
+            Ok(tx.insert_rollout_step(row.id, &step)?)
+        })?;
+        Ok(row)
+    }
+
+    /// A person holds the rollout of a deployment, lets it go on, or rolls it back.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`]. A conflict if none is under way.
+    pub fn change_rollout(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        verb: RolloutVerb,
+    ) -> Result<api::Rollout, ControlError> {
+        let (deployment, resource) = self.deployment_resource(ctx, name)?;
+        let row = match &deployment {
+            Some(deployment) => self.store.read(|r| r.rollout_in(deployment.id))?,
+            None => None,
+        };
+        let permit = match verb {
+            // What exposes less must not wait for an approver.
+            RolloutVerb::Hold | RolloutVerb::RollBack => {
+                self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?
+            }
+            RolloutVerb::Resume | RolloutVerb::Advance => {
+                let number = row.as_ref().map_or(0, |row| row.candidate);
+                let (resource, _) = self.release_resource(deployment.as_ref(), resource, number)?;
+                self.permit(ctx, Action::Release, &resource)?
+            }
+        };
+        let deployment = deployment.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let none = || ControlError::conflict("no version is tried in the deployment");
+        let row = row.ok_or_else(none)?;
+        if row.is_drill {
+            return Err(ControlError::conflict("a drill is under way; it ends by itself"));
+        }
+        let row = match verb {
+            RolloutVerb::Hold => self.hold(By::Person(permit), &deployment, &row, "person")?,
+            RolloutVerb::Resume => {
+                self.release_allowed(ctx, &deployment, row.candidate)?;
+                self.resume(permit, &deployment, &row)?
+            }
+            RolloutVerb::Advance => {
+                self.release_allowed(ctx, &deployment, row.candidate)?;
+                self.advance(By::Person(permit), &deployment, &row)?
+            }
+            RolloutVerb::RollBack => self.undo(By::Person(permit), &deployment, &row)?,
+        };
+        self.shown_rollout(&row, true)
+    }
+
+    /// Rolls back the rollout of a deployment, if one is under way.
+    pub(crate) fn roll_back_rollout(
+        &self,
+        ctx: &RequestContext,
+        deployment: &DeploymentRow,
+    ) -> Result<bool, ControlError> {
+        let Some(row) = self.store.read(|r| r.rollout_in(deployment.id))? else {
+            return Ok(false);
+        };
+        let resource = Resource::Deployment(crate::deployment::resource_of(deployment)?);
+        let permit = self.permit(ctx, Action::RollBack, &resource)?;
+        self.undo(By::Person(permit), deployment, &row)?;
+        Ok(true)
+    }
+
+    /// It stays at its step.
+    pub(crate) fn hold(
+        &self,
+        by: By<'_>,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+        why: &str,
+    ) -> Result<RolloutRow, ControlError> {
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        let after = live.with(|watched| {
+            watched.rollout.hold_for(why);
+            watched.clone()
+        });
+        self.write_down(by, deployment, row, ("hold", &after))
+    }
+
+    fn resume(
+        &self,
+        permit: Permit<'_>,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+    ) -> Result<RolloutRow, ControlError> {
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        let now = self.clock.now();
+        let mut after = live.with(|watched| watched.clone());
+        if !matches!(after.rollout.phase(), Phase::Held | Phase::Inconclusive) {
+            return Err(ControlError::conflict("the rollout is not held"));
+        }
+        after.rollout.resume(now);
+        let row = self.write_down(By::Person(permit), deployment, row, ("resume", &after))?;
+        live.with(|watched| watched.rollout.resume(now));
+        Ok(row)
+    }
+
+    /// It goes to its next step, which the plan or a person says; past the last, the candidate is
+    /// released.
+    pub(crate) fn advance(
+        &self,
+        by: By<'_>,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+    ) -> Result<RolloutRow, ControlError> {
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        let now = self.clock.now();
+        // Of a promotion and a rollback, one comes first, and the other does not come.
+        let (before, after) = live.with(|watched| {
+            let before = watched.clone();
+            let mut after = before.clone();
+            after.rollout.advance_now(now);
+            if after.rollout.phase() == Phase::Promoted {
+                *watched = after.clone();
+            }
+            (before, after)
+        });
+        if before.rollout.is_over() {
+            return Err(ControlError::conflict("the rollout was rolled back meanwhile"));
+        }
+        let what = if after.rollout.phase() == Phase::Promoted { "promote" } else { "step" };
+        let written = self.write_down(by, deployment, row, (what, &after));
+        match (&written, what) {
+            (Err(_), "promote") => live.with(|watched| *watched = before),
+            (Ok(_), "step") => live.with(|watched| watched.rollout.advance_now(now)),
+            _ => {}
+        }
+        written
+    }
+
+    /// Everybody gets the incumbent: first in the gateways of this process, then in the books.
+    pub(crate) fn undo(
+        &self,
+        by: By<'_>,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+    ) -> Result<RolloutRow, ControlError> {
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        live.go_back(self.clock.monotonic());
+        let after = live.with(|watched| {
+            watched.rollout.roll_back();
+            watched.clone()
+        });
+        self.write_down(by, deployment, row, ("rollback", &after))
+    }
+
+    /// Writes down where a rollout stands now, with the numbers that decided.
+    pub(crate) fn write_down(
+        &self,
+        by: By<'_>,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+        (what, after): (&str, &Watched),
+    ) -> Result<RolloutRow, ControlError> {
+        let rollout = &after.rollout;
+        let mut facts = facts(row, what, after);
+        if rollout.phase() == Phase::RolledBack {
+            facts["took_us"] = json!(self.took_us(row)?);
+        }
+        let label = format!("deployment/{}", deployment.name);
+        let (principal, action, label, payload) = match &by {
+            By::Person(permit) => {
+                let who = permit.who();
+                (who.principal, who.action, who.resource, permit.payload(facts.clone()))
+            }
+            By::Server(action) => {
+                (SERVER, action.as_str(), label.as_str(), json!({ "facts": facts }))
+            }
+        };
+        let state = state_json(after)?;
+        let is_promoted = rollout.phase() == Phase::Promoted;
+        let written = self.carry_out_as(principal, action, label, payload, |tx, now| {
+            let row = RolloutRow {
+                state,
+                phase: rollout.phase().to_string(),
+                updated_at: now,
+                ended_at: rollout.is_over().then_some(now),
+                ..row.clone()
+            };
+            tx.update_rollout(&row)?;
+            let facts = facts.to_string();
+            let step = RolloutStepRow { what: what.to_owned(), facts, principal, created_at: now };
+            tx.insert_rollout_step(row.id, &step)?;
+            if is_promoted {
+                unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
+                let by = if principal == SERVER { row.started_by } else { principal };
+                let release = Release { number: row.candidate, by, at: now };
+                tx.update_deployment(&DeploymentRow {
+                    released: Some(release),
+                    updated_at: now,
+                    ..deployment.clone()
+                })?;
+            }
+            Ok(row)
+        })?;
+        if rollout.is_over() {
+            self.rollouts.forget(row.id);
+        } else {
+            let seen = rollout.counts();
+            self.rollouts.note(row.id, |kept| {
+                (kept.phase, kept.step) = (rollout.phase(), rollout.step());
+                (kept.noted, kept.seen) = (written.updated_at, seen);
+            });
+        }
+        Ok(written)
+    }
+
+    /// How long it took until no request was with the candidate any more, in microseconds; `None`
+    /// if one still is.
+    pub(crate) fn took_us(&self, row: &RolloutRow) -> Result<Option<u64>, ControlError> {
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        for _ in 0..LOOKS {
+            if let Some(took) = live.took() {
+                return Ok(Some(took / 1_000));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(None)
+    }
+
+    /// The rollout that is under way in a deployment, or else the last one.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn read_rollout(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        id: Option<RolloutId>,
+    ) -> Result<api::Rollout, ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        self.may_read(ctx, Action::ReadDeployment, &Resource::Deployment(resource))?;
+        let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let found = self.store.read(|r| match id {
+            Some(id) => {
+                Ok::<_, ControlError>(r.rollout(id)?.filter(|one| one.deployment == row.id))
+            }
+            None => Ok(r.rollouts(row.id, None, 1)?.into_iter().next()),
+        })?;
+        let found = found.ok_or_else(|| match id {
+            Some(id) => ControlError::not_found("rollout", id),
+            None => ControlError::not_found("rollout in the deployment", name),
+        })?;
+        self.shown_rollout(&found, true)
+    }
+
+    /// Rollouts of a deployment, latest first.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn list_rollouts(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        query: &api::PageQuery,
+    ) -> Result<api::Page<api::Rollout>, ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        self.may_read(ctx, Action::ReadDeployment, &Resource::Deployment(resource))?;
+        let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let (before, limit) = (cursor(query.cursor.as_deref())?, limit(query.limit)?);
+        let rows = self.store.read(|r| r.rollouts(row.id, before, limit))?;
+        page(query, rows, |row| row.id.to_string(), |row| self.shown_rollout(&row, false).map(Some))
+    }
+}
+
+/// What a rollout begins with.
+pub(crate) struct Begin {
+    pub(crate) incumbent: u32,
+    pub(crate) candidate: u32,
+    pub(crate) scoring: Scoring,
+    pub(crate) rollout: Rollout,
+    pub(crate) is_drill: bool,
+}
+
+/// What is recorded of a change: the numbers that decided.
+fn facts(row: &RolloutRow, what: &str, after: &Watched) -> Value {
+    let rollout = &after.rollout;
+    let (candidates, pairs) = rollout.counts();
+    let evidence: Vec<_> = rollout
+        .evidence()
+        .map(|(guardrail, evidence)| json!({"guardrail": guardrail.to_string(), "evidence": evidence}))
+        .collect();
+    json!({
+        "rollout": row.id, "what": what, "incumbent": row.incumbent, "candidate": row.candidate,
+        "phase": rollout.phase(), "step": rollout.step(), "exposure": rollout.exposure(),
+        "candidates": candidates, "pairs": pairs, "reason": rollout.reason(),
+        "evidence": evidence, "agreement": after.pairs.agreement(),
+        "score_shift": after.pairs.mean_shift(), "drill": row.is_drill,
+    })
+}

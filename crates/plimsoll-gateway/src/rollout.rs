@@ -1,0 +1,301 @@
+//! Requests while a version is tried: who gets it, what guardrails see of its answers, and the
+//! candidate that is asked the same once the answer has left.
+//!
+//! A verdict is acted on before the answer that led to it leaves, so the request after it goes to
+//! the incumbent already. It must not know who hears of the verdict.
+
+use crate::admit::Gateway;
+use crate::decide::{Concluded, Facts, Work};
+use crate::pass::{Pass, PhaseClock, ended};
+use crate::recorder::Ended;
+use plimsoll_release::rollout::{Event, Seen};
+use plimsoll_serving::{
+    Caller, LiveRollout, RoutePlan, Scoring, ServedDeployment, ServedRollout, Serving,
+    ServingSnapshot, plan, route,
+};
+use plimsoll_types::record::{Flag, Kind, Mapped, Output, ResultClass, Route};
+use plimsoll_types::{Clock, DecisionId, Phase, Protocol, Refusal, RefusalCode, Rows};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, mpsc};
+
+/// Requests that wait to be asked of a candidate: each holds its rows. One more is dropped and
+/// counted.
+const SHADOWS_WAITING: usize = 1_024;
+/// Candidates that are asked at once: enough to keep up with a service that takes long, few enough
+/// to leave the processor to callers.
+pub const SHADOWS_AT_ONCE: usize = 8;
+
+/// What a candidate is asked once the incumbent's answer has left.
+#[derive(Debug)]
+pub struct Shadow {
+    of: DecisionId,
+    snapshot: Arc<ServingSnapshot>,
+    deployment: Arc<ServedDeployment>,
+    caller: Arc<Caller>,
+    rows: Rows,
+    flags: Vec<Flag>,
+    subjects: Vec<String>,
+    mapped: Vec<(&'static str, String)>,
+    request_len: u64,
+    incumbent: Seen,
+}
+
+/// The work that waits, for whoever carries it out.
+#[derive(Debug)]
+pub struct Shadows(mpsc::Receiver<Box<Shadow>>);
+
+impl Shadows {
+    /// The next; `None` when there will be no more.
+    pub async fn next(&mut self) -> Option<Box<Shadow>> {
+        self.0.recv().await
+    }
+}
+
+/// Where shadows wait, and who is told of verdicts.
+#[derive(Debug)]
+pub(crate) struct ShadowQueue {
+    sender: mpsc::Sender<Box<Shadow>>,
+    receiver: Mutex<Option<mpsc::Receiver<Box<Shadow>>>>,
+    verdicts: Notify,
+}
+
+impl Default for ShadowQueue {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(SHADOWS_WAITING);
+        Self { sender, receiver: Mutex::new(Some(receiver)), verdicts: Notify::new() }
+    }
+}
+
+/// A request's turn with a candidate, from the plan until its answer is durable and leaves.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    live: Arc<LiveRollout>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.live.leave(self.clock.monotonic());
+    }
+}
+
+/// A deployment whose models a person switched off.
+pub(crate) fn switched_off() -> Refusal {
+    Refusal::new(Phase::Plan, RefusalCode::SwitchedOff)
+        .with_rule("a person switched its models off; ask its owner")
+}
+
+impl Gateway {
+    /// The work that waits for candidates. The first caller gets it.
+    #[must_use]
+    pub fn shadows(&self) -> Option<Shadows> {
+        let mut receiver = self.0.shadows.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        receiver.take().map(Shadows)
+    }
+
+    /// Resolves when a guardrail has sent a rollout back.
+    pub async fn verdict(&self) {
+        self.0.shadows.verdicts.notified().await;
+    }
+
+    /// Asks a candidate what the incumbent was asked, records what it says, and compares.
+    pub async fn ask_candidate(&self, shadow: Box<Shadow>) {
+        let deployment = Arc::clone(&shadow.deployment);
+        let rollout = deployment.serving.as_ref().ok().and_then(|s| s.rollout.as_deref());
+        let Some(rollout) = rollout.filter(|rollout| !rollout.live.is_back()) else { return };
+        let mut pass = self.shadow_pass(&shadow);
+        let mut work = Work::take();
+        work.scratch.rows.clone_from(&shadow.rows);
+        let plan = RoutePlan {
+            route: Route::Shadow,
+            version: &rollout.candidate,
+            rollout: Some(rollout),
+            is_shadowed: false,
+        };
+        let predicted = pass.predict(plan.version, &mut work).await;
+        pass.mark(Phase::Predict);
+        let guarded = predicted.and_then(|()| pass.guard(&plan, &work));
+        let latency = pass.clock.of(Phase::Predict).into();
+        let mut candidate = seen(rollout, guarded.as_ref().err(), &work.values, latency);
+        if plan.version.upstream.is_none() {
+            // Here it ran beside the requests, on another thread: how long that took says nothing.
+            candidate.latency_us = shadow.incumbent.latency_us;
+        }
+        let is_recorded = pass.record_shadow(&shadow, &plan, guarded.err().as_ref(), &work.values);
+        work.keep();
+        if is_recorded {
+            self.judge(&rollout.live, &Event::Pair(shadow.incumbent, candidate));
+        }
+    }
+
+    fn shadow_pass(&self, shadow: &Shadow) -> Pass {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        let mut pass = Pass::new(
+            self,
+            Arc::clone(&shadow.snapshot),
+            Arc::clone(&shadow.deployment),
+            Arc::clone(&shadow.caller),
+            DecisionId::new(now),
+            now,
+            PhaseClock::start(inner.clock.monotonic()),
+            Protocol::Oip,
+            Arc::default(),
+        );
+        pass.request_len = shadow.request_len;
+        pass.came_by = None;
+        // Nobody waits for it: without its record it was never asked.
+        pass.completed = true;
+        pass
+    }
+
+    /// Lets guardrails see what happened; tells of the verdict, if that was one.
+    fn judge(&self, live: &LiveRollout, event: &Event) {
+        if live.see(event, self.0.clock.monotonic()) {
+            self.0.shadows.verdicts.notify_one();
+        }
+    }
+}
+
+/// What guardrails see of an answer, or of a refusal.
+fn seen(
+    rollout: &ServedRollout,
+    refusal: Option<&Refusal>,
+    values: &[f64],
+    latency_ns: u64,
+) -> Seen {
+    match refusal {
+        None => rollout.live.scoring.seen(values, latency_ns),
+        Some(refusal) => {
+            let result = ended(refusal.code);
+            let failed = matches!(result, ResultClass::Failed | ResultClass::TimedOut);
+            Scoring::unanswered(failed, latency_ns)
+        }
+    }
+}
+
+impl Pass {
+    /// Which version answers. What a request is assigned by is its first subject, so that a person
+    /// always gets the same version; without one, the decision. Whoever names the version gets
+    /// that one and is no part of it.
+    pub(crate) fn route<'a>(
+        &self,
+        serving: &'a Serving,
+        facts: &Facts,
+    ) -> (RoutePlan<'a>, Option<Turn>) {
+        if serving.rollout.is_none() || facts.is_pinned {
+            return (plan(serving), None);
+        }
+        let planned = match facts.subjects.first() {
+            Some(subject) => route(serving, subject.as_bytes()),
+            None => route(serving, self.id.as_bytes()),
+        };
+        match planned.rollout {
+            Some(rollout) if planned.route == Route::Canary => {
+                if !rollout.live.enter() {
+                    return (plan(serving), None);
+                }
+                let (live, clock) = (Arc::clone(&rollout.live), Arc::clone(&self.gateway.0.clock));
+                (planned, Some(Turn { live, clock }))
+            }
+            _ => (planned, None),
+        }
+    }
+
+    /// The end of a request to a deployment whose models are switched off.
+    pub(crate) fn switched_off(
+        &mut self,
+        serving: &Serving,
+        facts: &Facts,
+        work: &mut Work,
+    ) -> Concluded {
+        work.values.clear();
+        self.mark(Phase::Plan);
+        self.conclude(facts, plan(serving), Err(switched_off()), work)
+    }
+
+    /// Shows guardrails how a request ended, and notes what the candidate is to be asked, too.
+    pub(crate) fn watch(
+        &mut self,
+        plan: &RoutePlan<'_>,
+        facts: &Facts,
+        refusal: Option<&Refusal>,
+        work: &Work,
+    ) {
+        let Some(rollout) = plan.rollout else { return };
+        let latency = self.clock.of(Phase::Predict).into();
+        let seen = seen(rollout, refusal, &work.values, latency);
+        if plan.is_shadowed {
+            self.shadow = Some(Box::new(self.shadow_of(facts, work, seen)));
+            return;
+        }
+        let event = match plan.route {
+            Route::Canary => Event::Candidate(seen),
+            _ => Event::Incumbent(seen),
+        };
+        self.gateway.judge(&rollout.live, &event);
+    }
+
+    fn shadow_of(&self, facts: &Facts, work: &Work, incumbent: Seen) -> Shadow {
+        Shadow {
+            of: self.id,
+            snapshot: Arc::clone(&self.snapshot),
+            deployment: Arc::clone(&self.deployment),
+            caller: Arc::clone(&self.caller),
+            rows: work.scratch.rows.clone(),
+            flags: work.scratch.flags.clone(),
+            subjects: facts.subjects.clone(),
+            mapped: facts.mapped.clone(),
+            request_len: self.request_len,
+            incumbent,
+        }
+    }
+
+    /// Lets the candidate be asked, now that the answer is durable and may leave.
+    pub(crate) fn cast(&mut self) {
+        let Some(shadow) = self.shadow.take() else { return };
+        let inner = &self.gateway.0;
+        if inner.shadows.sender.try_send(shadow).is_err() {
+            inner.metrics.shadows_dropped.fetch_add(1, Relaxed);
+            let serving = self.deployment.serving.as_ref().ok();
+            if let Some(rollout) = serving.and_then(|serving| serving.rollout.as_deref()) {
+                rollout.live.drop_pair();
+            }
+        }
+    }
+
+    /// Records what a candidate said that answers nobody; `caller_id` is the decision that it
+    /// was asked beside. It is no contact with a customer, so it names no interaction.
+    fn record_shadow(
+        &mut self,
+        shadow: &Shadow,
+        plan: &RoutePlan<'_>,
+        refusal: Option<&Refusal>,
+        values: &[f64],
+    ) -> bool {
+        let result = refusal.map_or(ResultClass::Answered, |refusal| ended(refusal.code));
+        let output = plan.version.model.output();
+        let width = u32::try_from(output.count).unwrap_or(u32::MAX);
+        let outputs = [Output { name: output.name, width, values }];
+        let of = shadow.of.to_string();
+        let mapped: Vec<_> =
+            shadow.mapped.iter().map(|(role, value)| Mapped { role, value }).collect();
+        let ended = Ended {
+            refusal,
+            rows: &shadow.rows,
+            flags: &shadow.flags,
+            outputs: if refusal.is_some() { &[] } else { &outputs },
+            mapped: &mapped,
+            subjects: &shadow.subjects,
+            caller_id: Some(&of),
+            plan: Some(plan),
+            ..Ended::new(Kind::Decision, Some(result))
+        };
+        let queued = self.record(&ended);
+        if queued.is_ok() {
+            self.gateway.0.metrics.resolved.fetch_add(1, Relaxed);
+        }
+        queued.is_ok()
+    }
+}
