@@ -289,6 +289,8 @@ fn a_release_waits_for_gate_and_approvals_whatever_the_entrance() {
 
     // Another artifact has neither the gate nor the approval of the first.
     people.refused(&people.release("2"), "the gate is not passed");
+    let tried = people.bob(&["rollout", "start", "credit-default", "--version", "2"]);
+    people.refused(&tried, "the gate is not passed");
     let answer = post(
         people.server.control(),
         path,
