@@ -193,11 +193,11 @@ class Plimsoll(Server):
         author, approver = self.key("author", "ml-engineer"), self.key("approver", "approver")
         self.call(author, "model", "add", "credit", CREDIT / "model.json")
         self.call(author, "deployment", "create", "credit", "--model", "credit",
-                  "--contract", CREDIT / "contract.yaml", "--environment", "production",
+                  "--contract", CREDIT / "contract.yaml", "--environment", "staging",
                   "--mode", self.mode, *self.explain)
         contract = matrix_contract(self.folder)
         self.call(author, "deployment", "create", "credit-matrix", "--model", "credit",
-                  "--contract", contract, "--environment", "production", "--mode", self.mode)
+                  "--contract", contract, "--environment", "staging", "--mode", self.mode)
         for name in ("credit", "credit-matrix"):
             self.call(approver, "deployment", "release", name, "--version", "1")
         self.token = self.key("bench", "caller")
@@ -265,7 +265,7 @@ class PlimsollBefore(Plimsoll):
             "in_flight": 1024}))
         self.call(author, "model", "add", "credit", declared)
         self.call(author, "deployment", "create", "credit", "--model", "credit",
-                  "--contract", CREDIT / "contract.yaml", "--environment", "production",
+                  "--contract", CREDIT / "contract.yaml", "--environment", "staging",
                   "--mode", self.mode)
         self.call(approver, "deployment", "release", "credit", "--version", "1")
         self.token = self.key("bench", "caller")

@@ -24,7 +24,7 @@ test("the overview tells whether it records, answers, and what it decided", asyn
   const { page, end } = await as("auditor");
   await page.getByText("records are durable").waitFor();
   await page.getByText("Checkpoints are signed").waitFor();
-  const row = page.getByRole("row", { name: /credit-default production ready/ });
+  const row = page.getByRole("row", { name: /credit-default staging ready/ });
   await row.waitFor();
   await page.getByRole("region", { name: "Latest decisions" }).getByText("answered").first().waitFor();
   await shot(page, "overview");

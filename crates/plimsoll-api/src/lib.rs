@@ -17,6 +17,7 @@ mod event;
 mod explain;
 mod finding;
 mod forensics;
+mod governance;
 mod limit;
 mod lineage;
 mod model;
@@ -75,6 +76,12 @@ pub use forensics::{
     MovedRow, Replay, ReplayDifference, ReplayResult, ReplayWindow, ReplayedWindow, Trace,
     TracedContract, TracedExplanation, TracedModel, TracedPolicy, TracedReceipt, TracedRecord,
     TracedRoute,
+};
+pub use governance::{
+    ApprovalChallenge, ApprovalKey, ApproveRelease, BreakGlass, BrokenGlass, ChangeWindow,
+    GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
+    PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
+    RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{

@@ -66,6 +66,8 @@ words! {
         Admin = "admin",
         /// Tells what turned out to be true; reads nothing.
         Labeler = "labeler",
+        /// Answers for risk: allows exceptions, approves what can do harm.
+        Risk = "risk",
     }
 
     /// A person or a program.
@@ -90,6 +92,16 @@ words! {
     Tier {
         /// Nobody assessed it yet.
         Unassessed = "unassessed",
+        /// Sandbox.
+        T0 = "T0",
+        /// Light.
+        T1 = "T1",
+        /// Full.
+        T2 = "T2",
+        /// High.
+        T3 = "T3",
+        /// Prohibited.
+        T4 = "T4",
     }
 
     /// Which of a deployment's answers a person looks at.

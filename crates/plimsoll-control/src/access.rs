@@ -7,7 +7,9 @@ use crate::error::ControlError;
 use crate::words::label;
 use crate::{deployment, key, model, principal as principals, version};
 use plimsoll_api as api;
-use plimsoll_policy::{Action, Effect, Mark, PolicyInfo, Principal, Resource, builtin_sources};
+use plimsoll_policy::{
+    Action, Effect, Mark, PolicyInfo, Principal, Resource, Standing, builtin_sources,
+};
 use plimsoll_types::Name;
 use std::str::FromStr;
 
@@ -72,7 +74,8 @@ impl Control {
                 let Some(of) = models.iter().find(|model| model.id == row.model) else { continue };
                 let Some(latest) = r.version(of.id, of.latest_version)? else { continue };
                 let (number, author) = (latest.number, latest.author.to_string().into());
-                found.push(Resource::Release { model: of.name.clone(), number, author, into });
+                let (model, standing) = (of.name.clone(), Standing::default());
+                found.push(Resource::Release { model, number, author, into, standing });
             }
             found.extend(holders.iter().map(principals::resource_of));
             for row in &keys {
@@ -194,7 +197,8 @@ impl Control {
             let Some((model, version)) = found else { return Ok(None) };
             let author = version.author.to_string().into();
             let into = deployment::resource_of(&row)?;
-            Ok(Some(Resource::Release { model: model.name, number, author, into }))
+            let (model, standing) = (model.name, Standing::default());
+            Ok(Some(Resource::Release { model, number, author, into, standing }))
         })
     }
 }

@@ -107,6 +107,10 @@ impl Control {
     ) -> Result<api::Deployment, ControlError> {
         let owner = self.owner(ctx, wanted.owner.as_deref())?;
         let tier = wanted.tier.unwrap_or(api::Tier::Unassessed);
+        if tier != api::Tier::Unassessed {
+            let detail = "a tier is what facts lead to; state them with `plimsoll assess`";
+            return Err(ControlError::invalid("tier", detail));
+        }
         let permit = self.permit(
             ctx,
             Action::CreateDeployment,
@@ -253,7 +257,8 @@ impl Control {
         let (row, into) = self.deployment_resource(ctx, name)?;
         self.adopt_for(ctx, row.as_ref(), wanted.version)?;
         let (resource, found) = self.release_resource(row.as_ref(), into, wanted.version)?;
-        let permit = self.permit(ctx, Action::Release, &resource)?;
+        let governed = row.as_ref().filter(|_| found.is_some());
+        let (permit, standing) = self.permit_release(ctx, resource, governed, wanted.version)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         if settings_of(&row)?.observe {
             let detail = "the deployment only observes decisions that are made elsewhere";
@@ -273,6 +278,9 @@ impl Control {
         });
         if let Some(signer) = signer {
             facts["signer"] = json!(signer);
+        }
+        if let Some(standing) = standing {
+            facts["governance"] = standing.told();
         }
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;

@@ -17,6 +17,14 @@ pub enum ControlError {
         /// The resource.
         resource: Box<str>,
     },
+    /// What the tier of its use demands of a release is not there.
+    #[error("`{resource}` may not be: {reasons}")]
+    Ungoverned {
+        /// The release.
+        resource: Box<str>,
+        /// What is missing.
+        reasons: Box<str>,
+    },
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
     NotFound {
@@ -84,6 +92,7 @@ impl ControlError {
     pub const fn code(&self) -> (u16, &'static str) {
         match self {
             Self::Denied { .. } => (403, "forbidden"),
+            Self::Ungoverned { .. } => (403, "ungoverned"),
             Self::NotFound { .. } | Self::NothingHeld => (404, "not_found"),
             Self::Conflict(_) => (409, "conflict"),
             Self::RetentionEnded => (410, "retention_ended"),
@@ -113,6 +122,10 @@ impl ControlError {
             Self::Denied { action, resource } => Some(format!(
                 "run `plimsoll access why <principal> {action} {resource}` to see which policies decide"
             )),
+            Self::Ungoverned { .. } => Some(
+                "see what is asked for with `plimsoll gate show`, run it, and have it approved"
+                    .to_owned(),
+            ),
             Self::Ledger(_) => Some("retry; see `plimsoll status` for the ledger's health".into()),
             Self::Unpublished(_) => Some("make any other change, or restart the server".into()),
             _ => None,

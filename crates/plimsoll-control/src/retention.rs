@@ -26,7 +26,7 @@ const MAX_KEYS: usize = 1_000;
 /// The shortest retention of a tier, in days.
 const fn floor(tier: Tier) -> u32 {
     match tier {
-        Tier::Unassessed => FLOOR_DAYS,
+        Tier::Unassessed | Tier::T0 | Tier::T1 | Tier::T2 | Tier::T3 | Tier::T4 => FLOOR_DAYS,
     }
 }
 

@@ -67,7 +67,7 @@ impl Control {
     }
 
     /// The name of who signed the files, or why nobody did that counts.
-    fn signer(
+    pub(crate) fn signer(
         &self,
         signers: &[Signer],
         files: &[FileRow],

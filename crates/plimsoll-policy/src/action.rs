@@ -92,6 +92,19 @@ actions! {
     /// Let a model version answer in a deployment.
     Release => Release,
 
+    /// State facts about a deployment's use, declare its gate, ask for an exception.
+    AssessDeployment => Deployment,
+    /// Run a gate's checks on a version, or post what a check of one's own found.
+    RunGate => Deployment,
+    /// Approve that a version that passed its gate answers in a deployment.
+    ApproveRelease => Deployment,
+    /// Allow an exception that somebody else asked for, or end one.
+    AllowException => Deployment,
+    /// Let a version answer past its gate, for a few hours, loudly.
+    BreakGlass => Deployment,
+    /// Register or end a key of one's own that approvals are signed with.
+    KeepApprovalKey => Principal,
+
     /// Read a registered model.
     ReadModel => Model,
     /// Register a model.

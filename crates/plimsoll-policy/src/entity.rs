@@ -2,7 +2,7 @@
 //! only fills in ids and attributes, so no text of a caller is ever parsed as Cedar.
 
 use crate::principal::{Environment, Principal, PrincipalKind, Role};
-use crate::resource::{Deployment, Resource, ResourceKind};
+use crate::resource::{Deployment, Resource, ResourceKind, Standing};
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
@@ -85,9 +85,12 @@ impl Vocabulary {
             Resource::Deployment(deployment) => {
                 (deployment.name.to_string(), attributes.deployment(deployment))
             }
-            Resource::Release { model, number, author, into } => (
+            Resource::Release { model, number, author, into, standing } => (
                 into.name.to_string(),
-                attributes.deployment(into).version(model.as_str(), *number, author),
+                attributes
+                    .deployment(into)
+                    .version(model.as_str(), *number, author)
+                    .standing(standing),
             ),
             Resource::Model { name, owner, tenant } => {
                 (name.to_string(), attributes.owned(name.as_str(), owner, &tenant.to_string()))
@@ -198,6 +201,13 @@ impl<'a> Attributes<'a> {
         self.text("model", model)
             .value("number", RestrictedExpression::new_long(i64::from(number)))
             .text("author", author)
+    }
+    fn standing(self, standing: &Standing) -> Self {
+        self.value("gateAsked", RestrictedExpression::new_bool(standing.gate_asked))
+            .value("gatePassed", RestrictedExpression::new_bool(standing.gate_passed))
+            .value("approvals", RestrictedExpression::new_long(i64::from(standing.approvals)))
+            .value("approved", RestrictedExpression::new_bool(standing.approved))
+            .value("emergency", RestrictedExpression::new_bool(standing.emergency))
     }
 }
 

@@ -19,7 +19,7 @@ mod shape;
 pub use action::{Action, UnknownAction};
 pub use principal::{Environment, Principal, PrincipalKind, Role, RoleSet, UnknownWord};
 pub use report::{Explanation, Mark, Matrix, Row};
-pub use resource::{Deployment, Resource, ResourceKind};
+pub use resource::{Deployment, Resource, ResourceKind, Standing};
 pub use set::{
     Effect, MAX_FILE_BYTES, MAX_POLICIES, MAX_SCOPES, MAX_SOURCE_BYTES, PolicyError, PolicyInfo,
     PolicySet, Verdict, builtin_schema, builtin_sources,

@@ -53,7 +53,8 @@ macro_rules! words {
 
 words! {
     /// What a principal may be trusted with. A principal can hold several.
-    Role, "role", "caller, data-scientist, ml-engineer, approver, reviewer, auditor, dpo, admin, labeler",
+    Role, "role",
+    "caller, data-scientist, ml-engineer, approver, reviewer, auditor, dpo, admin, labeler, risk",
     /// Asks deployments for decisions.
     Caller = "caller",
     /// Registers models and versions.
@@ -72,6 +73,8 @@ words! {
     Admin = "admin",
     /// Tells what turned out to be true; reads nothing.
     Labeler = "labeler",
+    /// Answers for risk: allows exceptions, and approves beside an approver what can do harm.
+    Risk = "risk",
 }
 
 words! {

@@ -85,6 +85,22 @@ pub struct Deployment {
     pub tenant: TenantId,
 }
 
+/// What governance found of a release: the facts of its gate and approvals, as they are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that policies name")]
+pub struct Standing {
+    /// Whether a gate and approvals are asked for: the use is no sandbox.
+    pub gate_asked: bool,
+    /// Whether the gate passes now.
+    pub gate_passed: bool,
+    /// Distinct people whose approval counts.
+    pub approvals: u32,
+    /// Whether they are enough for the tier.
+    pub approved: bool,
+    /// Whether it may only be by breaking the glass.
+    pub emergency: bool,
+}
+
 /// What a principal asks to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
@@ -107,6 +123,8 @@ pub enum Resource {
         author: Box<str>,
         /// The deployment it would answer in.
         into: Deployment,
+        /// What governance found of it.
+        standing: Standing,
     },
     /// A registered model, existing or about to be made.
     Model {

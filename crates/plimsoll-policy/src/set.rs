@@ -54,6 +54,7 @@ const BUILTIN: &[(&str, &str)] = shipped![
     "limits.cedar",
     "ml-engineer.cedar",
     "reviewer.cedar",
+    "risk.cedar",
 ];
 
 /// The shipped policy files, as `(file name, text)`, sorted by name.

@@ -62,7 +62,22 @@ fn deployment(text: &str, environment: Environment) -> Deployment {
 
 fn release(author: &str, environment: Environment) -> Resource {
     let into = deployment("credit", environment);
-    Resource::Release { model: name("credit-default"), number: 7, author: author.into(), into }
+    let standing = Standing::default();
+    let (model, author) = (name("credit-default"), author.into());
+    Resource::Release { model, number: 7, author, into, standing }
+}
+
+/// A release whose gate is asked for.
+fn governed(passed: bool, approved: bool, emergency: bool) -> Resource {
+    let standing = Standing {
+        gate_asked: true,
+        gate_passed: passed,
+        approvals: u32::from(approved),
+        approved,
+        emergency,
+    };
+    let (into, author) = (deployment("credit", Environment::Production), "author".into());
+    Resource::Release { model: name("credit-default"), number: 7, author, into, standing }
 }
 
 fn decision(deployment: &str, environment: Environment) -> Resource {
@@ -104,6 +119,8 @@ fn resources() -> Vec<(&'static str, Resource)> {
         ("author's, production", release("author", Production)),
         ("author's, development", release("author", Development)),
         ("dev's, development", release("dev", Development)),
+        ("author's, gate not passed", governed(false, false, false)),
+        ("author's, gate passed and approved", governed(true, true, false)),
         ("model", Resource::Model { name: model.clone(), owner: owner.clone(), tenant: HOME }),
         ("version", Resource::Version { model, number: 7, author: author.clone(), tenant: HOME }),
         (
@@ -225,6 +242,23 @@ fn every_policy_decides_a_cell_of_the_table() {
     }
     let all: BTreeSet<_> = set.policies().map(|info| info.id.clone()).collect();
     assert_eq!(decided, all);
+}
+
+#[test]
+fn a_release_needs_both_gate_and_approvals_or_a_broken_glass() {
+    let approver = one(Role::Approver);
+    for (passed, approved, emergency, allowed) in [
+        (false, false, false, false),
+        (true, false, false, false),
+        (false, true, false, false),
+        (true, true, false, true),
+        (false, false, true, true),
+    ] {
+        let release = governed(passed, approved, emergency);
+        assert_eq!(allows(&approver, Action::Release, &release), allowed, "{release:?}");
+        assert!(!allows(&all("author"), Action::Release, &release), "the author never");
+        assert!(!allows(&one(Role::Risk), Action::Release, &release), "risk releases nothing");
+    }
 }
 
 // ---- Default deny and the anonymous principal ---------------------------------------------

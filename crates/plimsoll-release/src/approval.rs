@@ -6,7 +6,7 @@
 
 use crate::Tier;
 use crate::gate::GateResult;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use plimsoll_types::{Digest, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -241,4 +241,35 @@ fn broken(glass: &BreakGlass, now: Time) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
+}
+
+/// What an approver signs to prove, at this moment, that the key is theirs.
+#[must_use]
+pub fn challenge_message(nonce: &str, by: &str) -> Vec<u8> {
+    format!("plimsoll authenticate v1\n{nonce}\n{by}\n").into_bytes()
+}
+
+/// Whether a signature over a message is by a key (RFC 8032, strictly).
+#[must_use]
+pub fn is_signed(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    VerifyingKey::from_bytes(key)
+        .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+}
+
+/// Whether 32 bytes are a public key that signatures can be checked with.
+#[must_use]
+pub fn is_key(key: &[u8; 32]) -> bool {
+    VerifyingKey::from_bytes(key).is_ok_and(|key| !key.is_weak())
+}
+
+/// The public key of a secret one.
+#[must_use]
+pub fn public_of(secret: &[u8; 32]) -> [u8; 32] {
+    SigningKey::from_bytes(secret).verifying_key().to_bytes()
+}
+
+/// Signs a message.
+#[must_use]
+pub fn sign(secret: &[u8; 32], message: &[u8]) -> [u8; 64] {
+    SigningKey::from_bytes(secret).sign(message).to_bytes()
 }

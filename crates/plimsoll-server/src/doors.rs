@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::routes::Fail;
 use plimsoll_control::ControlError;
 use plimsoll_mlflow::Code;
-use plimsoll_policy::{Action, Deployment, Environment, Resource, ResourceKind};
+use plimsoll_policy::{Action, Deployment, Environment, Resource, ResourceKind, Standing};
 use plimsoll_serving::Caller;
 use plimsoll_types::{ApiKeyId, DecisionId, Name};
 
@@ -53,7 +53,8 @@ fn nearest(caller: &Caller, action: Action) -> Option<Resource> {
         ResourceKind::Server => Resource::Server { tenant, public_ledger: false },
         ResourceKind::Deployment => Resource::Deployment(deployment),
         ResourceKind::Release => {
-            Resource::Release { model: name, number: 1, author: nobody, into: deployment }
+            let standing = Standing::default();
+            Resource::Release { model: name, number: 1, author: nobody, into: deployment, standing }
         }
         ResourceKind::Model => Resource::Model { name, owner: nobody, tenant },
         ResourceKind::Version => {

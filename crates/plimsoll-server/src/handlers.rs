@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_explain::routes());
     routes.extend(crate::handlers_subjects::routes());
     routes.extend(crate::handlers_sinks::routes());
+    routes.extend(crate::handlers_governance::routes());
     routes.extend(crate::handlers_limits::routes());
     routes.extend(crate::handlers_lineage::routes());
     routes.extend(crate::handlers_monitoring::routes());

@@ -33,6 +33,7 @@ mod handlers_dataset;
 mod handlers_explain;
 mod handlers_findings;
 mod handlers_forensics;
+mod handlers_governance;
 mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;

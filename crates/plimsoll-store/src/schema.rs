@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_findings.sql"),
     include_str!("../migrations/0016_lineage.sql"),
     include_str!("../migrations/0013_monitoring.sql"),
+    include_str!("../migrations/0012_governance.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

@@ -102,4 +102,6 @@ ids! {
     AlertId,
     /// One carrying out of a retraining, from what asked for it to the candidate.
     RetrainId,
+    /// A governance record: an assessment, a check's result, a gate result, an approval.
+    GovernanceId,
 }

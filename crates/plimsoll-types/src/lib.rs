@@ -17,9 +17,7 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::{
-    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId,
-    GatewayId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId,
-    TenantId,
+    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId, GatewayId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId, TenantId, GovernanceId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -214,9 +214,14 @@ Examples:
     Drift(crate::commands::drift::Drift),
     /// What is owed for a use of a model: risk tier, duties, checks. Offline, from facts
     Assess(crate::commands::assess::Assess),
-    /// May a version be promoted? Offline, from a file of evidence
+    /// May a version be promoted? Checks, approvals, exceptions, the emergency
     #[command(subcommand)]
     Gate(crate::commands::gate::Gate),
+    /// Keys of your own, which your approvals are signed with
+    #[command(subcommand)]
+    Approval(crate::commands::approval::Verb),
+    /// Make a deployment what a file says, or show what would change
+    Apply(crate::commands::apply::Apply),
     /// Undo a release: the version before answers again
     Rollback(crate::commands::rollback::Rollback),
     /// Versions tried under traffic, step by step, and rolled back when they do worse
@@ -510,6 +515,21 @@ Examples:
         /// The number of the model version
         #[arg(long, value_name = "N")]
         version: u32,
+    },
+    /// What answers, whether it is ready, how it stands with its gate; exit code 2 if not ready
+    #[command(after_help = "\
+Examples:
+  plimsoll deployment status credit-default
+  plimsoll deployment status credit-default --watch --every 5s")]
+    Status {
+        /// The deployment
+        name: Name,
+        /// Show it again and again, until it is interrupted
+        #[arg(long)]
+        watch: bool,
+        /// How often
+        #[arg(long, value_name = "TIME", default_value = "2s", requires = "watch")]
+        every: String,
     },
     /// Switch a deployment's models off at once; its fallback answers, or nothing does
     #[command(after_help = "Examples:\n  plimsoll deployment kill credit-default")]

@@ -118,6 +118,15 @@ impl Client {
         self.call(Method::POST, path, Some(payload)).map(drop)
     }
 
+    /// `PUT` of JSON.
+    pub(crate) fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.send(Method::PUT, path, body)
+    }
+
     /// `PATCH` of JSON.
     pub(crate) fn patch<T: DeserializeOwned>(
         &self,

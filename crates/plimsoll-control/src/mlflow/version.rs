@@ -210,6 +210,9 @@ impl Control {
             ))
             .into());
         }
+        if stage == PRODUCTION {
+            self.promotion_allowed(ctx, found.version()?)?;
+        }
         let row = CatalogueVersion { stage: stage.to_owned(), ..found.version()?.clone() };
         if promotes(stage) {
             unblocked(&row)?;
@@ -298,6 +301,7 @@ impl Control {
         let row = found.version()?;
         if is_production_alias(alias) {
             unblocked(row)?;
+            self.promotion_allowed(ctx, row)?;
         }
         let before = self.store.read(|r| r.aliased(row.model, alias))?;
         let facts = json!({"alias": alias, "from": before, "to": row.number});
@@ -313,6 +317,24 @@ impl Control {
             self.tell(tx, ctx, happening.before(before.map(|number| number.to_string())))
         })?;
         Ok(nothing())
+    }
+
+    /// Whether production may point to a version: every deployment of the model that stands in
+    /// production, or was assessed, might let it answer. Where there is none, nothing answers here.
+    fn promotion_allowed(&self, ctx: &RequestContext, row: &CatalogueVersion) -> Result<()> {
+        for deployment in self.governed_deployments(&row.name)? {
+            let number = row.number;
+            // What answers already is not promoted by pointing to it.
+            if deployment.released.is_some_and(|release| release.number == number) {
+                continue;
+            }
+            if self.store.read(|r| r.version(deployment.model, number))?.is_none() {
+                let why = "no version of this number can be gated: its files are not registered";
+                return Err(Error::conflict(why).into());
+            }
+            self.promotion_allowed_by_gate(ctx, &deployment, number)?;
+        }
+        Ok(())
     }
 
     /// `registered-models/alias` (DELETE).

@@ -94,7 +94,7 @@ pub(super) fn scene() -> Scene {
     let carol = bench.person("carol", &[Role::Approver]);
     let erin = bench.person("erin", &[Role::Auditor]);
     let contract = bench.registry(&bob);
-    let wanted = deployment(contract, Environment::Production);
+    let wanted = deployment(contract, Environment::Staging);
     bench.control.create_deployment(&bob, &wanted).expect("deployment");
     let release = api::ReleaseVersion { version: 1 };
     let made = bench.control.release_version(&carol, &wanted.name, release).expect("released");

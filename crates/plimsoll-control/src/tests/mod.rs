@@ -6,6 +6,7 @@ mod decisions;
 mod files;
 mod findings;
 mod forensics;
+mod governance;
 mod integrity;
 mod lineage;
 mod retrains;
@@ -62,7 +63,7 @@ fn from_an_empty_folder_to_an_answering_deployment() {
 
     let contract = bench.registry(&alice);
     let made = control
-        .create_deployment(&bob, &deployment(contract, Environment::Production))
+        .create_deployment(&bob, &deployment(contract, Environment::Staging))
         .expect("deployment");
     assert_eq!(made.not_ready_reason.as_deref(), Some("no version is released into it"));
     assert_eq!((made.owner.as_str(), made.tier), ("bob", api::Tier::Unassessed));
@@ -527,7 +528,7 @@ fn nobody_releases_what_they_made() {
     let bench = Bench::new();
     let both = bench.person("alice", &[Role::MlEngineer, Role::Approver]);
     let contract = bench.registry(&both);
-    let wanted = deployment(contract, Environment::Production);
+    let wanted = deployment(contract, Environment::Staging);
     bench.control.create_deployment(&both, &wanted).expect("deployment");
     let release = api::ReleaseVersion { version: 1 };
     assert_eq!(code(bench.control.release_version(&both, &wanted.name, release)).0, 403);

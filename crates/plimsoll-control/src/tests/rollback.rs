@@ -23,7 +23,7 @@ impl Three {
         for base in ["6E-1", "7E-1"] {
             bench.version(&engineer, text.replace("5E-1", base).as_bytes()).expect("version");
         }
-        let wanted = deployment(contract, Environment::Production);
+        let wanted = deployment(contract, Environment::Staging);
         bench.control.create_deployment(&engineer, &wanted).expect("deployment");
         let three = Self { bench, engineer, approver };
         (1..=released).for_each(|version| three.release(version));

@@ -26,7 +26,7 @@ impl Tried {
         for (who, base) in [(&engineer, "6E-1"), (&approver, "7E-1")] {
             bench.version(who, text.replace("5E-1", base).as_bytes()).expect("version");
         }
-        let wanted = deployment(contract, Environment::Production);
+        let wanted = deployment(contract, Environment::Staging);
         bench.control.create_deployment(&engineer, &wanted).expect("deployment");
         let tried = Self { bench, engineer, approver };
         let wanted = api::ReleaseVersion { version: 1 };

@@ -206,7 +206,7 @@ fn kserve_gets_a_pair_for_every_answer() {
     assert_eq!(asked.kind, "org.kubeflow.serving.inference.request");
     assert_eq!(answered.kind, "org.kubeflow.serving.inference.response");
     assert_eq!(asked.extensions["inferenceservicename"], "credit-default");
-    assert_eq!(asked.extensions["namespace"], "production");
+    assert_eq!(asked.extensions["namespace"], "staging");
     assert_eq!(
         (asked.extensions["component"].as_str(), asked.extensions["endpoint"].as_str()),
         ("predictor", "default")

@@ -17,7 +17,7 @@ fn served(bench: &Bench) -> api::Deployment {
     let alice = bench.person("alice", &[Role::DataScientist]);
     let bob = bench.person("bob", &[Role::MlEngineer]);
     let contract = bench.registry(&alice);
-    let wanted = deployment(contract, Environment::Production);
+    let wanted = deployment(contract, Environment::Staging);
     bench.control.create_deployment(&bob, &wanted).expect("deployment")
 }
 

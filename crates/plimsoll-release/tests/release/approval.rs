@@ -196,3 +196,15 @@ fn breaking_the_glass_is_loud_and_expires_and_never_permits_what_is_prohibited()
     setup.gate.tier = Tier::T4;
     assert!(!with(&setup, &glass).is_allowed);
 }
+
+#[test]
+fn what_one_key_signs_no_other_key_and_no_other_text_bears() {
+    use plimsoll_release::approval::{challenge_message, is_key, is_signed, public_of, sign};
+    let (secret, other) = ([7; 32], [8; 32]);
+    let text = challenge_message("nonce", "ada");
+    let signature = sign(&secret, &text);
+    assert!(is_signed(&public_of(&secret), &text, &signature));
+    assert!(!is_signed(&public_of(&other), &text, &signature));
+    assert!(!is_signed(&public_of(&secret), &challenge_message("nonce", "bob"), &signature));
+    assert!(is_key(&public_of(&secret)) && !is_key(&[0; 32]), "a key of small order is none");
+}

@@ -6,9 +6,11 @@ use super::Context;
 use crate::failure::Failure;
 use clap::Args;
 use fs_err as fs;
+use plimsoll_api::{MeasuredShare, PostInteractions, PutAssessment, StoredAssessment};
 use plimsoll_release::assess::{Controls, Stage, Status};
 use plimsoll_release::questions::{Answer, QUESTIONS, Question};
 use plimsoll_release::{Assessment, Day, Facts, Tier, assess};
+use plimsoll_types::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, IsTerminal};
@@ -28,6 +30,9 @@ Examples:
   plimsoll assess credit.toml
   plimsoll assess credit.toml --as-of 2027-12-02   which duties bind then?
   plimsoll assess credit.toml --json | jq .tier
+  plimsoll assess credit.toml --deployment credit-default   keep it with a deployment
+  plimsoll assess --deployment credit-default               what is owed there now
+  plimsoll assess --deployment credit-default --interactions 250000
 
 A file of facts is TOML or JSON; what is not in it is unknown, which never counts as no:
   [facts]
@@ -47,6 +52,14 @@ pub(crate) struct Assess {
     /// Write the answers to this file, to be assessed again
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     save: Option<PathBuf>,
+    /// Keep the facts with this deployment, whose tier is then what they lead to; without a file,
+    /// show what is owed there now
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["save", "as_of"])]
+    deployment: Option<Name>,
+    /// Say how many interactions with customers there were in the last 30 days, in all; the
+    /// deployment's share is then measured
+    #[arg(long, value_name = "N", requires = "deployment", conflicts_with = "file")]
+    interactions: Option<u64>,
 }
 
 /// What a file of facts holds.
@@ -59,6 +72,9 @@ struct Sheet {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &Assess) -> Result<(), Failure> {
+    if let Some(name) = &args.deployment {
+        return stored(context, args, name);
+    }
     let sheet = match &args.file {
         Some(path) => read(path)?,
         None => interview(context)?,
@@ -75,6 +91,11 @@ pub(super) fn run(context: &Context, args: &Assess) -> Result<(), Failure> {
     };
     let assessment = assess(&sheet.facts, &sheet.controls, as_of);
     context.printer.show(&assessment, lines)?;
+    verdict(&assessment)
+}
+
+/// Whether anything may be promoted at all.
+fn verdict(assessment: &Assessment) -> Result<(), Failure> {
     if assessment.tier == Tier::T4 {
         Err(Failure::no("the use is prohibited"))
     } else if assessment.status == Status::FactsIncomplete {
@@ -84,6 +105,31 @@ pub(super) fn run(context: &Context, args: &Assess) -> Result<(), Failure> {
     } else {
         Ok(())
     }
+}
+
+/// The facts of a deployment's use, stated or only shown.
+fn stored(context: &Context, args: &Assess, name: &Name) -> Result<(), Failure> {
+    let client = context.client()?;
+    let path = format!("/api/v1/deployments/{name}/assessment");
+    if let Some(whole) = args.interactions {
+        let path = format!("/api/v1/deployments/{name}/interactions");
+        let share: MeasuredShare = client.post(&path, &PostInteractions { whole })?;
+        let part = share.part.map_or_else(|| "all".to_owned(), |part| part.to_string());
+        context.printer.note(&format!("measured {part} of {}", share.whole));
+    }
+    let found: StoredAssessment = match &args.file {
+        Some(file) => {
+            let sheet = read(file)?;
+            let body =
+                PutAssessment { facts: json!(sheet.facts), controls: Some(json!(sheet.controls)) };
+            client.put(&path, &body)?
+        }
+        None => client.get(&path, &())?,
+    };
+    let assessment: Assessment = serde_json::from_value(found.assessment.clone())
+        .map_err(|e| Failure::ours("the server's assessment is none").because(e))?;
+    context.printer.show(&found, |_| lines(&assessment))?;
+    verdict(&assessment)
 }
 
 fn read(path: &PathBuf) -> Result<Sheet, Failure> {

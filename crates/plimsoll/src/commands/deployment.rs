@@ -1,6 +1,6 @@
 //! `plimsoll deployment`.
 
-use super::{Context, contract, explain_profile, review, when};
+use super::{Context, contract, deployment_status, explain_profile, review, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -28,6 +28,9 @@ pub(super) fn run(context: &Context, verb: Deployment) -> Result<(), Failure> {
         Deployment::Release { name, version } => {
             let released = release(&context.client()?, &name, version)?;
             show(context, &released)
+        }
+        Deployment::Status { name, watch, every } => {
+            deployment_status::run(context, &name, watch.then_some(every.as_str()))
         }
         Deployment::Kill { name } => switch(context, &name, "kill"),
         Deployment::Revive { name } => switch(context, &name, "revive"),
@@ -267,7 +270,7 @@ fn numbers(numbers: &[f64]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn state(one: &plimsoll_api::Deployment) -> String {
+pub(super) fn state(one: &plimsoll_api::Deployment) -> String {
     match (one.is_ready, &one.archived_at, &one.not_ready_reason) {
         (_, Some(_), _) => "archived".to_owned(),
         (true, None, _) if one.killed => "switched off".to_owned(),

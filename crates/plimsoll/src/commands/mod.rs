@@ -5,6 +5,8 @@
 
 mod access;
 pub(crate) mod alert;
+pub(crate) mod apply;
+pub(crate) mod approval;
 mod archive;
 pub(crate) mod assess;
 mod backup;
@@ -18,6 +20,7 @@ mod decision;
 pub(crate) mod decision_explain;
 mod demo;
 mod deployment;
+mod deployment_status;
 mod document;
 pub(crate) mod drift;
 pub(crate) mod drill;
@@ -28,6 +31,7 @@ pub(crate) mod explain_profile;
 pub(crate) mod finding;
 pub(crate) mod forensics;
 pub(crate) mod gate;
+mod gate_server;
 pub(crate) mod identity;
 mod key;
 mod lake;
@@ -172,6 +176,8 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Access(verb) => access::run(context, verb),
         Command::Assess(args) => assess::run(context, &args),
         Command::Gate(verb) => gate::run(context, verb),
+        Command::Approval(verb) => approval::run(context, &verb),
+        Command::Apply(args) => apply::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
         Command::Rollout(verb) => rollout::run(context, verb),
         Command::Drill(drill) => drill::run(context, &drill),

@@ -153,8 +153,8 @@ fn separation_of_duties_keys_and_environments_hold_end_to_end() {
     let server = Server::production();
     let author = new_key(&server, "ada", "ml-engineer", &[]);
     let approver = new_key(&server, "bob", "approver", &[]);
-    let caller = new_key(&server, "shop", "caller", &["--environment", "production"]);
-    let tester = new_key(&server, "test", "caller", &["--environment", "staging"]);
+    let caller = new_key(&server, "shop", "caller", &["--environment", "staging"]);
+    let tester = new_key(&server, "test", "caller", &["--environment", "production"]);
     let text = |path: &str| demo(path).to_str().expect("UTF-8").to_owned();
     server.cli_as(Some(&author), &["model", "add", "credit", &text("credit/model.json")]).ok();
     let contract = text("credit/contract.yaml");
@@ -167,7 +167,7 @@ fn separation_of_duties_keys_and_environments_hold_end_to_end() {
         "--contract",
         &contract,
         "--environment",
-        "production",
+        "staging",
     ];
     server.cli_as(Some(&author), &create).ok();
     let release = ["deployment", "release", "credit-default", "--version", "1"];

@@ -30,7 +30,7 @@ fn furnished() -> (Server, Vec<(&'static str, String)>) {
     let (contract, profile) = (text("credit/contract.yaml"), text("credit/explain-profile.yaml"));
     let create = [
         &["deployment", "create", "credit-default", "--model", "credit"][..],
-        &["--contract", &contract, "--environment", "production"],
+        &["--contract", &contract, "--environment", "staging"],
         &["--explain", "inline", "--explain-profile", &profile],
     ];
     server.cli_as(key("ml-engineer"), &create.concat()).ok();

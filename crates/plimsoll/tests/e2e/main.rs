@@ -26,6 +26,8 @@ mod findings;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod harness;

@@ -143,7 +143,7 @@ fn a_held_answer_waits_for_a_person_who_did_not_ask_for_it() {
     let (model, contract) = (text(&demo("credit/model.json")), text(&demo("credit/contract.yaml")));
     as_(&engineer, &["model", "add", "credit", &model]).ok();
     let create = ["deployment", "create", "credit-default", "--model", "credit"];
-    let rest = ["--contract", &contract, "--environment", "production", "--review", "held"];
+    let rest = ["--contract", &contract, "--environment", "staging", "--review", "held"];
     as_(&engineer, &[&create[..], &rest].concat()).ok();
     as_(&approver, &["deployment", "release", "credit-default", "--version", "1"]).ok();
 
