@@ -16,11 +16,13 @@ mod event;
 mod explain;
 mod forensics;
 mod limit;
+mod live;
 mod model;
 mod observation;
 pub mod oip;
 mod openapi;
 mod page;
+mod policy;
 mod problem;
 mod query;
 mod receipt;
@@ -48,7 +50,7 @@ pub use decision::{
     DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
 };
 pub use deployment::{
-    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, Signer,
+    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, RollBack, Signer,
     UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
@@ -61,6 +63,7 @@ pub use forensics::{
     TracedRoute,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
+pub use live::{LivePhase, LiveRefusal, LiveScores, LiveSecond, LiveTimes, LiveTraffic};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
@@ -71,6 +74,7 @@ pub use page::{Page, PageQuery};
 pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
+pub use policy::{PolicyChange, PolicyPreview, PreviewPolicies};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;

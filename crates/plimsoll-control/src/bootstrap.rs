@@ -3,6 +3,7 @@
 use crate::act::{DeniedReads, Event, Unfinished};
 use crate::artifact::{Artifacts, sha256};
 use crate::compile::Compiler;
+use crate::decision_blocks::Blocks;
 use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
@@ -91,6 +92,8 @@ pub struct Control {
     /// Whether the ledger may hold reviews that the queue does not know.
     pub(crate) review_due: AtomicBool,
     pub(crate) last_report: Mutex<LastReport>,
+    /// What blocks of the ledger may hold.
+    pub(crate) blocks: Mutex<Blocks>,
     pub(crate) started: Time,
 }
 
@@ -136,6 +139,7 @@ impl Control {
             reviews_seen: AtomicBool::new(false),
             review_due: AtomicBool::new(true),
             last_report: Mutex::default(),
+            blocks: Mutex::default(),
         };
         control.repeat_erasures()?;
         let mut opened = control.recover()?;

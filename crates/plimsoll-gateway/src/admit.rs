@@ -4,6 +4,7 @@
 use crate::answer::Answer;
 use crate::idempotency::Idempotency;
 use crate::limiter::{Limiter, Whose};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
 use crate::tally::{Listener, Tally};
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) idempotency: Idempotency,
     pub(crate) upstreams: Upstreams,
     pub(crate) limiter: Limiter,
+    pub(crate) live: Live,
     trust: OnceLock<Trust>,
     draining: AtomicBool,
     in_flight: RwLock<HashMap<DeploymentId, Arc<AtomicU32>>>,
@@ -84,6 +86,7 @@ impl Gateway {
             idempotency,
             upstreams: Upstreams::default(),
             limiter: Limiter::default(),
+            live: Live::default(),
             trust: OnceLock::new(),
             draining: AtomicBool::new(false),
             in_flight: RwLock::default(),

@@ -81,6 +81,7 @@ impl Pass {
         if let (Ok(_), Some(result)) = (&queued, ended.result) {
             self.completed = true;
             self.gateway.0.metrics.completion(result).fetch_add(1, Relaxed);
+            self.show_ended(result, ended);
             if let Some(refusal) = ended.refusal {
                 self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }

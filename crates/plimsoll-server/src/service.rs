@@ -43,6 +43,9 @@ impl Answering for Service {
                 return self.infer(target, request).await.map(ReplyBody::Whole);
             }
         }
+        if let Some(answer) = crate::console_oidc::answer(&self.app, listener, &request).await {
+            return answer;
+        }
         if let Some(file) = crate::console::file(&self.app, listener, &request) {
             return file;
         }

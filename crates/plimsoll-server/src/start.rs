@@ -7,6 +7,7 @@ use crate::background_batches::{self, Batches};
 use crate::background_explain;
 use crate::checkpoint_sinks;
 use crate::config::{ServerConfig, TlsFiles};
+use crate::console_oidc::SignIns;
 use crate::error::ServerError;
 use crate::folder;
 use crate::handlers_observe;
@@ -14,6 +15,7 @@ use crate::heads::StoredHeads;
 use crate::issuers::{self, Believed};
 use crate::lake;
 use crate::lane::Lanes;
+use crate::live::{self, Watchers};
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::service::Service;
@@ -162,6 +164,8 @@ async fn serve(
     tasks.spawn(background_batches::run(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
+    tasks.spawn(background::note_blocks(Arc::clone(&app), life.clone()));
+    tasks.spawn(live::run(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -272,6 +276,8 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         one_port: config.dev,
         is_tls: config.tls.is_some(),
         sessions: Sessions::default(),
+        sign_ins: SignIns::new(&issuers)?,
+        watchers: Watchers::default(),
     };
     Ok(Opened { app, issuers, recovery, admin_key: opened.admin_key })
 }

@@ -36,6 +36,8 @@ mod identity;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod observe;
@@ -51,6 +53,8 @@ mod protocols;
 mod python;
 #[cfg(test)]
 mod query;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
