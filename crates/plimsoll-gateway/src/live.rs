@@ -141,9 +141,10 @@ impl Passing {
         let is_same = |t: &&mut (u32, Option<Route>, ResultClass, u64)| {
             (t.0, t.1, t.2) == (version, route, result)
         };
+        let has_room = self.traffic.len() < MAX_TRAFFIC;
         match self.traffic.iter_mut().find(is_same) {
             Some((.., count)) => *count += 1,
-            None if self.traffic.len() < MAX_TRAFFIC => {
+            None if has_room => {
                 self.traffic.push((version, route, result, 1));
             }
             None => {}
@@ -154,9 +155,10 @@ impl Passing {
         let is_same = |r: &&mut (Phase, RefusalCode, Option<Box<str>>, u64)| {
             (r.0, r.1, r.2.as_deref()) == (phase, code, field)
         };
+        let has_room = self.refusals.len() < MAX_REFUSALS;
         match self.refusals.iter_mut().find(is_same) {
             Some((.., count)) => *count += 1,
-            None if self.refusals.len() < MAX_REFUSALS => {
+            None if has_room => {
                 self.refusals.push((phase, code, field.map(Into::into), 1));
             }
             None => {}
