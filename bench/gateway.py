@@ -437,7 +437,7 @@ http {{
 def closed_loop(server, connections, shape):
     """One thread of load. Its warm-up run is not counted."""
     server.drive(connections, WARMUP_SECONDS, shape)
-    before, counted = server.cpu(), server.counted()
+    counted, before = settled(server), server.cpu()
     result = server.drive(connections, SECONDS, shape)
     cpu = server.cpu() - before
     if result["bad_status"] or result["socket_errors"]:
@@ -455,7 +455,7 @@ def open_loop(server, rate):
                "--warmup", str(WARMUP_SECONDS), "--pid", str(server.process.pid)]
     if server.token:
         command += ["--header", f"authorization: Bearer {server.token}"]
-    counted = server.counted()
+    counted = settled(server)
     report = json.loads(run(command))
     if report["errors"] or set(report["statuses"]) - {"200"}:
         raise SystemExit(f"{server.label}: {report}")
@@ -464,6 +464,16 @@ def open_loop(server, rate):
     latency = report["latency"]
     return {"rps": report["per_second"], "cpu_us": report["cpu_us_per_request"],
             "p50_ms": latency["p50_us"] / 1e3, "p99_ms": latency["p99_us"] / 1e3}
+
+
+def settled(server):
+    """What the server has handled, once nothing is under way any more: requests that the run before
+    left behind, when its time was up, are not this run's."""
+    before, now = None, server.counted()
+    while now != before:
+        time.sleep(0.1)
+        before, now = now, server.counted()
+    return now
 
 
 def check_parity(server, before, least, most):

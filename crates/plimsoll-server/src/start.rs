@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
@@ -43,6 +43,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long cut connections have to let go of their requests: a poll of each, no more.
 const CUT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections that the kernel keeps until they are accepted. More at once are left to retry after a
+/// second and more; the kernel has a bound of its own (`somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// What there is to tell once the server answers.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ async fn serve(
     started: impl FnOnce(&Started),
 ) -> Result<(), ServerError> {
     // Before anything is written, so that a second server on the same port changes nothing.
-    let sockets = Sockets::bind(&config).await?;
+    let sockets = Sockets::bind(&config)?;
     let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     // Probes and scrapers have no certificates.
     let without = TlsFiles::without_clients;
@@ -315,13 +318,13 @@ struct Sockets {
 }
 
 impl Sockets {
-    async fn bind(config: &ServerConfig) -> Result<Self, ServerError> {
+    fn bind(config: &ServerConfig) -> Result<Self, ServerError> {
         let listen = &config.listen;
-        let data = bind(listen.data).await?;
+        let data = bind(listen.data)?;
         let (grpc, grpc_address) = match listen.grpc {
             None => (None, None),
             Some(address) => {
-                let socket = bind(address).await?;
+                let socket = bind(address)?;
                 let address = local(&socket, address)?;
                 (Some(socket), Some(address))
             }
@@ -332,7 +335,7 @@ impl Sockets {
                 Addresses { data: address, control: address, metrics: address, grpc: grpc_address };
             return Ok(Self { listeners: vec![(Listener::Data, data)], grpc, addresses });
         }
-        let (control, metrics) = (bind(listen.control).await?, bind(listen.metrics).await?);
+        let (control, metrics) = (bind(listen.control)?, bind(listen.metrics)?);
         let addresses = Addresses {
             data: local(&data, listen.data)?,
             control: local(&control, listen.control)?,
@@ -348,8 +351,16 @@ impl Sockets {
     }
 }
 
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    listen(address).map_err(|source| ServerError::Bind { address, source })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port whose last connections are still closing can be taken again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The address that a listener really has: port 0 asks for any.
@@ -378,5 +389,23 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A load test's start, or a proxy's: many connections before the first is accepted.
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_to_be_accepted() {
+        let kernel = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let many = kernel.trim().parse::<usize>().unwrap().min(600);
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let wait = Duration::from_secs(2);
+        let connect = || std::net::TcpStream::connect_timeout(&address, wait).unwrap();
+        let held: Vec<_> = (0..many).map(|_| connect()).collect();
+        assert_eq!(held.len(), many);
     }
 }

@@ -132,7 +132,7 @@ async fn serve(
     service: Service,
     started: impl FnOnce(SocketAddr),
 ) -> Result<(), ServerError> {
-    let socket = bind(listen).await?;
+    let socket = bind(listen)?;
     let address = local(&socket, listen)?;
     let mut signals = Signals::new().map_err(ServerError::Runtime)?;
     let (stage, life) = watch::channel(Life::Serving);
