@@ -15,8 +15,7 @@ use aws_lc_rs::{constant_time, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, SET_COOKIE};
-use http::{HeaderMap, Method, Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Response, Uri};
 use plimsoll_gateway::{Listener, TrustedIssuer};
 use plimsoll_identity::{
     ConsoleClient, Endpoints, Issuer, MAX_DISCOVERY_BYTES, MAX_TOKEN_REPLY, answers, discovery_url,
@@ -117,14 +116,13 @@ impl Trouble {
 pub(crate) async fn answer(
     app: &App,
     listener: Listener,
-    request: &Request<Incoming>,
+    (method, uri, headers): (&Method, &Uri, &HeaderMap),
 ) -> Option<Response<ReplyBody>> {
-    let step = request.uri().path().strip_prefix(ROOT)?;
-    if !app.serves(listener, Listener::Control) || *request.method() != Method::GET {
+    let step = uri.path().strip_prefix(ROOT)?;
+    if !app.serves(listener, Listener::Control) || *method != Method::GET {
         return None;
     }
-    let query = request.uri().query().filter(|query| query.len() <= MAX_QUERY).unwrap_or_default();
-    let headers = request.headers();
+    let query = uri.query().filter(|query| query.len() <= MAX_QUERY).unwrap_or_default();
     let answered = match step {
         "" => Ok(offered(app)),
         "/start" => start(app, query).await,
@@ -158,14 +156,15 @@ async fn start(app: &App, query: &str) -> Result<Response<ReplyBody>, Trouble> {
     let found = found(app, place).await?;
     let begun = Begun::new(place.issuer().name.as_str()).ok_or(Trouble::Away)?;
     let challenge = digest::digest(&digest::SHA256, begun.verifier.as_bytes());
-    let asked = [
+    let challenge = URL_SAFE_NO_PAD.encode(challenge.as_ref());
+    let asked: [(&str, &str); 8] = [
         ("response_type", "code"),
         ("client_id", &place.client.client_id),
         ("redirect_uri", &place.client.redirect),
         ("scope", &place.client.scope),
         ("state", &begun.state),
         ("nonce", &begun.nonce),
-        ("code_challenge", &URL_SAFE_NO_PAD.encode(challenge.as_ref())),
+        ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
     ];
     let asked = serde_urlencoded::to_string(asked).map_err(|_| Trouble::Away)?;
@@ -244,7 +243,7 @@ async fn exchanged(
     let found = found(app, place).await?;
     let _permit = app.sign_ins.waiting.try_acquire().map_err(|_| Trouble::Away)?;
     let client = &place.client;
-    let form = [
+    let form: [(&str, &str); 5] = [
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", &client.redirect),
