@@ -70,12 +70,12 @@ fn serving() -> (Server, String) {
     let server = Server::production();
     let text = |path: &str| demo(path).to_str().expect("UTF-8").to_owned();
     let scientist = key_of(&server, "data-scientist").0;
-    let add = ["model", "add", "credit", &text("credit/model.json")];
-    server.cli_as(Some(&scientist), &add).ok();
+    let model = text("credit/model.json");
+    server.cli_as(Some(&scientist), &["model", "add", "credit", model.as_str()]).ok();
     let engineer = key_of(&server, "ml-engineer").0;
     let contract = text("credit/contract.yaml");
     let create = ["deployment", "create", "credit-default", "--model", "credit", "--contract"];
-    let create = [&create[..], &[&contract, "--environment", "production"]].concat();
+    let create = [&create[..], &[contract.as_str(), "--environment", "production"]].concat();
     server.cli_as(Some(&engineer), &create).ok();
     let approver = key_of(&server, "approver").0;
     let release = ["deployment", "release", "credit-default", "--version", "1"];
