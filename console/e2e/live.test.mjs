@@ -20,6 +20,7 @@ test("a deployment is watched as decisions pass it, breaches of its contract amo
   await page.getByRole("region", { name: "Time by phase, last minute" }).getByRole("row", { name: /^predict/ }).waitFor();
   await page.getByRole("img", { name: "What the model answers" }).waitFor();
   await page.getByRole("button", { name: /Version \d+: answered/ }).first().waitFor();
+  await page.getByText(/^([4-9]|\d\d+) s shown$/).waitFor();
   // The keyboard reads a chart point by point; a table holds the same.
   const chart = page.getByRole("group", { name: /^Decisions per second/ });
   await chart.focus();

@@ -283,7 +283,7 @@ function History({ name }: { name: string }) {
   const words = useWords();
   const events = useEvents();
   const isAbout = (resource: string) => resource === `deployment/${name}` || resource.startsWith(`release/${name}/`);
-  const shown = { ...events, items: events.items.filter(({ resource, stage }) => stage !== "intent" && isAbout(resource)) };
+  const shown = { ...events, items: events.items.filter(({ resource }) => isAbout(resource)) };
   const says = (payload: unknown) =>
     typeof payload === "object" && payload !== null
       ? Object.entries(payload)
