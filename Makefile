@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch
+.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
 	@echo "make bench-lake     ten million decisions in tables: derived, looked up, asked with SQL"
+	@echo "make bench-console  lists over a million decisions, charts of 100,000 points in a browser"
 	@echo "make console        the web console's files, which the binary carries"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
@@ -121,6 +122,12 @@ LAKE_DECISIONS ?= 10000000
 bench-lake: tools-c
 	cargo build $(CARGO_FLAGS) -p plimsoll-bench
 	$(TARGET)/release/plimsoll-bench lake --folder .cache/lake --decisions $(LAKE_DECISIONS)
+
+# Lists over a million decisions, and charts of a hundred thousand points in Chromium.
+bench-console: tools-c tools-console console
+	cargo build $(CARGO_FLAGS) -p plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/console.py
+	cd console && npm run --silent bench
 
 bench-start: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

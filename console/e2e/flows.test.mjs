@@ -185,6 +185,7 @@ test("a deployment shows its contract; the author of a version does not release 
   assert.equal(await author.page.getByRole("button", { name: "Release a version" }).count(), 0);
   await author.end();
   const { page, end } = await as("approver", "deployments/credit-default");
+  await page.getByRole("tab", { name: "Input contract" }).click();
   await page.getByRole("cell", { name: "≥ 18 · ≤ 100 · years" }).waitFor();
   await shot(page, "deployment");
   await page.getByRole("button", { name: "Release a version" }).click();

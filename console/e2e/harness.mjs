@@ -32,8 +32,9 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** A page of a browser that nobody is signed in to; everything it complains about fails the test. */
-export async function opened(settings = {}) {
+/** A page of a browser that nobody is signed in to; everything it complains about fails the test, requests to
+ * anybody but the console and `also` included. */
+export async function opened({ also = [], ...settings } = {}) {
   const context = await browser.newContext({ baseURL: `${CONSOLE}/console/`, viewport: { width: 1360, height: 900 }, locale: "en-GB", ...settings });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
@@ -44,7 +45,7 @@ export async function opened(settings = {}) {
     if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(CONSOLE) && !/^(data|blob):/.test(request.url())) complaints.push(`asks ${request.url()}`);
+    if (![CONSOLE, ...also].some((origin) => request.url().startsWith(origin)) && !/^(data|blob):/.test(request.url())) complaints.push(`asks ${request.url()}`);
   });
   return { page, context, end: async () => {
     await context.close();

@@ -29,7 +29,7 @@ for (const colorScheme of ["light", "dark"]) {
     const { id } = await decide();
     const asked = [
       ["admin", PAGES],
-      ["auditor", { [`decisions/${id}`]: "Decision" }],
+      ["auditor", { [`decisions/${id}`]: "Decision", ...Object.fromEntries(["live", "contract", "history"].map((tab) => [`deployments/credit-default?tab=${tab}`, "credit-default"])) }],
       ["dpo", { subjects: "Subjects", query: "Query" }],
     ];
     const tabs = { ...TABS, [`decisions/${id}`]: DECISION_TABS };

@@ -8,10 +8,12 @@ export interface Settings {
   zone: Zone;
   /** The log's key that receipts are verified with, once it was trusted. */
   logKey: string;
+  /** Whether the first look round was taken or declined. */
+  toured: boolean;
 }
 
 const STORED = "plimsoll.settings";
-const FIRST: Settings = { theme: "auto", language: "auto", zone: "local", logKey: "" };
+const FIRST: Settings = { theme: "auto", language: "auto", zone: "local", logKey: "", toured: false };
 const listeners = new Set<() => void>();
 let now: Settings = read();
 

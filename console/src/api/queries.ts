@@ -94,6 +94,13 @@ export const useLatest = (limit: number, deployment?: string) =>
     placeholderData: keepPreviousData,
   });
 
+export const useRefused = (deployment: string) =>
+  useQuery({
+    queryKey: ["refused", deployment],
+    queryFn: () => got(client.GET("/api/v1/decisions", { params: { query: { limit: 8, deployment, result: "refused" } } })),
+    placeholderData: keepPreviousData,
+  });
+
 const ofDecision = (id: string) => ({ params: { path: { id } } });
 export const useTrace = (id: string) =>
   useQuery({ queryKey: ["trace", id], queryFn: () => got(client.GET("/api/v1/decisions/{id}/trace", ofDecision(id))) });
@@ -172,6 +179,29 @@ export function useRelease(name: string) {
   });
 }
 
+export function useRollBack(name: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (reason: string) => got(client.POST("/api/v1/deployments/{name}/rollback", { params: { path: { name } }, body: { reason } })),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["deployments"] });
+      void queries.invalidateQueries({ queryKey: ["events"] });
+    },
+  });
+}
+
+/** Issuers at which one may sign in beside keys. */
+export const useIssuers = () =>
+  useQuery({
+    queryKey: ["issuers"],
+    queryFn: async () => {
+      const answer = await fetch("/console/sign-in/oidc");
+      return answer.ok ? ((await answer.json()) as { issuers: string[] }).issuers : [];
+    },
+    retry: false,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 export const usePrincipals = () =>
   usePages(["principals"], (cursor) => got(client.GET("/api/v1/principals", { params: { query: paged(cursor) } })));
 export const useKeys = () =>
@@ -180,6 +210,8 @@ export const useMatrix = (enabled: boolean) =>
   useQuery({ queryKey: ["matrix"], queryFn: () => got(client.GET("/api/v1/access/matrix")), enabled });
 export const usePolicies = (enabled: boolean) =>
   useQuery({ queryKey: ["policies"], queryFn: () => got(client.GET("/api/v1/policies")), enabled });
+export const usePreview = () =>
+  useMutation({ mutationFn: (files: Schemas["PolicyFile"][]) => got(client.POST("/api/v1/policies/preview", { body: { files } })) });
 export const useWhy = () =>
   useMutation({
     mutationFn: (query: { principal: string; action: string; resource: string }) =>

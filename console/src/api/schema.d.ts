@@ -2890,6 +2890,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{name}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What passes a deployment, each second as an event */
+        get: operations["watch_deployment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What other policies would allow and deny; nothing is changed */
+        post: operations["preview_policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -5747,6 +5781,155 @@ export interface components {
              *     Absent for versions from before scans.
              */
             scan?: components["schemas"]["ScanFacts"] | null;
+        };
+        /** @description What passed a deployment within a second. Sent as server-sent events (`data:` holds one). */
+        LiveSecond: {
+            /**
+             * Format: date-time
+             * @description The end of the second.
+             */
+            time: string;
+            /** @description Completions by version, route and result. */
+            traffic: components["schemas"]["LiveTraffic"][];
+            /** @description Refusals by phase, reason and field. */
+            refusals: components["schemas"]["LiveRefusal"][];
+            /** @description Time by phase, for the phases that took any. */
+            phases: components["schemas"]["LivePhase"][];
+            /** @description From accept to the answer. */
+            total?: components["schemas"]["LiveTimes"] | null;
+            /** @description What the model answered: of each row the only number, or the second of two. None if there were none, or for those who may not read decisions. */
+            scores?: components["schemas"]["LiveScores"] | null;
+        };
+        /** @description Completions of one kind. */
+        LiveTraffic: {
+            /**
+             * Format: uint32
+             * @description The number of the version; none where none was planned.
+             */
+            version?: number | null;
+            /** @description In which part it took them. */
+            route?: components["schemas"]["Route"] | null;
+            /** @description How they ended. */
+            result: components["schemas"]["ResultClass"];
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+        };
+        /** @description Refusals of one kind. */
+        LiveRefusal: {
+            /** @description The phase that refused. */
+            phase: components["schemas"]["Phase"];
+            /** @description Why. */
+            code: components["schemas"]["RefusalCode"];
+            /** @description The field of the contract at fault, if one is. */
+            field?: string | null;
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+        };
+        /** @description What a phase took. */
+        LivePhase: {
+            /** @description The phase. */
+            phase: components["schemas"]["Phase"];
+            /**
+             * Format: uint64
+             * @description How many durations.
+             */
+            count: number;
+            /**
+             * Format: uint64
+             * @description Half took at most so long.
+             */
+            p50: number;
+            /**
+             * Format: uint64
+             * @description Of twenty, nineteen took at most so long.
+             */
+            p95: number;
+            /**
+             * Format: uint64
+             * @description Of a hundred, all but one.
+             */
+            p99: number;
+        };
+        /** @description Percentiles of durations in nanoseconds, each to within an eighth. */
+        LiveTimes: {
+            /**
+             * Format: uint64
+             * @description How many durations.
+             */
+            count: number;
+            /**
+             * Format: uint64
+             * @description Half took at most so long.
+             */
+            p50: number;
+            /**
+             * Format: uint64
+             * @description Of twenty, nineteen took at most so long.
+             */
+            p95: number;
+            /**
+             * Format: uint64
+             * @description Of a hundred, all but one.
+             */
+            p99: number;
+        };
+        /** @description A distribution in cells of equal width. Widths are powers of two, so that the distributions of two seconds can be added. */
+        LiveScores: {
+            /**
+             * Format: int32
+             * @description Two to this power is the width of a cell.
+             */
+            exponent: number;
+            /**
+             * Format: int64
+             * @description The first cell begins at this many widths.
+             */
+            first: number;
+            /** @description Numbers by cell. */
+            counts: number[];
+        };
+        /** @description Lets the version before answer again. */
+        RollBack: {
+            /** @description Why, for those who read the event; at most 2,000 characters. */
+            reason?: string | null;
+        };
+        /** @description Asks what would be allowed and denied if these were the policies. */
+        PreviewPolicies: {
+            /** @description All the files, those that stay as they are too. */
+            files: components["schemas"]["PolicyFile"][];
+        };
+        /** @description What would be allowed and denied. Nothing was changed. */
+        PolicyPreview: {
+            /** @description Why these cannot be the policies, if they cannot. */
+            fault?: string | null;
+            /** @description Verdicts that would be others. */
+            changes: components["schemas"]["PolicyChange"][];
+            /**
+             * Format: uint64
+             * @description How many questions were asked: principals × actions × resources.
+             */
+            asked: number;
+            /** @description Whether there are more principals, resources or changes than are shown. */
+            is_truncated: boolean;
+        };
+        /** @description A verdict that would be another. */
+        PolicyChange: {
+            /** @description The name of the principal. */
+            principal: string;
+            /** @description The action. */
+            action: string;
+            /** @description The resource: `deployment/credit-default`. */
+            resource: string;
+            /** @description `permit`, `forbid`, `default` (nothing permits) or `error`, as it is. */
+            before: string;
+            /** @description The same, as it would be. */
+            after: string;
         };
     };
     responses: never;
@@ -13550,7 +13733,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBack"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -13559,6 +13746,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -13588,8 +13784,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19686,6 +19900,160 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watch_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveSecond"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewPolicies"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,7 @@
 import { type FormEvent, useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import type { Schemas } from "../api/client";
-import { useKeys, useMakeKey, useMatrix, usePolicies, usePrincipals, useRevokeKey, useSession, useWhy } from "../api/queries";
+import { useKeys, useMakeKey, useMatrix, usePolicies, usePreview, usePrincipals, useRevokeKey, useSession, useWhy } from "../api/queries";
 import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { Ask, Badge, Head, List, Loaded, Panel, Table, When, Wrong } from "../ui/basics";
@@ -284,21 +284,104 @@ function Why() {
   );
 }
 
+/** The policies in force, and what others would allow and deny. They come with the build: what is tried
+ * here is carried over into it, and in force nowhere before. */
 function Policies() {
+  const words = useWords().access;
   const policies = usePolicies(true);
+  const session = useSession().data;
+  const preview = usePreview();
+  const [edited, setEdited] = useState<Record<string, string>>({});
+  const [isEditing, setEditing] = useState(false);
   return (
     <Loaded of={policies}>
       {({ files }) => (
         <>
+          {may(session, "ReadAccess") && (
+            <Panel>
+              <p className="soft">{words.tryHint}</p>
+              <div className="bar">
+                <label className="row">
+                  <input type="checkbox" checked={isEditing} onChange={(event) => setEditing(event.target.checked)} /> {words.tryOut}
+                </label>
+                {isEditing && (
+                  <>
+                    <button
+                      type="button"
+                      className="primary"
+                      disabled={preview.isPending}
+                      onClick={() => preview.mutate(files.map(({ name, text }) => ({ name, text: edited[name] ?? text })))}
+                    >
+                      {words.preview}
+                    </button>
+                    <button
+                      type="button"
+                      onClick={() => {
+                        setEdited({});
+                        preview.reset();
+                      }}
+                    >
+                      {words.undo}
+                    </button>
+                  </>
+                )}
+              </div>
+              {preview.error !== null && <Wrong error={preview.error} />}
+              {preview.data && <Previewed of={preview.data} />}
+            </Panel>
+          )}
           {files.map((file) => (
-            <Panel key={file.name} title={file.name}>
-              <pre className="small scroll" tabIndex={0}>
-                {file.text}
-              </pre>
+            <Panel key={file.name} title={file.name} aside={edited[file.name] !== undefined && edited[file.name] !== file.text ? <Badge tone="warn">{words.edited}</Badge> : null}>
+              {isEditing ? (
+                <textarea
+                  className="mono wide"
+                  rows={Math.min(file.text.split("\n").length + 1, 24)}
+                  spellCheck={false}
+                  aria-label={file.name}
+                  value={edited[file.name] ?? file.text}
+                  onChange={(event) => setEdited({ ...edited, [file.name]: event.target.value })}
+                />
+              ) : (
+                <pre className="small scroll" tabIndex={0}>
+                  {file.text}
+                </pre>
+              )}
             </Panel>
           ))}
         </>
       )}
     </Loaded>
+  );
+}
+
+function Previewed({ of }: { of: Schemas["PolicyPreview"] }) {
+  const words = useWords().access;
+  if (of.fault) {
+    return (
+      <div className="note bad" role="alert">
+        {of.fault}
+      </div>
+    );
+  }
+  return (
+    <div role="status" className="stack">
+      <div className={of.changes.length === 0 ? "note" : "note warn"}>
+        {words.changes(of.changes.length, of.asked)} {of.is_truncated && words.truncated}
+      </div>
+      {of.changes.length > 0 && (
+        <Table
+          label={words.preview}
+          of={of.changes}
+          id={(change) => `${change.principal} ${change.action} ${change.resource}`}
+          columns={[
+            { name: words.principal, cell: (change) => change.principal },
+            { name: words.action, cell: (change) => change.action },
+            { name: words.resource, cell: (change) => change.resource },
+            { name: words.before, cell: (change) => change.before },
+            { name: words.after, cell: (change) => <Badge tone={change.after === "permit" ? "good" : "bad"}>{change.after}</Badge> },
+          ]}
+        />
+      )}
+    </div>
   );
 }

@@ -1,12 +1,13 @@
 // One decision: what was asked, what was answered and why, and the proof that it was recorded.
-import { Suspense, lazy, useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, lazy, Suspense, useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import type { Schemas } from "../api/client";
-import { useExplanation, useReplay, useSession, useTrace } from "../api/queries";
+import { useErase, useExplanation, useReplay, useSession, useTrace } from "../api/queries";
 import { useLanguage, useWords } from "../i18n";
 import { may } from "../shell/App";
 import { duration } from "../time";
-import { Badge, Facts, Head, Loaded, Panel, Short, Skeleton, Table, When, Wrong } from "../ui/basics";
+import { Ask, Badge, Facts, Head, Loaded, Panel, save, Short, Skeleton, Table, When, Wrong } from "../ui/basics";
 import { Waterfall } from "../ui/charts";
 import { DeploymentLink, ModelLink, ResultBadge } from "../ui/words";
 import { ReviewPanel } from "./DecisionReview";
@@ -22,6 +23,12 @@ export default function Decision({ id }: { id: string }) {
     <>
       <Head title={words.decision.title}>
         <code>{id}</code>
+        {trace.data && (
+          <button type="button" onClick={() => save(`decision-${id}.json`, "application/json", JSON.stringify(trace.data, null, 2))}>
+            {words.decision.save}
+          </button>
+        )}
+        {trace.data && may(session, "EraseSubject") && <Forget of={trace.data.decision} />}
       </Head>
       <Loaded of={trace}>
         {(found) => (
@@ -57,6 +64,61 @@ export default function Decision({ id }: { id: string }) {
           </>
         )}
       </Loaded>
+    </>
+  );
+}
+
+/** Erases everything about the person that the decision is about, whom the contract names. */
+function Forget({ of }: { of: Schemas["Decision"] }) {
+  const words = useWords();
+  const subjects = of.body?.mapped.filter(({ role }) => role === "subject").map(({ value }) => value) ?? [];
+  const [isOpen, setOpen] = useState(false);
+  const [subject, setSubject] = useState("");
+  const [reason, setReason] = useState("");
+  const erase = useErase();
+  const queries = useQueryClient();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const done = () => {
+      setOpen(false);
+      void queries.invalidateQueries({ queryKey: ["trace", of.summary.id] });
+    };
+    erase.mutate({ subject, reason, rotate_now: false }, { onSuccess: done });
+  };
+  return (
+    <>
+      <button
+        type="button"
+        className="danger"
+        onClick={() => {
+          setSubject(subjects[0] ?? "");
+          setOpen(true);
+        }}
+      >
+        {words.decision.forget}
+      </button>
+      <Ask title={words.decision.forget} isOpen={isOpen} close={() => setOpen(false)}>
+        <form onSubmit={submit}>
+          <p>{words.subjects.eraseHint}</p>
+          <label>
+            {words.subjects.subject}
+            <input required value={subject} autoComplete="off" onChange={(event) => setSubject(event.target.value)} />
+          </label>
+          <label>
+            {words.common.reason}
+            <input required value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} />
+          </label>
+          {erase.error !== null && <Wrong error={erase.error} />}
+          <div className="actions">
+            <button type="button" onClick={() => setOpen(false)}>
+              {words.common.cancel}
+            </button>
+            <button type="submit" className="danger" disabled={erase.isPending}>
+              {words.subjects.erase}
+            </button>
+          </div>
+        </form>
+      </Ask>
     </>
   );
 }

@@ -1,5 +1,5 @@
 // Finds decisions: by id, deployment, result and time. The address holds what was asked.
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { type Result, useDecisions, useDeployments, useLatest } from "../api/queries";
 import { useWords } from "../i18n";
@@ -11,6 +11,9 @@ import { RangePicker } from "../ui/Range";
 import { RESULTS, useDecisionColumns } from "../ui/words";
 
 const LIVE_ROWS = 50;
+/** Rows that fill a screen, and pages that are asked for until they are there. */
+const ENOUGH = 20;
+const MAX_LOOKS = 10;
 
 export default function Decisions() {
   const words = useWords();
@@ -91,6 +94,12 @@ function Found({ filter }: { filter: Parameters<typeof useDecisions>[0] }) {
   const words = useWords();
   const found = useDecisions(filter);
   const columns = useDecisionColumns();
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = found;
+  // A page may come back short with more to read on: what is rare is looked for a little further.
+  const isShort = found.items.length < ENOUGH && (data?.pages.length ?? 0) < MAX_LOOKS;
+  useEffect(() => {
+    if (isShort && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [isShort, hasNextPage, isFetchingNextPage, fetchNextPage]);
   return (
     <>
       <div className="bar">

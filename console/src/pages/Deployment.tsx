@@ -1,36 +1,61 @@
 // One deployment: what answers, by which contract, under which limits; and releasing a version.
-import { type FormEvent, useState } from "react";
+import { type FormEvent, lazy, Suspense, useState } from "react";
+import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { Link } from "wouter";
 import type { Schemas } from "../api/client";
-import { useContract, useDeployment, useLatest, useRelease, useReviewSummary, useSession, useVersions } from "../api/queries";
+import { useContract, useDeployment, useEvents, useLatest, useRelease, useReviewSummary, useRollBack, useSession, useVersions } from "../api/queries";
 import { useWords } from "../i18n";
 import { may } from "../shell/App";
-import { Ask, Badge, Empty, Facts, Head, Loaded, Panel, Short, Table, When, Wrong } from "../ui/basics";
+import { useAddress } from "../ui/address";
+import { Ask, Badge, Empty, Facts, Head, List, Loaded, Panel, Short, Skeleton, Table, type Tone, When, Wrong } from "../ui/basics";
 import { ModelLink, useDecisionColumns } from "../ui/words";
+
+// Charts are loaded when somebody looks at them.
+const Live = lazy(() => import("./DeploymentLive"));
 
 export default function Deployment({ name }: { name: string }) {
   const words = useWords();
   const session = useSession().data;
   const deployment = useDeployment(name);
+  const [tab, setTab] = useAddress("tab");
   return (
     <>
       <Head title={name}>
         {deployment.data && may(session, "Release") && <ReleaseVersion of={deployment.data} />}
+        {deployment.data?.released && may(session, "RollBack") && <RollBack of={deployment.data} />}
         <Link className="button" href={`/decisions?deployment=${encodeURIComponent(name)}`}>
           {words.nav.decisions}
         </Link>
       </Head>
       <Loaded of={deployment}>
         {(found) => (
-          <>
-            <div className="grid">
-              <Served of={found} />
-              <Limits of={found} />
-              {may(session, "ListReviews") && <Reviewed name={name} />}
-            </div>
-            {may(session, "ListDecisions") && <Latest name={name} />}
-            {may(session, "ReadContract") && <Contract digest={found.contract} />}
-          </>
+          <Tabs className="tabs" selectedKey={tab ?? "now"} onSelectionChange={(key) => setTab(key === "now" ? null : String(key))}>
+            <TabList aria-label={name}>
+              <Tab id="now">{words.deployments.now}</Tab>
+              {may(session, "TailDecisions") && <Tab id="live">{words.common.live}</Tab>}
+              {may(session, "ReadContract") && <Tab id="contract">{words.deployments.contract}</Tab>}
+              {may(session, "ReadEvents") && <Tab id="history">{words.deployments.history}</Tab>}
+            </TabList>
+            <TabPanel id="now">
+              <div className="grid">
+                <Served of={found} />
+                <Limits of={found} />
+                {may(session, "ListReviews") && <Reviewed name={name} />}
+              </div>
+              {may(session, "ListDecisions") && <Latest name={name} />}
+            </TabPanel>
+            <TabPanel id="live">
+              <Suspense fallback={<Skeleton />}>
+                <Live name={name} />
+              </Suspense>
+            </TabPanel>
+            <TabPanel id="contract">
+              <Contract digest={found.contract} />
+            </TabPanel>
+            <TabPanel id="history">
+              <History name={name} />
+            </TabPanel>
+          </Tabs>
         )}
       </Loaded>
     </>
@@ -206,5 +231,81 @@ function ReleaseVersion({ of }: { of: Schemas["Deployment"] }) {
         </form>
       </Ask>
     </>
+  );
+}
+
+/** Back to the version before, at once: for when something is wrong now. */
+function RollBack({ of }: { of: Schemas["Deployment"] }) {
+  const words = useWords();
+  const [isOpen, setOpen] = useState(false);
+  const [reason, setReason] = useState("");
+  const back = useRollBack(of.name);
+  const close = () => {
+    setOpen(false);
+    setReason("");
+    back.reset();
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    back.mutate(reason, { onSuccess: close });
+  };
+  return (
+    <>
+      <button type="button" className="danger" onClick={() => setOpen(true)}>
+        {words.deployments.rollBack}
+      </button>
+      <Ask title={`${words.deployments.rollBack}: ${of.name}`} isOpen={isOpen} close={close}>
+        <form onSubmit={submit}>
+          <p>{words.deployments.rollBackHint(of.released?.number ?? 0)}</p>
+          <label>
+            {words.common.reason}
+            <input required value={reason} maxLength={2000} onChange={(event) => setReason(event.target.value)} />
+          </label>
+          {back.error !== null && <Wrong error={back.error} />}
+          <div className="actions">
+            <button type="button" onClick={close}>
+              {words.common.cancel}
+            </button>
+            <button type="submit" className="danger" disabled={back.isPending}>
+              {words.deployments.rollBack}
+            </button>
+          </div>
+        </form>
+      </Ask>
+    </>
+  );
+}
+
+const TONES: Record<string, Tone> = { completed: "good", failed: "bad", denied: "warn" };
+
+/** What was done to the deployment, by whom: of the control events that were read so far. */
+function History({ name }: { name: string }) {
+  const words = useWords();
+  const events = useEvents();
+  const isAbout = (resource: string) => resource === `deployment/${name}` || resource.startsWith(`release/${name}/`);
+  const shown = { ...events, items: events.items.filter(({ resource }) => isAbout(resource)) };
+  const says = (payload: unknown) =>
+    typeof payload === "object" && payload !== null
+      ? Object.entries({ ...payload, ...(payload as { facts?: object }).facts })
+          .filter(([, value]) => typeof value !== "object")
+          .map(([key, value]) => `${key}: ${String(value)}`)
+          .join(" · ")
+      : "";
+  return (
+    <Panel>
+      <List
+        of={shown}
+        label={words.deployments.history}
+        id={(event) => event.id + event.stage}
+        empty={words.deployments.noHistory}
+        columns={[
+          { name: words.common.time, cell: (event) => <When at={event.time} /> },
+          { name: words.ledger.stage, cell: (event) => <Badge tone={TONES[event.stage] ?? "idle"}>{words.ledger[event.stage]}</Badge> },
+          { name: words.ledger.action, cell: (event) => event.action },
+          { name: words.ledger.by, cell: (event) => event.principal_name ?? event.principal },
+          { name: words.deployments.details, cell: (event) => <span className="small">{says(event.payload)}</span> },
+        ]}
+      />
+    </Panel>
   );
 }

@@ -6,8 +6,10 @@ import { useSession, useSignOut } from "../api/queries";
 import { useWords } from "../i18n";
 import { useSetting } from "../settings";
 import { Skeleton, Wrong } from "../ui/basics";
+import { Help } from "./Help";
 import { Palette } from "./Palette";
 import { SignIn } from "./SignIn";
+import { Tour } from "./Tour";
 
 const Overview = lazy(() => import("../pages/Overview"));
 const Deployments = lazy(() => import("../pages/Deployments"));
@@ -89,6 +91,7 @@ export function App() {
           </Switch>
         </Suspense>
       </main>
+      {session.data.dev && <Tour />}
     </div>
   );
 }
@@ -103,7 +106,10 @@ function Side({ session }: { session: Schemas["Session"] }) {
       <Link href="/" className="brand">
         <img src="/console/mark.svg" width="22" height="22" alt="" /> Plimsoll
       </Link>
-      <Palette session={session} />
+      <div className="bar">
+        <Palette session={session} />
+        <Help />
+      </div>
       <nav aria-label={words.nav.main}>
         {PAGES.filter((page) => may(session, page.action)).map((page) => (
           <Link key={page.path} href={page.path} aria-current={isHere(page.path) ? "page" : undefined}>

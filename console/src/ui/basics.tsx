@@ -176,11 +176,11 @@ export function List<T>({ of, columns, id, label, empty }: { of: Pages<T>; colum
   return (
     <Loaded of={of}>
       {() =>
-        of.items.length === 0 ? (
+        of.items.length === 0 && !of.hasNextPage ? (
           <Empty>{empty}</Empty>
         ) : (
           <>
-            <Table of={of.items} columns={columns} id={id} label={label} />
+            {of.items.length === 0 ? <Empty>{words.common.notYet}</Empty> : <Table of={of.items} columns={columns} id={id} label={label} />}
             {of.hasNextPage && (
               <p>
                 <button type="button" disabled={of.isFetchingNextPage} onClick={() => void of.fetchNextPage()}>

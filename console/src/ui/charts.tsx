@@ -1,5 +1,6 @@
 // Charts as plain SVG: few marks, readable without colour, each with a table or title beside it.
 import { useWords } from "../i18n";
+import { csv, save, Table } from "./basics";
 
 export interface Bar {
   label: string;
@@ -29,6 +30,50 @@ export function Bars({ of, title }: { of: readonly Bar[]; title: string }) {
         </g>
       ))}
     </svg>
+  );
+}
+
+/** Columns beside each other, in their order: a distribution. */
+export function Columns({ of, title }: { of: readonly Bar[]; title: string }) {
+  const height = 220;
+  const most = Math.max(...of.map((bar) => bar.value), Number.MIN_VALUE);
+  const width = WIDTH / Math.max(of.length, 1);
+  return (
+    <>
+      <svg className="chart" viewBox={`0 0 ${WIDTH} ${height + 22}`} role="img" aria-label={title}>
+        {of.map((bar, n) => (
+          <rect key={bar.label} className="bar" x={n * width + 1} y={height - (bar.value / most) * height} width={Math.max(width - 2, 1)} height={(bar.value / most) * height}>
+            <title>{`${bar.label}: ${bar.value}`}</title>
+          </rect>
+        ))}
+        <line className="axis" x1={0} x2={WIDTH} y1={height} y2={height} />
+        <text x={0} y={height + 16}>
+          {of[0]?.label.split(" … ")[0]}
+        </text>
+        <text x={WIDTH} y={height + 16} textAnchor="end">
+          {of.at(-1)?.label.split(" … ")[1]}
+        </text>
+      </svg>
+      <AsTable of={of} title={title} />
+    </>
+  );
+}
+
+/** A chart's numbers, for readers and spreadsheets. */
+function AsTable({ of, title }: { of: readonly Bar[]; title: string }) {
+  const words = useWords();
+  const columns = [
+    { name: words.common.name, cell: (bar: Bar) => bar.label, text: (bar: Bar) => bar.label },
+    { name: words.chart.value, cell: (bar: Bar) => bar.value, text: (bar: Bar) => String(bar.value), isNumber: true },
+  ];
+  return (
+    <details className="small">
+      <summary>{words.chart.table}</summary>
+      <button type="button" onClick={() => save(`${title}.csv`, "text/csv", csv(of, columns))}>
+        {words.common.exportCsv}
+      </button>
+      <Table label={`${title}: ${words.chart.table}`} of={of.filter((bar) => bar.value !== 0)} id={(bar) => bar.label} columns={columns} />
+    </details>
   );
 }
 

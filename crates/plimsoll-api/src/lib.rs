@@ -20,6 +20,7 @@ mod forensics;
 mod governance;
 mod limit;
 mod lineage;
+mod live;
 mod model;
 mod monitoring;
 mod observation;
@@ -28,6 +29,7 @@ mod openapi;
 mod outcome;
 mod page;
 mod performance;
+mod policy;
 mod problem;
 mod query;
 mod receipt;
@@ -61,7 +63,7 @@ pub use decision::{
     DecisionRefusal, DecisionSummary, DecisionTail, MappedText, PhaseTime, TailQuery,
 };
 pub use deployment::{
-    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, Signer,
+    CreateDeployment, Deployment, Fallback, ReleaseVersion, ReleasedVersion, RollBack, Signer,
     UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
@@ -88,6 +90,7 @@ pub use lineage::{
     AdoptVersion, ArchiveVersion, CardOfVersion, CreateOverride, LineageQuery, ScanBlock,
     ScanBlocks, ScanOverride, VersionCard,
 };
+pub use live::{LivePhase, LiveRefusal, LiveScores, LiveSecond, LiveTimes, LiveTraffic};
 pub use model::{
     Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
@@ -111,6 +114,7 @@ pub use plimsoll_contract::Contract as ContractDocument;
 pub use plimsoll_explain::ExplainProfile as ProfileDocument;
 pub use plimsoll_explain::account::{Account, Audience};
 pub use plimsoll_lineage::{Direction, Edge, EdgeKind, Graph, Node, NodeId, NodeIdError, NodeKind};
+pub use policy::{PolicyChange, PolicyPreview, PreviewPolicies};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use query::{Query, QueryColumn, QueryFormat, QueryTable, QueryTables, SubjectSearch};
 pub use receipt::Receipt;

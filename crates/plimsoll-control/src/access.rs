@@ -17,6 +17,20 @@ use std::str::FromStr;
 /// 20 µs, and 30 × (7 kinds × 30) × some actions is about two seconds.
 const MAX_MATRIX: u32 = 30;
 
+/// Whom and what a matrix is about.
+pub(crate) struct AccessQuestions {
+    pub(crate) names: Vec<String>,
+    pub(crate) principals: Vec<Principal>,
+    labelled: Vec<(Box<str>, Resource)>,
+    pub(crate) is_truncated: bool,
+}
+
+impl AccessQuestions {
+    pub(crate) fn resources(&self) -> Vec<(&str, Resource)> {
+        self.labelled.iter().map(|(label, resource)| (&**label, resource.clone())).collect()
+    }
+}
+
 impl Control {
     /// Every action of live principals on live resources.
     ///
@@ -24,24 +38,31 @@ impl Control {
     /// [`ControlError`]; see [`ControlError::code`].
     pub fn access_matrix(&self, ctx: &RequestContext) -> Result<api::AccessMatrix, ControlError> {
         self.may_read(ctx, Action::ReadAccess, &Resource::Policy)?;
-        let rows = self.store.read(|r| r.principals(None, MAX_MATRIX))?;
-        let mut is_truncated = rows.len() >= MAX_MATRIX as usize;
-        let mut names: Vec<String> = rows.iter().map(|row| row.name.to_string()).collect();
-        let mut asked = rows.iter().map(principal).collect::<Result<Vec<_>, _>>()?;
-        names.push("anonymous".to_owned());
-        asked.push(Principal::anonymous());
-        let (resources, more) = self.resources(ctx)?;
-        is_truncated |= more;
-        let labels: Vec<Box<str>> = resources.iter().map(label).collect();
-        let labelled: Vec<(&str, Resource)> =
-            labels.iter().map(|label| &**label).zip(resources).collect();
-        let matrix = self.policies.matrix(&asked, &labelled);
+        let asked = self.access_questions(ctx)?;
+        let matrix = self.policies.matrix(&asked.principals, &asked.resources());
         let rows = matrix.rows.into_iter().map(|row| api::AccessCell {
             action: row.action.to_string(),
             resource: row.resource.into(),
             marks: row.marks.into_iter().map(|mark| mark_word(mark).to_owned()).collect(),
         });
+        let AccessQuestions { names, is_truncated, .. } = asked;
         Ok(api::AccessMatrix { principals: names, rows: rows.collect(), is_truncated })
+    }
+
+    /// Everybody who may be asked about, and everything.
+    pub(crate) fn access_questions(
+        &self,
+        ctx: &RequestContext,
+    ) -> Result<AccessQuestions, ControlError> {
+        let rows = self.store.read(|r| r.principals(None, MAX_MATRIX))?;
+        let mut names: Vec<String> = rows.iter().map(|row| row.name.to_string()).collect();
+        let mut principals = rows.iter().map(principal).collect::<Result<Vec<_>, _>>()?;
+        names.push("anonymous".to_owned());
+        principals.push(Principal::anonymous());
+        let (resources, more) = self.resources(ctx)?;
+        let is_truncated = more || rows.len() >= MAX_MATRIX as usize;
+        let labelled = resources.into_iter().map(|resource| (label(&resource), resource));
+        Ok(AccessQuestions { names, principals, labelled: labelled.collect(), is_truncated })
     }
 
     /// The resources there are, of every kind that has any, and whether there are more.
@@ -214,7 +235,7 @@ fn unreadable() -> ControlError {
     )
 }
 
-const fn mark_word(mark: Mark) -> &'static str {
+pub(crate) const fn mark_word(mark: Mark) -> &'static str {
     match mark {
         Mark::Permit => "permit",
         Mark::Forbid => "forbid",

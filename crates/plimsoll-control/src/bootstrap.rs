@@ -3,6 +3,7 @@
 use crate::act::{DeniedReads, Event, Unfinished};
 use crate::artifact::{Artifacts, sha256};
 use crate::compile::Compiler;
+use crate::decision_blocks::Blocks;
 use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::key::{NewKey, make_key};
@@ -96,6 +97,8 @@ pub struct Control {
     pub(crate) last_report: Mutex<LastReport>,
     /// What is seen of rollouts under way.
     pub(crate) rollouts: Rollouts,
+    /// What blocks of the ledger may hold.
+    pub(crate) blocks: Mutex<Blocks>,
     pub(crate) started: Time,
 }
 
@@ -143,6 +146,7 @@ impl Control {
             telling: Mutex::default(),
             last_report: Mutex::default(),
             rollouts: Rollouts::default(),
+            blocks: Mutex::default(),
         };
         control.repeat_erasures()?;
         let mut opened = control.recover()?;

@@ -1,8 +1,10 @@
 //! Decisions, read back from the ledger: lists, one of them, and the newest as they come.
 
+use crate::act::lock;
 use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::contract::document_of;
+use crate::decision_blocks::Wanted;
 use crate::deployment::resource_of;
 use crate::error::ControlError;
 use crate::ledger_scan::Pick;
@@ -51,7 +53,14 @@ impl Control {
         let before = cursor(filter.cursor.as_deref())?;
         let since = filter.since.map_or(Time::EPOCH, |t| t.0);
         let mut known = Known::default();
-        let (items, next) = self.walk_back(before, limit(filter.limit)?, |entry| {
+        let wanted = Wanted {
+            since: filter.since.map(|since| since.0),
+            until: filter.until.map(|until| until.0),
+            deployment: self.deployment_wanted(filter.deployment.as_deref())?,
+            result: filter.result,
+        };
+        let skip = |end| lock(&self.blocks).skip(end, &wanted);
+        let (items, next) = self.walk_back_past(before, limit(filter.limit)?, skip, |entry| {
             let draft = &entry.leaf.draft;
             if draft.time < since.minus(DISORDER) {
                 return Ok(Pick::End);
@@ -66,6 +75,15 @@ impl Control {
             Ok(summary.map_or(Pick::Skip, Pick::Show))
         })?;
         Ok(api::Page { items, next_cursor: next.map(|index| index.to_string()) })
+    }
+
+    /// The deployment of that name which is not archived, if a list names one that exists; the name
+    /// of an archived one is another's, so nothing is passed over for it.
+    fn deployment_wanted(&self, name: Option<&str>) -> Result<Option<DeploymentId>, ControlError> {
+        let Some(name) = name else { return Ok(None) };
+        let same = self.store.read(|r| r.all_deployments())?;
+        let mut same = same.into_iter().filter(|row| row.name.as_str() == name);
+        Ok(same.next().map(|row| row.id).filter(|_| same.next().is_none()))
     }
 
     /// Decisions that became durable at or after index `from`, oldest first; with `None`, no

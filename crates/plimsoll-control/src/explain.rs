@@ -194,6 +194,10 @@ impl Control {
     /// What explains a recorded decision: its own version under its own contract.
     pub(crate) fn ready(&self, entry: &Entry) -> Result<Ready, ControlError> {
         let draft = &entry.leaf.draft;
+        if draft.model.is_none() && draft.extension.origin.is_some() {
+            let detail = "the decision was made elsewhere; no model here explains it";
+            return Err(ControlError::conflict(detail));
+        }
         let manifest = draft.model.ok_or(ControlError::Internal("an answer names no version"))?;
         let contract = draft.contract.ok_or(ControlError::Internal("an answer has no contract"))?;
         let (model_name, version, files) = self.recorded_version(entry, manifest)?;

@@ -25,12 +25,30 @@ impl Control {
         &self,
         before: Option<u64>,
         limit: u32,
+        pick: impl FnMut(Entry) -> Result<Pick<T>, ControlError>,
+    ) -> Result<(Vec<T>, Option<u64>), ControlError> {
+        self.walk_back_past(before, limit, |_| None, pick)
+    }
+
+    /// The same, which passes over what `skip` knows to hold nothing: it is given the end of what is
+    /// left and gives a smaller one.
+    pub(crate) fn walk_back_past<T>(
+        &self,
+        before: Option<u64>,
+        limit: u32,
+        skip: impl Fn(u64) -> Option<u64>,
         mut pick: impl FnMut(Entry) -> Result<Pick<T>, ControlError>,
     ) -> Result<(Vec<T>, Option<u64>), ControlError> {
         let mut items = Vec::new();
         let before = before.unwrap_or(u64::MAX).min(self.ledger.durable());
         let mut last = before;
-        for entry in self.ledger.entries_rev(before).take(MAX_SCAN) {
+        let mut entries = self.ledger.entries_rev(before);
+        for _ in 0..MAX_SCAN {
+            if let Some(end) = skip(last) {
+                last = end;
+                entries = self.ledger.entries_rev(end);
+            }
+            let Some(entry) = entries.next() else { break };
             let entry = entry.map_err(ControlError::Unreadable)?;
             last = entry.index;
             match pick(entry)? {

@@ -11,6 +11,9 @@ use plimsoll_store::{DeploymentRow, Release};
 use plimsoll_types::Name;
 use serde_json::json;
 
+/// The longest reason, in characters: it is kept for ever, and read by people.
+const MAX_REASON: usize = 2_000;
+
 impl Control {
     /// Rolls back the rollout that is under way; without one, lets the version answer again that
     /// was released before the present one, and marks the present one as rolled back, so that
@@ -24,6 +27,23 @@ impl Control {
         ctx: &RequestContext,
         name: &Name,
     ) -> Result<api::Deployment, ControlError> {
+        self.roll_back_because(ctx, name, None)
+    }
+
+    /// The same for a reason, which is recorded.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn roll_back_because(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        reason: Option<&str>,
+    ) -> Result<api::Deployment, ControlError> {
+        if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON) {
+            let rule = format!("must have at most {MAX_REASON} characters");
+            return Err(ControlError::invalid("reason", rule));
+        }
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
@@ -37,7 +57,10 @@ impl Control {
         self.check_life(row.model, earlier)?;
         // It answered before, but its files may be damaged since, or the contract changed.
         self.check_fit(&row, earlier)?;
-        let facts = json!({ "from": present, "to": earlier });
+        let mut facts = json!({ "from": present, "to": earlier });
+        if let Some(reason) = reason {
+            facts["reason"] = reason.into();
+        }
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             tx.withdraw(row.id, present, now)?;

@@ -4,6 +4,7 @@
 use crate::answer::Answer;
 use crate::idempotency::Idempotency;
 use crate::limiter::{Limiter, Whose};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pass::{Pass, PhaseClock};
 use crate::rollout::ShadowQueue;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) upstreams: Upstreams,
     pub(crate) limiter: Limiter,
     pub(crate) shadows: ShadowQueue,
+    pub(crate) live: Live,
     trust: OnceLock<Trust>,
     pub(crate) watch: OnceLock<Arc<dyn Watch>>,
     draining: AtomicBool,
@@ -88,6 +90,7 @@ impl Gateway {
             upstreams: Upstreams::default(),
             limiter: Limiter::default(),
             shadows: ShadowQueue::default(),
+            live: Live::default(),
             trust: OnceLock::new(),
             watch: OnceLock::new(),
             draining: AtomicBool::new(false),

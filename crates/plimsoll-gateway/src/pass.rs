@@ -278,6 +278,7 @@ impl Pass {
         let total = self.clock.total();
         metrics.total.observe(total);
         metrics.overhead.observe(total.saturating_sub(self.clock.of(Phase::Predict).into()));
+        self.show_times();
     }
 }
 

@@ -85,6 +85,7 @@ impl Pass {
             if let Some(plan) = ended.plan {
                 self.gateway.0.metrics.route(plan.route).fetch_add(1, Relaxed);
             }
+            self.show_ended(result, ended);
             if let Some(refusal) = ended.refusal {
                 self.gateway.0.tally.count(Listener::Data, refusal.phase, refusal.code, true);
             }

@@ -1,6 +1,7 @@
 //! An issuer's rules, and the judgement on a token.
 
 use crate::claims::{self, Window};
+use crate::console::ConsoleClient;
 use crate::error::TokenError;
 use crate::jwks::KeySet;
 use crate::jws::{Algorithm, Token};
@@ -40,6 +41,8 @@ pub struct Issuer {
     pub stale: Duration,
     /// What its tokens may be signed with.
     pub algorithms: Vec<Algorithm>,
+    /// The console as its client, if people may sign in at it.
+    pub console: Option<ConsoleClient>,
     pub(crate) audiences: Vec<String>,
     pub(crate) window: Window,
     pub(crate) subject_claim: String,

@@ -124,6 +124,15 @@ impl<'a> Token<'a> {
         self.claims.get("iss")?.as_str()
     }
 
+    /// A claim that is a text, as the token has it.
+    pub(crate) fn said(&self, name: &str) -> Option<&str> {
+        self.claims.get(name)?.as_str()
+    }
+    /// Whether the token has the claim.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.claims.contains_key(name)
+    }
+
     /// The claims, if the signature is of a key in `keys` by one of `pinned`.
     pub(crate) fn verified(
         self,

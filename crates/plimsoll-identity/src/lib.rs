@@ -10,6 +10,7 @@
 
 mod certificate;
 mod claims;
+mod console;
 mod discovery;
 mod error;
 mod issuer;
@@ -19,6 +20,9 @@ mod jws;
 mod settings;
 
 pub use certificate::{CertificateNames, CertificateRule, MAX_NAMES};
+pub use console::{
+    ConsoleClient, ConsoleDocument, Endpoints, MAX_TOKEN_REPLY, answers, endpoints, id_token,
+};
 pub use discovery::{MAX_DISCOVERY_BYTES, discovered, discovery_url};
 pub use error::{IdentityError, KeysError, TokenError};
 pub use issuer::{Identity, Issuer, KeySource, Verified, principal_id};

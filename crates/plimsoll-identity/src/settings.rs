@@ -2,6 +2,7 @@
 
 use crate::certificate::CertificateRule;
 use crate::claims::Window;
+use crate::console::ConsoleDocument;
 use crate::error::IdentityError;
 use crate::issuer::{Issuer, KeySource};
 use crate::jws::Algorithm;
@@ -83,6 +84,8 @@ pub struct IssuerDocument {
     pub environment: Option<Environment>,
     /// The only deployments its subjects reach.
     pub deployments: Option<Vec<Name>>,
+    /// How people sign in to the console at it, if they may.
+    pub console: Option<ConsoleDocument>,
 }
 
 /// What a client certificate gives.
@@ -215,6 +218,11 @@ fn issuer(
     if document.deployments.as_ref().is_some_and(|d| d.len() > plimsoll_policy::MAX_SCOPES) {
         return wrong("`deployments` names more than a principal can be limited to");
     }
+    let console = document.console.map(|console| console.compile(&document.audiences)).transpose();
+    let console = match console {
+        Ok(console) => console,
+        Err(rule) => return wrong(rule),
+    };
     let keys = match (document.jwks_url, document.jwks_file) {
         (Some(_), Some(_)) => return wrong("`jwks_url` and `jwks_file` exclude one another"),
         (Some(url), None) => KeySource::Url(url),
@@ -244,6 +252,7 @@ fn issuer(
             .collect(),
         environment: document.environment,
         deployments: document.deployments.map(Into::into),
+        console,
         tenant,
     })
 }

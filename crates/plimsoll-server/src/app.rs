@@ -4,6 +4,8 @@ use crate::alerts::Alerts;
 use crate::background_batches::Batches;
 use crate::background_retrain::Retrains;
 use crate::config::ServerLimits;
+use crate::console_oidc::SignIns;
+use crate::live::Watchers;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
 use crate::sessions::Sessions;
@@ -52,6 +54,10 @@ pub(crate) struct App {
     pub(crate) is_tls: bool,
     /// The browsers that are signed in.
     pub(crate) sessions: Sessions,
+    /// Where people sign in beside keys.
+    pub(crate) sign_ins: SignIns,
+    /// Those who watch decisions pass.
+    pub(crate) watchers: Watchers,
 }
 
 impl App {

@@ -14,6 +14,11 @@ use tokio::sync::watch;
 /// How often refusals without a record of their own are recorded, and completeness is stated.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// How often new parts of the ledger are noted.
+const NOTES: Duration = Duration::from_secs(2);
+/// The rest between two turns while much is to be noted: half the time is left to requests.
+const NOTES_BACKLOG: Duration = Duration::from_millis(200);
+
 /// Records the tally and a heartbeat each minute, until the server drains.
 pub(crate) async fn each_minute(app: Arc<App>, mut life: watch::Receiver<Life>) {
     let mut from = app.clock.now();
@@ -54,6 +59,27 @@ pub(crate) async fn each_hour(app: Arc<App>, mut life: watch::Receiver<Life>) {
         if tokio::time::timeout(plimsoll_control::RECONCILE_EVERY, drains).await.is_ok() {
             return;
         }
+    }
+}
+
+/// Notes what parts of the ledger hold, for lists, until the server drains.
+pub(crate) async fn note_blocks(app: Arc<App>, mut life: watch::Receiver<Life>) {
+    let mut pause = NOTES;
+    loop {
+        let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
+        if tokio::time::timeout(pause, drains).await.is_ok() {
+            return;
+        }
+        let control = Arc::clone(&app.control);
+        pause = match tokio::task::spawn_blocking(move || control.note_blocks()).await {
+            Ok(Ok(true)) => NOTES_BACKLOG,
+            Ok(Ok(false)) => NOTES,
+            Ok(Err(error)) => {
+                tracing::error!(error = %error, "the ledger could not be read for lists");
+                EVERY
+            }
+            Err(_) => EVERY,
+        };
     }
 }
 

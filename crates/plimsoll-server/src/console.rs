@@ -131,7 +131,7 @@ fn served(asset: &Asset, request: &Request<Incoming>) -> Response<ReplyBody> {
 }
 
 /// The response with what protects a page.
-fn guarded(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+pub(crate) fn guarded(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     for &(name, value) in HEADERS {
         response
             .headers_mut()

@@ -50,6 +50,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_lake::routes());
     routes.extend(crate::handlers_outcomes::routes());
     routes.extend(crate::console::routes());
+    routes.extend(crate::live::routes());
     routes
 }
 
@@ -313,6 +314,13 @@ fn access() -> Vec<Route> {
         })
         .named("list_policies", "The policies in force, with their digest")
         .gives(200, schema_of::<api::Policies>),
+        control("POST", "/api/v1/policies/preview", ReadAccess, |app, ctx, input| {
+            let api::PreviewPolicies { files } = input.json()?;
+            ok(&app.control.preview_policies(ctx, &files)?)
+        })
+        .named("preview_policies", "What other policies would allow and deny; nothing is changed")
+        .reads(schema_of::<api::PreviewPolicies>)
+        .gives(200, schema_of::<api::PolicyPreview>),
     ]
 }
 

@@ -12,9 +12,14 @@ pub(crate) fn routes() -> Vec<Route> {
             "POST",
             "/api/v1/deployments/{name}/rollback",
             Action::RollBack,
-            |app, ctx, input| ok(&app.control.roll_back(ctx, &input.parsed("name")?)?),
+            |app, ctx, input| {
+                let api::RollBack { reason } = input.json()?;
+                let name = input.parsed("name")?;
+                ok(&app.control.roll_back_because(ctx, &name, reason.as_deref())?)
+            },
         )
         .named("roll_back", "Let the version answer again that was released before")
+        .reads(schema_of::<api::RollBack>)
         .gives(200, schema_of::<api::Deployment>),
     ]
 }

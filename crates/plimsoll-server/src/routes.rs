@@ -16,6 +16,7 @@ use crate::handlers_ledger;
 use crate::handlers_mlflow::{self, canonical};
 use crate::handlers_observe;
 use crate::handlers_protocols;
+use crate::live;
 use crate::oip;
 use crate::reply::Reply;
 use bytes::Bytes;
@@ -130,6 +131,8 @@ pub(crate) enum Call {
     Observe,
     /// Waits for new decisions.
     Tail,
+    /// What passes, as it passes.
+    Live,
     /// Answered row by row from the decision tables.
     Query,
     /// Answered by [`crate::service`] before the table is asked; here for the document.
@@ -424,6 +427,10 @@ async fn answer(
             let name = name.map(|(_, name)| name).unwrap_or_default();
             handlers_observe::observe(app, context, caller, &name, request).await
         }
+        Call::Live => {
+            let name = found.param("name").to_owned();
+            live::live(app, context, caller, &name, request).await
+        }
         Call::Ledger(_) if handlers::permitted(app, caller, route.action) => {
             Ok(from_ledger(app, found).await)
         }
@@ -488,6 +495,7 @@ async fn run(
         | Call::Append
         | Call::Batch
         | Call::Observe
+        | Call::Live
         | Call::Infer
         | Call::Session
         | Call::Ledger(_) => Ok(oip::refused(RefusalCode::MethodNotAllowed)),

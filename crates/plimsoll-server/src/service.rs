@@ -43,6 +43,10 @@ impl Answering for Service {
                 return self.infer(target, request).await.map(ReplyBody::Whole);
             }
         }
+        let head = (request.method(), request.uri(), request.headers());
+        if let Some(answer) = crate::console_oidc::answer(&self.app, listener, head).await {
+            return answer;
+        }
         if let Some(file) = crate::console::file(&self.app, listener, &request) {
             return file;
         }

@@ -153,7 +153,7 @@ fn bearer(key: &str) -> Option<HeaderMap> {
 }
 
 /// 256 bits that nobody guesses.
-fn secret() -> Option<String> {
+pub(crate) fn secret() -> Option<String> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).ok()?;
     Some(Digest::from_bytes(bytes).to_string())

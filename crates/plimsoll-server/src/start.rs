@@ -10,6 +10,7 @@ use crate::background_retrain::{self, Retrains};
 use crate::background_rollouts;
 use crate::checkpoint_sinks;
 use crate::config::{ServerConfig, TlsFiles};
+use crate::console_oidc::SignIns;
 use crate::error::ServerError;
 use crate::folder;
 use crate::handlers_observe;
@@ -17,6 +18,7 @@ use crate::heads::StoredHeads;
 use crate::issuers::{self, Believed};
 use crate::lake;
 use crate::lane::Lanes;
+use crate::live::{self, Watchers};
 use crate::monitoring;
 use crate::observations::Pairs;
 use crate::routes::RouteTable;
@@ -174,6 +176,8 @@ async fn serve(
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));
     tasks.spawn(monitoring::each_slot(Arc::clone(&app), config.monitor_slot, life.clone()));
+    tasks.spawn(background::note_blocks(Arc::clone(&app), life.clone()));
+    tasks.spawn(live::run(Arc::clone(&app), life.clone()));
     tasks.spawn(lake::keep_up(Arc::clone(&app), life));
     started(&Started {
         data: addresses.data,
@@ -289,6 +293,8 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
         one_port: config.dev,
         is_tls: config.tls.is_some(),
         sessions: Sessions::default(),
+        sign_ins: SignIns::new(&issuers)?,
+        watchers: Watchers::default(),
     };
     Ok(Opened { app, issuers, recovery, admin_key: opened.admin_key })
 }

@@ -20,10 +20,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_artifacts.sql"),
     include_str!("../migrations/0010_releases.sql"),
     include_str!("../migrations/0011_rollouts.sql"),
-    include_str!("../migrations/0015_findings.sql"),
-    include_str!("../migrations/0016_lineage.sql"),
-    include_str!("../migrations/0013_monitoring.sql"),
     include_str!("../migrations/0012_governance.sql"),
+    include_str!("../migrations/0013_monitoring.sql"),
+    include_str!("../migrations/0014_findings.sql"),
+    include_str!("../migrations/0015_lineage.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

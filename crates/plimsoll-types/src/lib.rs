@@ -17,7 +17,9 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::{
-    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId, GatewayId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId, SilenceId, SinkId, TenantId, GovernanceId,
+    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId,
+    GatewayId, GovernanceId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId,
+    SilenceId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

@@ -1,7 +1,7 @@
 //! The console in a real browser: `console/e2e` against a server with a credit model, people of
 //! every role, and decisions of each kind.
 
-use crate::harness::{Server, demo, get, post, request, requests};
+use crate::harness::{BINARY, Server, demo, get, post, request, requests};
 use crate::oversight::candidate;
 use std::path::Path;
 use std::process::Command;
@@ -64,6 +64,7 @@ fn people_see_decide_and_prove_in_a_browser() {
         .env("PLIMSOLL_CONSOLE", format!("http://{}", server.control()))
         .env("PLIMSOLL_DATA", format!("http://{}", server.address()))
         .env("PLIMSOLL_SHOTS", &shots)
+        .env("PLIMSOLL_BINARY", BINARY)
         .env("PLIMSOLL_REQUEST", requests()[31].clone())
         .envs(keys.iter().map(|(role, key)| {
             (format!("KEY_{}", role.to_uppercase().replace('-', "_")), key.clone())

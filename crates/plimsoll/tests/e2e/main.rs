@@ -41,6 +41,7 @@ mod identity;
 mod lifecycle;
 #[cfg(test)]
 mod lineage;
+mod live;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
@@ -64,6 +65,8 @@ mod query;
 mod retraining;
 #[cfg(test)]
 mod rollouts;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

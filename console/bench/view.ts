@@ -1,0 +1,36 @@
+// The chart of the console, driven as a hand would drive it.
+import uPlot from "uplot";
+import { options, View } from "../src/ui/Plot";
+
+/** Script times in milliseconds of frames that pan and zoom, and the most points that were drawn. */
+export async function run(points: number, lines: number, frames: number): Promise<{ pan: number[]; zoom: number[]; drawn: number }> {
+  const place = document.getElementById("place");
+  if (!place) throw new Error("no place");
+  place.replaceChildren();
+  const labels = Array.from({ length: lines }, (_, n) => `line ${n}`);
+  const idle = () => {};
+  const plot = new uPlot(options({ width: 1200, height: 300, lines: labels, format: String, isUtc: true, moved: idle, chosen: idle, reset: idle }), [[], ...labels.map(() => [])], place);
+  const view = new View(plot);
+  const times = Float64Array.from({ length: points }, (_, n) => 1.7e9 + n);
+  const values = labels.map((_, line) => Float64Array.from(times, (_, n) => Math.sin(n / (300 + line)) + Math.sin(n * 12.9898 + line) * 0.4));
+  view.take(times, values);
+  let drawn = 0;
+  const frame = async (act: () => void) => {
+    await new Promise(requestAnimationFrame);
+    const before = performance.now();
+    act();
+    // uPlot draws in a microtask: what is awaited here is the drawing.
+    await Promise.resolve();
+    await Promise.resolve();
+    drawn = Math.max(drawn, view.drawn);
+    return performance.now() - before;
+  };
+  const zoom: number[] = [];
+  const pan: number[] = [];
+  for (let n = 0; n < frames; n++) zoom.push(await frame(() => view.zoom(n % 40 < 20 ? 0.85 : 1 / 0.85)));
+  view.all();
+  view.zoom(0.6);
+  for (let n = 0; n < frames; n++) pan.push(await frame(() => view.pan(n % 60 < 30 ? 0.02 : -0.02)));
+  plot.destroy();
+  return { pan, zoom, drawn };
+}
