@@ -404,7 +404,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::Store`].
-    pub fn lineage(&self, id: RetrainId) -> Result<Vec<u8>, ControlError> {
+    pub fn retrain_lineage(&self, id: RetrainId) -> Result<Vec<u8>, ControlError> {
         let row = self.under_way(id)?;
         let deployment = self.retrained(&row)?;
         let manifest =

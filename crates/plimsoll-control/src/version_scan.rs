@@ -91,7 +91,7 @@ impl Control {
         if blocking.is_empty() {
             return Ok(facts(&report, passed));
         }
-        self.note_blocks(permit, author, files, &blocking)?;
+        self.keep_blocks(permit, author, files, &blocking)?;
         self.note(permit.who(), Stage::Failed, permit.payload(told(&blocking)))?;
         Err(ControlError::invalid("files", words(&blocking)))
     }
@@ -120,7 +120,7 @@ impl Control {
         Ok((blocking, passed))
     }
 
-    fn note_blocks(
+    fn keep_blocks(
         &self,
         permit: &Permit<'_>,
         author: PrincipalId,

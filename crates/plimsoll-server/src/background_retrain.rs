@@ -283,7 +283,7 @@ fn keep_files(
         };
         files.push(keep_one(control, name, &mut fs_err::File::open(path)?, role)?);
     }
-    let lineage = control.lineage(id)?;
+    let lineage = control.retrain_lineage(id)?;
     let name = "lineage.json".to_owned();
     files.push(keep_one(control, name, &mut lineage.as_slice(), FileRole::Metadata)?);
     Ok(files)

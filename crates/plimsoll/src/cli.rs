@@ -154,6 +154,7 @@ Examples:
     /// What a thing came from, and what came of it: data, runs, versions, deployments, decisions
     Lineage(crate::commands::lineage::Lineage),
     /// Runs that make models: repeated, and told of
+    #[command(subcommand)]
     Run(crate::commands::run::Verb),
     /// Datasets: what they are, where they come from, who may use them for what
     #[command(subcommand)]

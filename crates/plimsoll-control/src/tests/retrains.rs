@@ -81,7 +81,7 @@ fn files(bench: &Bench, id: RetrainId) -> Vec<api::ManifestFile> {
         let kept = upload.finish().expect("kept");
         api::ManifestFile { path: path.into(), digest: kept.digest, size: kept.size, role }
     };
-    let lineage = bench.control.lineage(id).expect("lineage");
+    let lineage = bench.control.retrain_lineage(id).expect("lineage");
     vec![
         keep("model.json", MODEL, api::FileRole::Model),
         keep("lineage.json", &lineage, api::FileRole::Metadata),
