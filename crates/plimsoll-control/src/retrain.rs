@@ -12,6 +12,7 @@ use crate::retrain_due::{Cause, Facts, MONTH, Seen, causes, held};
 use crate::words::stored;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
+use plimsoll_release::Tier;
 use plimsoll_store::{DeploymentRow, FindingFilter, RetrainPolicyRow, RetrainRow};
 use plimsoll_types::{DeploymentId, EventId, Name, PrincipalId, RetrainId, Time};
 use serde_json::json;
@@ -520,7 +521,8 @@ impl Control {
         cause: Cause,
     ) -> Result<RetrainRow, ControlError> {
         let wanted: api::RetrainPolicy = document(&policy.policy)?;
-        let waits = wanted.needs_approval || asks_for_approval(tier(deployment));
+        let tier = self.assessed(deployment)?.map(|assessed| assessed.assessment.tier);
+        let waits = wanted.needs_approval || asks_for_approval(tier);
         let state = if waits { api::RetrainState::Waiting } else { api::RetrainState::Queued };
         let id = RetrainId::new(self.clock.now());
         let facts = json!({
@@ -692,14 +694,9 @@ impl Control {
     }
 }
 
-/// The tier that an assessment gave a deployment; none is stored yet.
-const fn tier(_: &DeploymentRow) -> Option<u8> {
-    None
-}
-
 /// Whether a tier asks for a person's word before training: T2 and above.
-fn asks_for_approval(tier: Option<u8>) -> bool {
-    tier.is_some_and(|tier| tier >= 2)
+fn asks_for_approval(tier: Option<Tier>) -> bool {
+    tier.is_some_and(|tier| tier >= Tier::T2)
 }
 
 fn document<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ControlError> {

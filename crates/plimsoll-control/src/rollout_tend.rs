@@ -11,6 +11,7 @@ use crate::rollout_state::{Kept, state_json};
 use plimsoll_policy::Action;
 use plimsoll_release::rollout::Phase;
 use plimsoll_store::{DeploymentRow, RolloutRow};
+use plimsoll_types::{Severity, Signal, SignalKind};
 use std::time::Duration;
 
 /// How often the evidence of a rollout is written down while nothing is decided: after a crash it
@@ -47,14 +48,19 @@ impl Control {
             return Ok(());
         }
         let undo = By::Server(Action::RollBack);
-        if row.is_drill || kept.live.is_back() {
+        if row.is_drill {
             return self.undo(undo, &deployment, row).map(drop);
+        }
+        if kept.live.is_back() {
+            return self.undo(undo, &deployment, row).map(|row| self.tell_undone(&row, &kept));
         }
         let mut after = kept.live.with(|watched| watched.clone());
         after.rollout.tick(now);
         let is_new = (after.rollout.phase(), after.rollout.step()) != (kept.phase, kept.step);
         match after.rollout.phase() {
-            Phase::RolledBack => self.undo(undo, &deployment, row).map(drop),
+            Phase::RolledBack => {
+                self.undo(undo, &deployment, row).map(|row| self.tell_undone(&row, &kept))
+            }
             Phase::Promoted => self.promote(&deployment, row),
             _ if after.rollout.step() != kept.step => {
                 self.advance(By::Server(Action::Release), &deployment, row).map(drop)
@@ -70,6 +76,37 @@ impl Control {
                 Ok(())
             }
             _ => self.keep_up(row, &kept),
+        }
+    }
+
+    /// Makes a finding of a rollback that nobody asked for: somebody should know why.
+    fn tell_undone(&self, row: &RolloutRow, kept: &Kept) {
+        let reason = kept.live.with(|watched| watched.rollout.reason().cloned());
+        let what = reason.as_ref().map_or("guardrail", |reason| reason.what.as_str());
+        let (candidates, pairs) = reason.as_ref().map_or((0, 0), |r| (r.candidates, r.pairs));
+        #[expect(clippy::cast_precision_loss, reason = "counts for people, far below 2^53")]
+        let numbers = vec![
+            ("candidate_answers".to_owned(), candidates as f64),
+            ("pairs".to_owned(), pairs as f64),
+        ];
+        let signal = Signal {
+            deployment: row.deployment,
+            version: Some(row.candidate),
+            kind: SignalKind::Release,
+            severity: Severity::Critical,
+            about: what.to_owned(),
+            slice: None,
+            since: row.started_at,
+            until: self.clock.now(),
+            text: format!(
+                "version {} was rolled back by its guardrail {what}, after {candidates} answers to \
+                 callers and {pairs} compared beside the incumbent's",
+                row.candidate
+            ),
+            numbers,
+        };
+        if let Err(error) = self.raise(&signal) {
+            tracing::warn!(rollout = %row.id, %error, "a rollback could not be kept as a finding");
         }
     }
 

@@ -8,8 +8,8 @@ use crate::error::ServerError;
 use plimsoll_control::{Control, KeptReference};
 use plimsoll_ledger::Ledger;
 use plimsoll_monitor::monitor::reference_of;
-use plimsoll_monitor::{Monitor, MonitorConfig, Watched};
-use plimsoll_types::Clock;
+use plimsoll_monitor::{Monitor, MonitorConfig, Signals, Watched};
+use plimsoll_types::{Clock, Signal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,15 +18,33 @@ use tokio::sync::watch;
 pub(crate) fn open(
     config: &ServerConfig,
     ledger: &Ledger,
-    control: &Control,
+    control: &Arc<Control>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Monitor>, ServerError> {
     let kept = control.references().map_err(ServerError::Control)?;
     let watched = kept.into_iter().filter_map(watched).collect();
     let folder = config.data.join("monitor");
     let config = MonitorConfig { folder, slot: config.monitor_slot };
-    let monitor = Monitor::open(&config, ledger.clone(), Arc::clone(clock), watched, None);
+    let findings: Arc<dyn Signals> = Arc::new(Findings(Arc::clone(control)));
+    let monitor =
+        Monitor::open(&config, ledger.clone(), Arc::clone(clock), watched, Some(findings));
     Ok(Arc::new(monitor.map_err(ServerError::Monitor)?))
+}
+
+/// Findings, of which signals are made. A signal is raised where the monitor looks, which is beside
+/// requests and may block.
+#[derive(Debug)]
+struct Findings(Arc<Control>);
+
+impl Signals for Findings {
+    fn raise(&self, signal: Signal) {
+        if let Err(error) = self.0.raise(&signal) {
+            tracing::error!(
+                deployment = %signal.deployment, kind = signal.kind.name(), %error,
+                "a signal could not be kept as a finding; it is raised again with the next window"
+            );
+        }
+    }
 }
 
 fn watched(kept: KeptReference) -> Option<Watched> {
