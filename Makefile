@@ -227,7 +227,7 @@ tools-c:
 
 # The end-to-end tests see the server from outside: its system calls (strace), its signals (kill,
 # which comes with ps), its TLS (curl, openssl), its decompression (gzip).
-tools-test:
+tools-test: $(DEMO_PYTHON)
 	$(call need,strace,strace)
 	$(call need,ps,procps)
 	$(call need,curl,curl)

@@ -861,6 +861,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What other policies would allow and deny; nothing is changed */
+        post: operations["preview_policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -1582,6 +1599,284 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{name}/assessment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is owed for a deployment's use, as of now */
+        get: operations["get_assessment"];
+        /** State the facts of a deployment's use, which give its tier */
+        put: operations["put_assessment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how many interactions with customers there were in all */
+        post: operations["post_interactions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/gate-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a deployment's gate looks at */
+        get: operations["get_gate_plan"];
+        /** Declare what a deployment's gate looks at, and its thresholds */
+        put: operations["put_gate_plan"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/evaluation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keep rows with their outcomes, sealed, for checks to run on */
+        put: operations["put_evaluation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/gates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gate results of a deployment, newest first */
+        get: operations["list_gates"];
+        put?: never;
+        /** Run every check of the build on a version, and judge its gate */
+        post: operations["run_gate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/standing/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a version may be released now, and why not */
+        get: operations["get_release_standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/check-results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a check of the team's own found of a version */
+        post: operations["post_check_result"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approval-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's own keys that approvals are signed with */
+        get: operations["list_approval_keys"];
+        put?: never;
+        /** Register the caller's own public key */
+        post: operations["register_approval_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approval-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of the caller's own keys */
+        delete: operations["end_approval_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approval-challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Something new to sign, to prove who one is now */
+        post: operations["make_approval_challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Consent to a version with its gate result, signed */
+        post: operations["approve_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When the glass was broken, by whom and why */
+        get: operations["list_broken_glasses"];
+        put?: never;
+        /** Let a version be released past its gate for a while, in an emergency */
+        post: operations["break_glass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/break-glass/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that what was done behind a broken glass was looked at */
+        post: operations["review_broken_glass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Demands that are put off for a time */
+        get: operations["list_exceptions"];
+        put?: never;
+        /** Ask that a demand is put off for a time */
+        post: operations["request_exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/exceptions/{id}/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Allow an exception that somebody else asked for */
+        post: operations["allow_exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/exceptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End an exception before its time */
+        delete: operations["end_exception"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/limits": {
         parameters: {
             query?: never;
@@ -1613,6 +1908,211 @@ export interface paths {
         post?: never;
         /** Take a limit away */
         delete: operations["remove_limit"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{number}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is said about a model version */
+        get: operations["get_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Say something about a model version */
+        patch: operations["set_card"];
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{number}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archive a model version: no deployment gets it any more */
+        post: operations["archive_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{number}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a version of the catalogue one that deployments may use */
+        post: operations["adopt_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{number}/provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a model version was made: SLSA's provenance, not signed */
+        get: operations["get_provenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lineage/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a thing came from, and what came of it */
+        get: operations["get_lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in an event of OpenLineage's: a RunEvent of spec 2-0-2 */
+        post: operations["tell_lineage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files that scans blocked, and what was let pass */
+        get: operations["list_scan_blocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a file pass that a scan blocked, for a time */
+        post: operations["override_scan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/monitoring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a deployment is watched, and how it stands */
+        get: operations["get_monitoring"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/monitoring/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Windows of a deployment's traffic, column by column */
+        get: operations["list_monitoring_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/monitoring/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count a deployment's decisions again from the ledger */
+        post: operations["backfill_monitoring"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say what traffic is compared with: a CSV or Parquet file, or decisions of a time */
+        put: operations["set_reference"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1680,6 +2180,160 @@ export interface paths {
         put?: never;
         /** Let the version answer again that was released before */
         post: operations["roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts of a deployment, latest first */
+        get: operations["list_rollouts"];
+        put?: never;
+        /** Try a version under traffic, step by step */
+        post: operations["start_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rollout with its history; `current` is the one under way, or the last */
+        get: operations["get_rollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts/current/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a rollout stay at its step; guardrails still watch */
+        post: operations["hold_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts/current/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a rollout go on that is held or inconclusive */
+        post: operations["resume_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts/current/advance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a rollout go to its next step now; past the last, release */
+        post: operations["advance_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/rollouts/current/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let everybody get the version that answered before */
+        post: operations["roll_back_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch a deployment's models off; its fallback answers, or nothing */
+        post: operations["kill_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/revive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch a deployment's models on again */
+        post: operations["revive_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove on live traffic, without harm, that going back works */
+        post: operations["drill_rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1875,6 +2529,370 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with deployments, first seen last first */
+        get: operations["list_findings"];
+        put?: never;
+        /** Report what a person or another tool saw */
+        post: operations["report_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A finding */
+        get: operations["get_finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that you see to a finding */
+        post: operations["acknowledge_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a finding to somebody */
+        post: operations["assign_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let nobody be told of a finding for some time */
+        post: operations["snooze_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that a finding is over; it opens again when it is seen */
+        post: operations["resolve_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/alerting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a deployment's findings are told of */
+        get: operations["get_alerting"];
+        put?: never;
+        /** Say how a deployment's findings are told of */
+        post: operations["set_alerting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times in which nobody is told of some findings */
+        get: operations["list_silences"];
+        put?: never;
+        /** Let nobody be told of some findings for a time, or each week */
+        post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a silence */
+        delete: operations["remove_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was told of findings and is to be, latest first */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try an alert again that was given up */
+        post: operations["redeliver_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is told of findings, and how */
+        get: operations["list_alert_routes"];
+        put?: never;
+        /** Add who is told of findings; a secret is shown once */
+        post: operations["create_alert_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/routes/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test now, once */
+        post: operations["test_alert_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/routes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Tell somebody no more */
+        delete: operations["remove_alert_route"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/prometheus-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerting rules for Prometheus over the metrics of findings */
+        get: operations["prometheus_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/retrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When a deployment's model is trained again, and how */
+        get: operations["get_retrain_policy"];
+        put?: never;
+        /** Say when a deployment's model is trained again */
+        post: operations["set_retrain_policy"];
+        /** Train a deployment's model no more by itself */
+        delete: operations["remove_retrain_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Retrainings, latest first */
+        get: operations["list_retrains"];
+        put?: never;
+        /** Ask that a deployment's model is trained again */
+        post: operations["request_retrain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A retraining and how far it is */
+        get: operations["get_retrain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a retraining go on that somebody else asked for */
+        post: operations["approve_retrain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a retraining */
+        post: operations["cancel_retrain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a trainer says, from a byte on */
+        get: operations["get_retrain_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{name}/observations": {
         parameters: {
             query?: never;
@@ -2040,6 +3058,23 @@ export interface paths {
         put?: never;
         /** Take a tag off an experiment */
         post: operations["mlflow_delete_experiment_tag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow/experiments/search-datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The datasets that runs of experiments read */
+        post: operations["mlflow_search_datasets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2301,6 +3336,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/2.0/mlflow/metrics/get-history-bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every value of a metric of several runs */
+        get: operations["mlflow_metric_history_bulk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow/metrics/get-history-bulk-interval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A metric of several runs at evenly chosen steps */
+        get: operations["mlflow_metric_history_sampled"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow/artifacts/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of a run; needs `ReadFile`, too */
+        get: operations["mlflow_list_run_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/2.0/mlflow/logged-models": {
         parameters: {
             query?: never;
@@ -2383,6 +3469,23 @@ export interface paths {
         post?: never;
         /** Take a tag off a logged model */
         delete: operations["mlflow_delete_logged_model_tag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of a logged model; needs `ReadFile`, too */
+        get: operations["mlflow_list_logged_model_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2871,6 +3974,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what turned out to be true of decisions: one, many, JSON lines, CSV or Parquet */
+        post: operations["record_outcomes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions/{id}/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was told of a decision, corrections and what they correct */
+        get: operations["list_outcomes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How good a deployment's answers were, by window and slice */
+        get: operations["get_performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attributes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell attributes of people that fairness is measured by and no model is given */
+        post: operations["record_attributes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/fairness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether groups of people were treated alike */
+        get: operations["get_fairness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2901,23 +4089,6 @@ export interface paths {
         get: operations["watch_deployment"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policies/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** What other policies would allow and deny; nothing is changed */
-        post: operations["preview_policies"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2982,6 +4153,113 @@ export interface components {
             /** @description The numbers behind it; not for subjects. */
             figures?: components["schemas"]["Figures"] | null;
         };
+        /** @description Says that somebody sees to a finding. */
+        AcknowledgeFinding: {
+            /** @description What was seen so far. */
+            note?: string | null;
+        };
+        /** @description Makes a version of the catalogue one that deployments may use. */
+        AdoptVersion: {
+            /** @description Which of its files is the model; found out unless told. */
+            file?: string | null;
+        };
+        /** @description The age of something that is not to grow too old. */
+        Age: {
+            /** @description Of what. */
+            of: string;
+            /**
+             * Format: double
+             * @description Days.
+             */
+            days: number;
+            /**
+             * Format: double
+             * @description How old it may be.
+             */
+            limit_days?: number | null;
+            /** @description Whether it is older. */
+            is_stale: boolean;
+        };
+        /** @description An alert that is tried again. */
+        AlertAgain: {
+            /** @description The alert. */
+            id: components["schemas"]["AlertId"];
+        };
+        /** @description A message about findings: the id of its CloudEvent, kept by every attempt. */
+        AlertId: string;
+        /** @description Somebody who is told of findings, without key and without the path of the address. */
+        AlertRoute: {
+            /** @description Its id. */
+            id: components["schemas"]["AlertRouteId"];
+            /** @description Its name. */
+            name: components["schemas"]["Name"];
+            /** @description In which shape it is told. */
+            shape: components["schemas"]["AlertShape"];
+            /** @description Scheme, host and port of its address; or its mailboxes. */
+            origin: string;
+            /** @description Only of these deployments. */
+            deployments?: components["schemas"]["Name"][] | null;
+            /** @description Only of these kinds. */
+            kinds?: components["schemas"]["FindingKind"][] | null;
+            /** @description The mildest that is told. */
+            severity: components["schemas"]["FindingSeverity"];
+            /** @description Who added it. */
+            created_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+        };
+        /** @description Who is told of findings, and how. */
+        AlertRouteId: string;
+        /** @description One page of a list. */
+        AlertRoutePage: {
+            /** @description The items. */
+            items: components["schemas"]["AlertRoute"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description A new route, with the secret of its signatures if it has one; that is shown this once. */
+        AlertRouteSecret: {
+            /** @description What signatures are made with: `whsec_…`, as in Standard Webhooks. */
+            secret?: string | null;
+            /** @description Everything else about it. */
+            route: components["schemas"]["AlertRoute"];
+        };
+        /** @description In which shape somebody is told. */
+        AlertShape: "webhook" | "mail" | "slack" | "teams" | "pagerduty";
+        /** @description How far the delivery of an alert is. */
+        AlertState: "waiting" | "delivered" | "dead";
+        /** @description What came of a test. */
+        AlertTest: {
+            /** @description Whether the receiver took it. */
+            delivered: boolean;
+            /** @description Why it did not. */
+            reason?: string | null;
+        };
+        /** @description What is told of a finding. */
+        AlertWhat: "opened" | "worsened" | "returned" | "acknowledged" | "resolved" | "test";
+        /** @description How a deployment's findings are told of. What is left out is as it is unless told. */
+        Alerting: {
+            /**
+             * Format: uint32
+             * @description Alerts below `critical` in 30 days, 0 to 1000; 1 unless told. What is over it waits, and
+             *     is told together with the next.
+             */
+            budget?: number | null;
+            /**
+             * @description Days until a finding of this severity is due, 1 to 365; 1, 14 and 30 from `critical`
+             *     down unless told.
+             */
+            due_days?: {
+                [key: string]: number;
+            };
+            /** @description What to do about findings of this kind: a link. */
+            runbooks?: {
+                [key: string]: string;
+            };
+        };
         /** @description An API key, without its secret. */
         ApiKey: {
             /** @description Its id. */
@@ -3025,6 +4303,67 @@ export interface components {
             /** @description Pass it back as `cursor` to read on. Absent on the last page. */
             next_cursor?: string | null;
         };
+        /** @description What an approver signs to prove, now, who they are. */
+        ApprovalChallenge: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The text to sign. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be used, once.
+             */
+            expires_at: string;
+        };
+        /** @description A key that approvals are signed with. */
+        ApprovalKey: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The principal whose key it is. */
+            principal: components["schemas"]["PrincipalId"];
+            /** @description The public key, 64 hexadecimal digits. */
+            public_key: string;
+            /**
+             * Format: date-time
+             * @description When it was registered.
+             */
+            at: string;
+        };
+        /** @description One page of a list. */
+        ApprovalKeyPage: {
+            /** @description The items. */
+            items: components["schemas"]["ApprovalKey"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description An approval: signed by the approver's own key, over what `plimsoll gate approve` shows. */
+        ApproveRelease: {
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+            /** @description The digest of its artifact. */
+            artifact: components["schemas"]["Digest"];
+            /** @description The digest of the gate result that is consented to. */
+            gate: components["schemas"]["Digest"];
+            /**
+             * Format: uint64
+             * @description When, in microseconds since 1970: after the challenge, and not in the future.
+             */
+            at_us: number;
+            /** @description The signature over the approval's text, 128 hexadecimal digits. */
+            signature: string;
+            /** @description The challenge. */
+            challenge: components["schemas"]["GovernanceId"];
+            /** @description The signature over the challenge's text, 128 hexadecimal digits. */
+            challenge_signature: string;
+        };
+        /** @description Archives a model version. */
+        ArchiveVersion: {
+            /** @description Why. */
+            reason: string;
+        };
         /** @description A stored artifact. */
         Artifact: {
             /** @description SHA-256 of its bytes. */
@@ -3035,8 +4374,30 @@ export interface components {
              */
             size: number;
         };
+        /** @description Gives a finding to somebody. */
+        AssignFinding: {
+            /** @description To whom: a principal's name, a team, a mailbox. */
+            to: string;
+        };
         /** @description Who reads it. */
         Audience: "subject" | "officer" | "engineer";
+        /** @description How far a recount is. */
+        Backfill: {
+            /**
+             * Format: uint64
+             * @description Ledger entries that were looked at.
+             */
+            done: number;
+            /**
+             * Format: uint64
+             * @description Ledger entries to look at.
+             */
+            all: number;
+            /** @description Whether it is over. */
+            is_over: boolean;
+            /** @description Why it failed, if it did. */
+            error?: string | null;
+        };
         /** @description A batch job and how far it is. */
         Batch: {
             /** @description Its id. */
@@ -3128,10 +4489,120 @@ export interface components {
         };
         /** @description Where a batch job stands. */
         BatchState: "queued" | "running" | "done" | "failed" | "cancelled";
+        /** @description Breaks the glass: a version may be released past its gate for a while. */
+        BreakGlass: {
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Until when, at most 72 hours.
+             */
+            until: string;
+        };
+        /** @description A glass that was broken. */
+        BrokenGlass: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description Who. */
+            by: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description From when.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until: string;
+            /** @description Who looked at it afterwards; while nobody did, gates do not pass. */
+            reviewed_by?: string | null;
+        };
+        /** @description One page of a list. */
+        BrokenGlassPage: {
+            /** @description The items. */
+            items: components["schemas"]["BrokenGlass"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description Ends a retraining. */
+        CancelRetrain: {
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description A model version's card, and its place in life. */
+        CardOfVersion: {
+            /** @description The registered model. */
+            model: components["schemas"]["Name"];
+            /**
+             * Format: uint32
+             * @description The version's number.
+             */
+            number: number;
+            /** @description What is said. */
+            card: components["schemas"]["VersionCard"];
+            /**
+             * Format: uint32
+             * @description How often something was said; 0 if nothing was.
+             */
+            revision: number;
+            /** @description Who said the last of it. */
+            changed_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changed_at?: string | null;
+            /** @description Why it is archived, if it is: no deployment gets it any more. */
+            archived?: string | null;
+            /** @description Why it must be kept, if it is under a legal hold. */
+            hold?: string | null;
+            /** @description Deployments that it was ever released into. */
+            deployments?: string[];
+            /** @description Whether it has a signature, `model.sig`. A deployment that names signers verifies it. */
+            is_signed: boolean;
+        };
         /** @description How a person can change a feature. */
         Change: "fixed" | "any" | "up" | "down";
+        /** @description When versions may be released, in UTC. */
+        ChangeWindow: {
+            /** @description On these days … */
+            days: components["schemas"]["Weekday"][];
+            /**
+             * Format: uint16
+             * @description … from this minute of the day …
+             */
+            from_minute: number;
+            /**
+             * Format: uint16
+             * @description … to before this one, at most 1440.
+             */
+            until_minute: number;
+        };
         /** @description How personal a field is. */
         Class: "none" | "personal" | "sensitive";
+        /**
+         * @description A test of a column: the one that was chosen for it, else what Evidently takes by default for a
+         *     column of this type and size.
+         */
+        ColumnTest: {
+            /** @description Its name and unit. */
+            name: string;
+            /**
+             * Format: double
+             * @description What came out.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description Its limit: a p-value is beyond it below, a distance at it or above.
+             */
+            limit: number;
+            /** @description Whether it is beyond. */
+            is_beyond: boolean;
+        };
         /** @description Contests a decision, so that a person looks at it. */
         ContestDecision: {
             /** @description What the subject says. */
@@ -3213,6 +4684,26 @@ export interface components {
             items: components["schemas"]["ControlEvent"][];
             /** @description Pass it back as `cursor` to read on. Absent on the last page. */
             next_cursor?: string | null;
+        };
+        /** @description Adds somebody who is told of findings. */
+        CreateAlertRoute: {
+            /** @description Its name, unique. */
+            name: components["schemas"]["Name"];
+            /** @description In which shape it is told. */
+            shape: components["schemas"]["AlertShape"];
+            /**
+             * @description Where to: an address of https, or mailboxes with commas between (`mail`). `pagerduty`
+             *     goes to PagerDuty's own unless told.
+             */
+            to?: string | null;
+            /** @description The integration's routing key (`pagerduty`). It is sealed, and never shown again. */
+            key?: string | null;
+            /** @description Only of these deployments; of every one unless told. */
+            deployments?: components["schemas"]["Name"][] | null;
+            /** @description Only of these kinds; of every kind unless told. */
+            kinds?: components["schemas"]["FindingKind"][] | null;
+            /** @description The mildest that is told; `warning` unless told. */
+            severity?: components["schemas"]["FindingSeverity"] | null;
         };
         /** @description Registers a dataset, or another version of it. */
         CreateDataset: {
@@ -3299,6 +4790,18 @@ export interface components {
             /** @description What it is for. */
             description?: string | null;
         };
+        /** @description Lets a file pass that a scan blocked. */
+        CreateOverride: {
+            /** @description The file. */
+            digest: components["schemas"]["Digest"];
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Until when: at most 90 days from now.
+             */
+            expires_at: string;
+        };
         /** @description Makes a principal. */
         CreatePrincipal: {
             /** @description Its name, unique. */
@@ -3307,6 +4810,40 @@ export interface components {
             kind: components["schemas"]["PrincipalKind"];
             /** @description What it is trusted with. */
             roles: components["schemas"]["Role"][];
+        };
+        /**
+         * @description Makes a time in which nobody is told of some findings. They are recorded all the same, and
+         *     told together when it ends.
+         */
+        CreateSilence: {
+            /** @description Of this deployment; every one unless told, which takes leave to change the server's. */
+            deployment?: components["schemas"]["Name"] | null;
+            /** @description Of this kind; every kind unless told. `security` is silenced by its name only. */
+            kind?: components["schemas"]["FindingKind"] | null;
+            /** @description The worst that is silenced; `warning` unless told. */
+            severity?: components["schemas"]["FindingSeverity"] | null;
+            /**
+             * Format: date-time
+             * @description When it begins; now unless told.
+             */
+            starts_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends; at most 30 days after its begin.
+             */
+            ends_at: string;
+            /**
+             * Format: uint32
+             * @description After how many hours it comes again: 24 for each day, 168 for each week.
+             */
+            every_hours?: number | null;
+            /**
+             * Format: date-time
+             * @description After when it begins no more.
+             */
+            last_at?: string | null;
+            /** @description Why. */
+            reason: string;
         };
         /** @description Adds a sink. The caller owns it: it is sent what its owner may read, and nothing else. */
         CreateSink: {
@@ -3635,6 +5172,18 @@ export interface components {
             /** @description The decision whose recorded answer was given again. */
             replay_of?: components["schemas"]["DecisionId"] | null;
         };
+        /** @description The outcomes of a decision. */
+        DecisionOutcomes: {
+            /**
+             * Format: uint64
+             * @description How many are on record, readable or not.
+             */
+            count: number;
+            /** @description Those that can be read, oldest first. */
+            outcomes: components["schemas"]["Outcome"][];
+            /** @description Why others cannot be read. */
+            withheld?: string | null;
+        };
         /** @description One named output: row-major. */
         DecisionOutput: {
             /** @description Its name. */
@@ -3778,6 +5327,8 @@ export interface components {
             is_ready: boolean;
             /** @description Why it does not. */
             not_ready_reason?: string | null;
+            /** @description Whether a person switched its models off, so that the fallback alone answers. */
+            killed?: boolean;
             /**
              * Format: date-time
              * @description When it was made.
@@ -3890,6 +5441,27 @@ export interface components {
         };
         /** @description A SHA-256 digest, shown as 64 lower-case hexadecimal digits. */
         Digest: string;
+        /** @description Where to look. */
+        Direction: "up" | "down" | "both";
+        /** @description How long a drill tries. */
+        DrillRollback: {
+            /**
+             * Format: uint32
+             * @description The requests that go the way that is then closed, at least; 1 unless told.
+             */
+            requests?: number | null;
+        };
+        /** @description One step downstream: `to` came from `from`, or used it. */
+        Edge: {
+            /** @description Upstream. */
+            from: components["schemas"]["NodeId"];
+            /** @description Downstream. */
+            to: components["schemas"]["NodeId"];
+            /** @description How. */
+            kind: components["schemas"]["EdgeKind"];
+        };
+        /** @description How one thing came from another. */
+        EdgeKind: "read" | "made" | "derived" | "part" | "released" | "decided";
         /** @description Where a deployment stands, and what a key may be limited to. */
         Environment: "development" | "staging" | "production";
         /** @description Asks to erase a subject. */
@@ -3958,6 +5530,31 @@ export interface components {
         ErasureState: "pending" | "final";
         /** @description How much of a refusal a caller is told. */
         ErrorDetail: "full" | "field" | "code";
+        /** @description A measure as it is estimated before outcomes. */
+        EstimatedMetric: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Its estimate.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description The standard error from so many rows being few.
+             */
+            sampling_error: number;
+            /**
+             * Format: double
+             * @description Below this it is lower than it ever was by chance.
+             */
+            lower_threshold: number;
+            /**
+             * Format: double
+             * @description Above this it is higher.
+             */
+            upper_threshold: number;
+        };
         /** @description A control event in the ledger. */
         EventId: string;
         /** @description When explanations of a deployment's answers are made. */
@@ -4030,6 +5627,67 @@ export interface components {
             issuer_url: string;
             /** @description Its name there. */
             subject: string;
+        };
+        /** @description How groups by one attribute, or by several together, compare. */
+        FairnessComparison: {
+            /** @description The attributes. */
+            by: string[];
+            /** @description The groups. */
+            groups: components["schemas"]["FairnessGroup"][];
+            /** @description How far those that are not small are apart; an interval is of the two that are furthest. */
+            metrics: components["schemas"]["PerformanceMetric"][];
+        };
+        /** @description A group of people. */
+        FairnessGroup: {
+            /** @description The values of its attributes, with ` & ` between. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description Answers to it; of a small group not said.
+             */
+            answers?: number | null;
+            /**
+             * Format: uint64
+             * @description Answers whose outcome is known.
+             */
+            known?: number | null;
+            /** @description The share that was answered with yes. */
+            selection_rate?: components["schemas"]["Rate"] | null;
+            /** @description Of those to be said yes to, the share that was. */
+            true_positive_rate?: components["schemas"]["Rate"] | null;
+            /** @description Of those to be said no to, the share said yes to. */
+            false_positive_rate?: components["schemas"]["Rate"] | null;
+            /**
+             * Format: double
+             * @description How far probabilities are from what happens to this group.
+             */
+            calibration_error?: number | null;
+            /** @description Whether it is too small to be looked at: its rates would be luck, and point to persons. */
+            is_small: boolean;
+        };
+        /** @description Whether groups of people were treated alike. */
+        FairnessReport: {
+            /** @description The deployment. */
+            deployment: string;
+            /**
+             * Format: date-time
+             * @description From when on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until before when.
+             */
+            to: string;
+            /**
+             * Format: uint64
+             * @description Rows below which a group is small.
+             */
+            least: number;
+            /** @description Whether there are more answers than are looked at: the oldest are left out. */
+            is_cut: boolean;
+            /** @description Each attribute alone, then all together. */
+            comparisons: components["schemas"]["FairnessComparison"][];
         };
         /** @description The declared answer when the model cannot give one. */
         Fallback: {
@@ -4149,13 +5807,250 @@ export interface components {
         };
         /** @description What a file of a model version is. */
         FileRole: "model" | "background" | "contract" | "metadata" | "other";
+        /** @description Something that is wrong with a deployment, however often it is seen. */
+        Finding: {
+            /** @description Its id. */
+            id: components["schemas"]["FindingId"];
+            /** @description Of which deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description That deployment's id. */
+            deployment_id: components["schemas"]["DeploymentId"];
+            /** @description What kind of thing is wrong. */
+            kind: components["schemas"]["FindingKind"];
+            /** @description How bad it is. */
+            severity: components["schemas"]["FindingSeverity"];
+            /** @description Where it stands. */
+            state: components["schemas"]["FindingState"];
+            /** @description What it is about: a feature, a metric, a guardrail. */
+            about: string;
+            /** @description The part of the population; all of it if absent. */
+            slice?: string | null;
+            /** @description What was seen last, in one sentence. */
+            text: string;
+            /** @description The numbers that decided; units are in the names. */
+            numbers: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint32
+             * @description The version it was last seen with.
+             */
+            version?: number | null;
+            /** @description Who answers for the deployment. */
+            owner: string;
+            /** @description Who sees to it. */
+            assignee?: string | null;
+            /**
+             * Format: uint64
+             * @description How often it was seen, ever.
+             */
+            occurrences: number;
+            /**
+             * Format: uint64
+             * @description How often it opened: once, and with each return.
+             */
+            openings: number;
+            /**
+             * Format: date-time
+             * @description When what it was seen in last began.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description And ended.
+             */
+            until: string;
+            /**
+             * Format: date-time
+             * @description When it opened, this time.
+             */
+            opened_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last seen.
+             */
+            seen_at: string;
+            /**
+             * Format: date-time
+             * @description When it is to be seen to.
+             */
+            due_at: string;
+            /** @description Whether it is past that, and not resolved. */
+            is_overdue: boolean;
+            /** @description What to do about it. */
+            runbook: string;
+            /**
+             * Format: date-time
+             * @description Nobody is told before.
+             */
+            snoozed_until?: string | null;
+            /** @description Who acknowledged, snoozed or resolved it last. */
+            changed_by?: components["schemas"]["PrincipalId"] | null;
+            /** @description That principal's name, if there still is one. */
+            changed_by_name?: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changed_at?: string | null;
+            /** @description Why. */
+            reason?: string | null;
+            /** @description Whether telling of it waits: for the budget, or for the end of a silence. */
+            is_held: boolean;
+        };
+        /** @description Something that is wrong with a deployment, however often it is seen. */
+        FindingId: string;
+        /** @description What kind of thing is wrong. */
+        FindingKind: "quality" | "input_drift" | "output_drift" | "performance" | "estimated_performance" | "calibration" | "fairness" | "staleness" | "unwatched" | "release" | "security";
+        /** @description One page of a list. */
+        FindingPage: {
+            /** @description The items. */
+            items: components["schemas"]["Finding"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description How bad it is. */
+        FindingSeverity: "info" | "warning" | "critical";
+        /** @description Where a finding stands. */
+        FindingState: "open" | "acknowledged" | "snoozed" | "resolved";
         /** @description Ends an upload. */
         FinishUpload: {
             /** @description The digest that all bytes must have. */
             digest?: components["schemas"]["Digest"] | null;
         };
+        /** @description An exception. It counts once somebody else allowed it, until it ends. */
+        GateException: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The demand that it puts off. */
+            check: string;
+            /** @description Who answers for it. */
+            owner: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The demand that makes up for it. */
+            compensating: string;
+            /** @description Who asked for it. */
+            requested_by: string;
+            /** @description Who allowed it, if somebody did. */
+            approved_by?: string | null;
+            /**
+             * Format: date-time
+             * @description From when.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until: string;
+            /** @description Why it does not count now, if it does not. */
+            objection?: string | null;
+        };
+        /** @description One page of a list. */
+        GateExceptionPage: {
+            /** @description The items. */
+            items: components["schemas"]["GateException"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description What a gate of a deployment looks at, and the thresholds, fixed before a run. */
+        GatePlan: {
+            /**
+             * @description What the deployment is for.
+             * @default
+             */
+            purpose: string;
+            /**
+             * @description Who is called at night.
+             * @default
+             */
+            on_call: string;
+            /**
+             * @description Whether it is declared that callers are refused when there is nothing to fall back to.
+             * @default false
+             */
+            fail_closed: boolean;
+            /** @description When versions may be released; at any time unless told. */
+            window?: components["schemas"]["ChangeWindow"] | null;
+            /**
+             * Format: double
+             * @description A decision is a yes from this value of the first output on; 0.5 unless told.
+             */
+            threshold?: number | null;
+            /**
+             * Format: double
+             * @description By how much accuracy may be worse than the incumbent's; 0.01 unless told.
+             */
+            margin?: number | null;
+            /**
+             * Format: double
+             * @description The area under the ROC curve that a first version has at least, with its interval.
+             */
+            auroc_floor?: number | null;
+            /**
+             * Format: double
+             * @description The smallest ratio of the shares said yes to between groups; 0.8 unless told.
+             */
+            parity_ratio?: number | null;
+            /**
+             * Format: double
+             * @description The largest difference of error rates between groups; 0.1 unless told.
+             */
+            odds_difference?: number | null;
+            /**
+             * Format: uint64
+             * @description The time of a prediction at the 99th percentile, in microseconds; the deadline unless told.
+             */
+            latency_us?: number | null;
+            /**
+             * Format: uint64
+             * @description The size of the model file, in bytes; 1 GiB unless told.
+             */
+            model_bytes?: number | null;
+            /** @description Features that whoever is decided about can change; all unless told. */
+            mutable?: string[];
+            /** @description Checks of the team's own. */
+            plugins?: components["schemas"]["PluginCheck"][];
+        };
+        /** @description A run of a gate. */
+        GateRun: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+            /** @description What approvals are bound to: the digest of the gate result. */
+            digest: components["schemas"]["Digest"];
+            /** @description Whether it passed. */
+            is_passed: boolean;
+            /** @description The gate result, as `plimsoll gate judge --json` prints it. */
+            result: unknown;
+            /** @description Who ran it. */
+            by: components["schemas"]["PrincipalId"];
+            /** @description Their name. */
+            by_name: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+        };
+        /** @description One page of a list. */
+        GateRunPage: {
+            /** @description The items. */
+            items: components["schemas"]["GateRun"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
         /** @description One gateway process over its lifetime in one data folder. */
         GatewayId: string;
+        /** @description A governance record: an assessment, a check's result, a gate result, an approval. */
+        GovernanceId: string;
         /** @description Grants a use of a dataset, or takes the grant back. */
         GrantDataset: {
             /** @description Who may use it. */
@@ -4170,6 +6065,26 @@ export interface components {
              */
             expires_at?: string | null;
         };
+        /** @description A part of the graph around one thing. */
+        Graph: {
+            /** @description What was asked about. */
+            root: components["schemas"]["NodeId"];
+            /** @description The things, the root among them. */
+            nodes: components["schemas"]["Node"][];
+            /** @description The steps between them. */
+            edges: components["schemas"]["Edge"][];
+            /** @description Whether a bound left something out: depth, number of things, or decisions. */
+            is_cut: boolean;
+            /**
+             * Format: uint32
+             * @description Things that the asker may not see. They and what lies behind them are left out.
+             */
+            withheld: number;
+            /** @description Pass it back as `cursor` for earlier decisions. */
+            next_cursor?: string | null;
+        };
+        /** @description What must not get worse in a rollout. */
+        GuardrailKind: "errors" | "refusals" | "latency" | "score" | "mix";
         /** @description A legal hold. */
         Hold: {
             /** @description Its id: the control event that it began with. */
@@ -4283,7 +6198,7 @@ export interface components {
         /** @description What the values of a field are. */
         Kind: "number" | "integer" | "boolean" | "category" | "string" | "timestamp" | "tensor";
         /** @description What a record is about. The numbers of kinds that have no code yet are reserved. */
-        Kind2: "intent" | "decision" | "control_event" | "refusal_tally" | "gap" | "heartbeat" | "outcome" | "review" | "explanation" | "finding";
+        Kind2: "intent" | "decision" | "control_event" | "refusal_tally" | "gap" | "heartbeat" | "outcome" | "review" | "explanation" | "finding" | "attribute";
         /** @description How the ledger stands. */
         LedgerStatus: {
             /**
@@ -4375,6 +6290,124 @@ export interface components {
              */
             error_detail: components["schemas"]["ErrorDetail"];
         };
+        /** @description What a phase took. */
+        LivePhase: {
+            /** @description The phase. */
+            phase: components["schemas"]["Phase"];
+            /**
+             * Format: uint64
+             * @description How many durations.
+             */
+            count: number;
+            /**
+             * Format: uint64
+             * @description Half took at most so long.
+             */
+            p50: number;
+            /**
+             * Format: uint64
+             * @description Of twenty, nineteen took at most so long.
+             */
+            p95: number;
+            /**
+             * Format: uint64
+             * @description Of a hundred, all but one.
+             */
+            p99: number;
+        };
+        /** @description Refusals of one kind. */
+        LiveRefusal: {
+            /** @description The phase that refused. */
+            phase: components["schemas"]["Phase"];
+            /** @description Why. */
+            code: components["schemas"]["RefusalCode"];
+            /** @description The field of the contract at fault, if one is. */
+            field?: string | null;
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+        };
+        /**
+         * @description A distribution in cells of equal width. Widths are powers of two, so that the distributions of
+         *     two seconds can be added.
+         */
+        LiveScores: {
+            /**
+             * Format: int32
+             * @description Two to this power is the width of a cell.
+             */
+            exponent: number;
+            /**
+             * Format: int64
+             * @description The first cell begins at this many widths.
+             */
+            first: number;
+            /** @description Numbers by cell. */
+            counts: number[];
+        };
+        /** @description What passed a deployment within a second. Sent as server-sent events (`data:` holds one). */
+        LiveSecond: {
+            /**
+             * Format: date-time
+             * @description The end of the second.
+             */
+            time: string;
+            /** @description Completions by version, route and result. */
+            traffic: components["schemas"]["LiveTraffic"][];
+            /** @description Refusals by phase, reason and field. */
+            refusals: components["schemas"]["LiveRefusal"][];
+            /** @description Time by phase, for the phases that took any. */
+            phases: components["schemas"]["LivePhase"][];
+            /** @description From accept to the answer. */
+            total?: components["schemas"]["LiveTimes"] | null;
+            /**
+             * @description What the model answered: of each row the only number, or the second of two. None if there
+             *     were none, or for those who may not read decisions.
+             */
+            scores?: components["schemas"]["LiveScores"] | null;
+        };
+        /** @description Percentiles of durations in nanoseconds, each to within an eighth. */
+        LiveTimes: {
+            /**
+             * Format: uint64
+             * @description How many durations.
+             */
+            count: number;
+            /**
+             * Format: uint64
+             * @description Half took at most so long.
+             */
+            p50: number;
+            /**
+             * Format: uint64
+             * @description Of twenty, nineteen took at most so long.
+             */
+            p95: number;
+            /**
+             * Format: uint64
+             * @description Of a hundred, all but one.
+             */
+            p99: number;
+        };
+        /** @description Completions of one kind. */
+        LiveTraffic: {
+            /**
+             * Format: uint32
+             * @description The number of the version; none where none was planned.
+             */
+            version?: number | null;
+            /** @description In which part it took them. */
+            route?: components["schemas"]["Route"] | null;
+            /** @description How they ended. */
+            result: components["schemas"]["ResultClass"];
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            count: number;
+        };
         /** @description How the published log stands. */
         LogStatus: {
             /** @description The log's verifier key: name, key id, public key. */
@@ -4451,6 +6484,19 @@ export interface components {
             event_time?: components["schemas"]["MapSource"] | null;
             /** @description The keys that monitoring groups by. */
             slices?: components["schemas"]["MapSource"][];
+        };
+        /** @description A measured part of a posted whole. */
+        MeasuredShare: {
+            /**
+             * Format: uint64
+             * @description Decisions that were answered in the last 30 days. Absent: too many to count, which is all.
+             */
+            part?: number | null;
+            /**
+             * Format: uint64
+             * @description All interactions with customers in the last 30 days, as posted.
+             */
+            whole: number;
         };
         /** @description When a deployment's answer may leave. */
         Mode: "strict" | "durable" | "bounded";
@@ -4549,6 +6595,311 @@ export interface components {
             /** @description Pass it back as `cursor` to read on. Absent on the last page. */
             next_cursor?: string | null;
         };
+        /** @description One column in one window. */
+        MonitoredColumn: {
+            /** @description The field or output. */
+            name: string;
+            /** @description The part of the population; all of it without. */
+            slice?: string | null;
+            /** @description What it is of. */
+            kind: components["schemas"]["MonitoredKind"];
+            /** @description Whether it holds categories. */
+            is_category: boolean;
+            /** @description Whether there were values enough; without, distances are 0 and say nothing. */
+            is_enough: boolean;
+            /**
+             * Format: uint64
+             * @description Values that were there.
+             */
+            values: number;
+            /**
+             * Format: double
+             * @description Share of values that were missing.
+             */
+            missing: number;
+            /**
+             * Format: double
+             * @description The reference's share.
+             */
+            missing_reference: number;
+            /**
+             * Format: double
+             * @description Share of values beyond the reference's range, or of no category that it knows.
+             */
+            outside: number;
+            /**
+             * Format: double
+             * @description The reference's share.
+             */
+            outside_reference: number;
+            /**
+             * Format: double
+             * @description The distance that decides: of numbers the largest difference of the distribution functions
+             *     (Kolmogorov–Smirnov), of categories the largest difference of a share. 0 to 1.
+             */
+            distance: number;
+            /**
+             * Format: double
+             * @description How much of it is put up with.
+             */
+            tolerance: number;
+            /**
+             * Format: double
+             * @description The population stability index over tenths of the reference, in nats.
+             */
+            psi: number;
+            /**
+             * Format: double
+             * @description The Jensen–Shannon distance, base 2, 0 to 1.
+             */
+            jensen_shannon: number;
+            /**
+             * Format: double
+             * @description The Hellinger distance, 0 to 1.
+             */
+            hellinger: number;
+            /**
+             * Format: double
+             * @description The Wasserstein distance in standard deviations of the reference.
+             */
+            wasserstein_normed?: number | null;
+            /**
+             * Format: double
+             * @description The median, as near as the reference's cells tell it.
+             */
+            median?: number | null;
+            /**
+             * Format: double
+             * @description The reference's.
+             */
+            median_reference?: number | null;
+            /**
+             * Format: double
+             * @description About how many different values there were.
+             */
+            distinct?: number | null;
+            /** @description The column's test, for people; what is told does not hang on it. */
+            test?: components["schemas"]["ColumnTest"] | null;
+            /**
+             * Format: double
+             * @description How many to one the evidence is, over all windows, that it is further than is put up with.
+             */
+            evidence: number;
+            /**
+             * Format: uint32
+             * @description Windows in a row in which it was.
+             */
+            drift_run: number;
+            /**
+             * Format: double
+             * @description The same evidence of missing values and values outside.
+             */
+            quality_evidence: number;
+            /**
+             * Format: uint32
+             * @description Windows in a row in which there were more of them than is put up with.
+             */
+            quality_run: number;
+            /**
+             * Format: double
+             * @description What the evidence of one column alone has to reach within the budget of false alerts.
+             */
+            evidence_needed: number;
+            /** @description Whether there is evidence enough that it has moved, and has for as many windows as asked. */
+            is_drift_told: boolean;
+            /** @description The same of missing values and values outside. */
+            is_quality_told: boolean;
+        };
+        /** @description What a column is of. */
+        MonitoredKind: "input" | "output";
+        /** @description One window of one version. */
+        MonitoredWindow: {
+            /**
+             * Format: uint32
+             * @description The version.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            until: string;
+            /** @description What it says. */
+            state: components["schemas"]["WatchState"];
+            /**
+             * Format: uint64
+             * @description Decisions.
+             */
+            requests: number;
+            /**
+             * Format: uint64
+             * @description Rows that kept the contract.
+             */
+            rows: number;
+            /**
+             * Format: uint64
+             * @description Rules of the contract that were broken and let pass.
+             */
+            flags: number;
+            /** @description Refusals, failures and fallbacks by their reason. */
+            reasons: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint64
+             * @description The latency that half of decisions stayed within, in microseconds, by bucket.
+             */
+            latency_p50_us?: number | null;
+            /**
+             * Format: uint64
+             * @description The same of ninety-nine in a hundred.
+             */
+            latency_p99_us?: number | null;
+            /**
+             * Format: double
+             * @description Share of features' values beyond the reference's range or of no category that it knows.
+             */
+            outside: number;
+            /** @description The columns. */
+            columns: components["schemas"]["MonitoredColumn"][];
+        };
+        /** @description Windows, the oldest first. */
+        MonitoredWindows: {
+            /** @description The windows. */
+            items: components["schemas"]["MonitoredWindow"][];
+        };
+        /** @description How a deployment is watched, and how it stands. */
+        Monitoring: {
+            /** @description The deployment. */
+            deployment: string;
+            /**
+             * Format: uint32
+             * @description The version that answers; none if none does.
+             */
+            version?: number | null;
+            /** @description How it stands, by its last window that ended. */
+            state: components["schemas"]["WatchState"];
+            /** @description What its traffic is compared with. */
+            reference?: components["schemas"]["MonitoringReference"] | null;
+            /** @description The window that is open, as far as it is known. */
+            open?: components["schemas"]["MonitoredWindow"] | null;
+            /** @description The last window that ended. */
+            last?: components["schemas"]["MonitoredWindow"] | null;
+            /** @description Decisions for which no version was planned (refused), by reason, in their open window. */
+            unplanned: {
+                [key: string]: number;
+            };
+            /** @description How old things are. */
+            ages: components["schemas"]["Age"][];
+            /** @description What was said, the newest first. */
+            signals: components["schemas"]["MonitoringSignal"][];
+            /** @description A recount that runs or ran. */
+            backfill?: components["schemas"]["Backfill"] | null;
+        };
+        /** @description What traffic is compared with. */
+        MonitoringReference: {
+            /**
+             * Format: uint32
+             * @description The version.
+             */
+            version: number;
+            /** @description Where its rows are from. */
+            origin: string;
+            /** @description The digest of the document that is compared with. */
+            digest: components["schemas"]["Digest"];
+            /**
+             * Format: uint64
+             * @description Rows.
+             */
+            rows: number;
+            /**
+             * Format: uint64
+             * @description Rows that did not keep the contract, and are not in it.
+             */
+            refused: number;
+            /**
+             * Format: uint64
+             * @description Columns that are compared.
+             */
+            columns: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            made_at: string;
+            /**
+             * Format: date-time
+             * @description From when on traffic is compared with it.
+             */
+            from: string;
+            /**
+             * Format: uint64
+             * @description A window's length in seconds, if it has one.
+             */
+            window_seconds?: number | null;
+            /**
+             * Format: uint64
+             * @description The rows after which a window ends, if it ends by them.
+             */
+            window_rows?: number | null;
+            /**
+             * Format: uint64
+             * @description Fewer rows are not enough to say anything.
+             */
+            min_rows: number;
+            /**
+             * Format: double
+             * @description What is put up with.
+             */
+            tolerance: number;
+            /**
+             * Format: double
+             * @description False alerts that are put up with in thirty days.
+             */
+            alerts_per_month: number;
+            /**
+             * Format: uint32
+             * @description Windows in a row that a change is to be seen in before it is told.
+             */
+            persistence: number;
+        };
+        /** @description Something that a watch said. */
+        MonitoringSignal: {
+            /** @description What kind of thing is wrong. */
+            kind: string;
+            /** @description How bad it is. */
+            severity: string;
+            /** @description What it is about. */
+            about: string;
+            /** @description The part of the population; all of it without. */
+            slice?: string | null;
+            /**
+             * Format: uint32
+             * @description The version, where it is about one.
+             */
+            version?: number | null;
+            /**
+             * Format: date-time
+             * @description When what it was seen in began.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When what it was seen in ended.
+             */
+            until: string;
+            /** @description One sentence. */
+            text: string;
+            /** @description The numbers that decided, by name. */
+            numbers: {
+                [key: string]: number;
+            };
+        };
         /** @description A row that another version decides or scores otherwise. */
         MovedRow: {
             /** @description The decision. */
@@ -4572,6 +6923,19 @@ export interface components {
          *     The small alphabet keeps names safe in paths, URLs, metrics labels and logs.
          */
         Name: string;
+        /** @description A thing. */
+        Node: {
+            /** @description Which one. */
+            id: components["schemas"]["NodeId"];
+            /** @description What people call it. */
+            label: string;
+            /** @description What is known of it: of a run the commit, environment, parameters, seed, machine. */
+            facts?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Names a thing: `kind:id`. */
+        NodeId: string;
         /** @description A decision that was made elsewhere, in one line of JSON. */
         Observation: {
             /** @description What it is called where it was made. With `source`, it is recorded once. */
@@ -4642,6 +7006,102 @@ export interface components {
         OnViolation: "refuse" | "flag" | "clamp";
         /** @description Where a decision was made, if not here. Absent from decisions that were made here. */
         Origin: "unverified";
+        /** @description An outcome as it is on record. */
+        Outcome: {
+            /** @description Its id. */
+            id: components["schemas"]["OutcomeId"];
+            /**
+             * Format: uint64
+             * @description Its entry in the ledger.
+             */
+            index: number;
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            recorded_at: string;
+            /** @description Whether no later one corrects it. */
+            is_current: boolean;
+            /**
+             * Format: uint32
+             * @description The row of the decision's request.
+             */
+            row: number;
+            /** @description Which outcome of several. */
+            name: string;
+            /** @description What it was. */
+            value?: components["schemas"]["OutcomeValue"] | null;
+            /**
+             * Format: double
+             * @description How relevant a ranked item was.
+             */
+            relevance?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was so.
+             */
+            observed_at?: string | null;
+            /** @description The system it comes from. */
+            source: string;
+            /** @description The person or program that judged. */
+            annotator?: string | null;
+            /** @description Who told it. */
+            principal: components["schemas"]["PrincipalId"];
+            /** @description Their name, if there still is one. */
+            principal_name?: string | null;
+            /** @description The key they came with. */
+            key?: components["schemas"]["ApiKeyId"] | null;
+            /** @description The source's own id of it. */
+            source_id?: string | null;
+            /** @description The outcome that it takes the place of. */
+            corrects?: components["schemas"]["OutcomeId"] | null;
+            /** @description Why it was corrected. */
+            reason?: string | null;
+        };
+        /** @description What turned out to be true about a row of a decision, as one source told it. */
+        OutcomeId: string;
+        /** @description What became of one of them. */
+        OutcomeItem: {
+            /**
+             * Format: uint
+             * @description Its place in the request, from 0.
+             */
+            place: number;
+            /** @description What became of it. */
+            state: components["schemas"]["OutcomeState"];
+            /** @description The decision, where it is known. */
+            decision?: components["schemas"]["DecisionId"] | null;
+            /** @description The outcome's id, by which it can be corrected. */
+            outcome?: components["schemas"]["OutcomeId"] | null;
+            /** @description The word for why it was refused. */
+            code?: string | null;
+            /** @description Why it was refused. */
+            why?: string | null;
+        };
+        /** @description What became of an outcome that was told. */
+        OutcomeState: "recorded" | "known" | "refused";
+        /** @description What it was: a class as text or boolean, or a quantity. */
+        OutcomeValue: boolean | number | string;
+        /** @description What became of them. What is recorded is durable. */
+        OutcomesRecorded: {
+            /**
+             * Format: uint64
+             * @description Recorded now.
+             */
+            recorded: number;
+            /**
+             * Format: uint64
+             * @description Recorded before.
+             */
+            known: number;
+            /**
+             * Format: uint64
+             * @description Refused, each with its reason.
+             */
+            refused: number;
+            /** @description Each, in the order of the request. */
+            items: components["schemas"]["OutcomeItem"][];
+        };
         /**
          * @description Partial dependence (Friedman 2001), and the single rows that it is the mean of (Goldstein
          *     and others 2015).
@@ -4653,6 +7113,86 @@ export interface components {
             margins: number[];
             /** @description The margins of some rows at each. */
             single_rows: number[][];
+        };
+        /** @description How good a deployment's answers were. */
+        Performance: {
+            /** @description The deployment. */
+            deployment: string;
+            /** @description What its answers are. */
+            task: components["schemas"]["Task"];
+            /** @description The output that was judged. */
+            output: string;
+            /** @description Which outcome. */
+            outcome: string;
+            /**
+             * Format: uint64
+             * @description Outcomes below which nothing is said.
+             */
+            least: number;
+            /** @description Whether there are more answers than are looked at: the oldest are left out. */
+            is_cut: boolean;
+            /** @description Windows, oldest first, each for all and then for its slices. */
+            windows: components["schemas"]["PerformanceWindow"][];
+            /** @description How scores and outcomes go together, over all windows; of yes-or-no answers. */
+            reliability?: components["schemas"]["ReliabilityBin"][];
+            /** @description Why nothing is estimated, if something could be. */
+            not_estimated?: string | null;
+        };
+        /** @description One measure. */
+        PerformanceMetric: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Its value.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description The lower end of its interval, where there is one.
+             */
+            lower?: number | null;
+            /**
+             * Format: double
+             * @description The upper end.
+             */
+            upper?: number | null;
+        };
+        /** @description A window, or the part of it that a slice is. */
+        PerformanceWindow: {
+            /**
+             * Format: date-time
+             * @description From when on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until before when.
+             */
+            to: string;
+            /** @description The slice's value; absent for all. */
+            slice?: string | null;
+            /**
+             * Format: uint64
+             * @description Answers.
+             */
+            answers: number;
+            /**
+             * Format: uint64
+             * @description Answers whose outcome is known.
+             */
+            known: number;
+            /**
+             * Format: date-time
+             * @description When the latest of these outcomes was recorded: a later one changes the window.
+             */
+            last_outcome?: string | null;
+            /** @description Whether there are enough outcomes to say something. */
+            is_enough: boolean;
+            /** @description What was measured; nothing if there are not enough. */
+            metrics: components["schemas"]["PerformanceMetric"][];
+            /** @description What is estimated from scores alone, where most outcomes are not known yet. */
+            estimated?: components["schemas"]["EstimatedMetric"][];
         };
         /**
          * @description The phases of an inference request, in order. The same words name functions, spans,
@@ -4669,6 +7209,27 @@ export interface components {
              */
             nanos: number;
         };
+        /** @description A check of a team's own, whose results are posted. */
+        PluginCheck: {
+            /** @description Its name, not one of the build's checks. */
+            name: string;
+            /**
+             * Format: uint32
+             * @description Counts up when what it does changes; results of an older one do not count.
+             */
+            version: number;
+            /** @description The demand that it proves, such as `VUL-01`. */
+            proves: string;
+            /**
+             * Format: uint64
+             * @description How long a result counts, in seconds.
+             */
+            max_age_s: number;
+            /** @description The command that `plimsoll gate run` runs for it; none if results only come by the API. */
+            command?: string[];
+            /** @description The address that `plimsoll gate run` asks in place of a command. */
+            url?: string | null;
+        };
         /** @description `GET /api/v1/policies`: the policies in force. */
         Policies: {
             /** @description SHA-256 of schema and policies. */
@@ -4676,12 +7237,73 @@ export interface components {
             /** @description The files. */
             files: components["schemas"]["PolicyFile"][];
         };
+        /** @description A verdict that would be another. */
+        PolicyChange: {
+            /** @description The name of the principal. */
+            principal: string;
+            /** @description The action. */
+            action: string;
+            /** @description The resource: `deployment/credit-default`. */
+            resource: string;
+            /** @description `permit`, `forbid`, `default` (nothing permits) or `error`, as it is. */
+            before: string;
+            /** @description The same, as it would be. */
+            after: string;
+        };
         /** @description A policy file. */
         PolicyFile: {
             /** @description Its name. */
             name: string;
             /** @description Its text, in Cedar. */
             text: string;
+        };
+        /** @description What would be allowed and denied. Nothing was changed. */
+        PolicyPreview: {
+            /** @description Why these cannot be the policies, if they cannot. */
+            fault?: string | null;
+            /** @description Verdicts that would be others. */
+            changes: components["schemas"]["PolicyChange"][];
+            /**
+             * Format: uint64
+             * @description How many questions were asked: principals × actions × resources.
+             */
+            asked: number;
+            /** @description Whether there are more principals, resources or changes than are shown. */
+            is_truncated: boolean;
+        };
+        /** @description What a check of a team's own found of a version. */
+        PostCheckResult: {
+            /**
+             * Format: uint32
+             * @description The number of the model version.
+             */
+            version: number;
+            /** @description The check's name, as the plan declares it. */
+            check: string;
+            /**
+             * Format: uint32
+             * @description The check's version.
+             */
+            check_version: number;
+            /** @description `pass`, `fail`, `not_applicable` or `not_evaluable`. */
+            verdict: string;
+            /** @description In words: what was measured against what; if it does not apply, by which rule. */
+            says: string;
+            /** @description The digest of the evidence. */
+            evidence?: components["schemas"]["Digest"] | null;
+        };
+        /** @description Says how many interactions with customers there were in the last 30 days, in all. */
+        PostInteractions: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            whole: number;
+        };
+        /** @description Asks what would be allowed and denied if these were the policies. */
+        PreviewPolicies: {
+            /** @description All the files, those that stay as they are too. */
+            files: components["schemas"]["PolicyFile"][];
         };
         /** @description A person or program that acts. */
         Principal: {
@@ -4761,6 +7383,28 @@ export interface components {
         };
         /** @description The protocol that a request for a decision came by, whose shapes its answer has. */
         Protocol: "oip" | "grpc" | "predict" | "explain" | "invocations";
+        /** @description States the facts of a deployment's use. */
+        PutAssessment: {
+            /** @description The facts, by their names; one that is absent is unknown, which never counts as no. */
+            facts: unknown;
+            /** @description What is known to be in place, as `plimsoll assess` reads it; nothing unless told. */
+            controls?: unknown;
+        };
+        /** @description Rows with what is known of them, which checks run versions on. Kept sealed. */
+        PutEvaluation: {
+            /** @description The rows: values by the contract's names. */
+            rows: {
+                [key: string]: unknown;
+            }[];
+            /** @description What turned out for each row. */
+            outcomes?: boolean[];
+            /** @description The group of each row that fairness is looked at by. */
+            groups?: string[];
+            /** @description The first output for each row as whoever trained the version has it, by version number. */
+            golden?: {
+                [key: string]: number[];
+            };
+        };
         /** @description A question in SQL. Its text is in the body and not in the URL, because URLs are logged. */
         Query: {
             /** @description One `SELECT`. `subject('…')` gives the pseudonym that the column `subject` holds. */
@@ -4815,6 +7459,24 @@ export interface components {
              */
             tables: components["schemas"]["QueryTable"][];
         };
+        /** @description A rate with its interval. */
+        Rate: {
+            /**
+             * Format: double
+             * @description The rate.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description The lower end.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description The upper end.
+             */
+            upper: number;
+        };
         /** @description A reason. */
         Reason: {
             /** @description Its code. */
@@ -4844,10 +7506,61 @@ export interface components {
             record_key?: string | null;
         };
         /**
+         * @description An outcome of one row of a decision; or, where attributes are told, an attribute of the person
+         *     that the row is about.
+         */
+        RecordOutcome: {
+            /** @description The decision; or `correlation`. */
+            decision?: components["schemas"]["DecisionId"] | null;
+            /** @description The caller's own id of the request, with `deployment`; the latest decision that has it. */
+            correlation?: string | null;
+            /** @description The deployment that `correlation` was sent to. */
+            deployment?: string | null;
+            /**
+             * Format: uint32
+             * @description The row of the decision's request, from 0; 0 unless told.
+             */
+            row?: number | null;
+            /** @description Which outcome of several, or which attribute; `outcome` unless told. */
+            name?: string | null;
+            /** @description What it was; or `relevance`. */
+            value?: components["schemas"]["OutcomeValue"] | null;
+            /**
+             * Format: double
+             * @description How relevant a ranked item was; 0 is not at all.
+             */
+            relevance?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was so.
+             */
+            observed_at?: string | null;
+            /** @description The system it comes from; the caller's id as a principal unless told. */
+            source?: string | null;
+            /** @description The person or program that judged, as the source names it. */
+            annotator?: string | null;
+            /** @description The source's own id of it: the same one is recorded once. */
+            id?: string | null;
+            /** @description The outcome that this one takes the place of. */
+            corrects?: components["schemas"]["OutcomeId"] | null;
+            /** @description Why it is corrected; needed with `corrects`. */
+            reason?: string | null;
+        };
+        /** @description Several outcomes. */
+        RecordOutcomes: {
+            /** @description The outcomes. */
+            outcomes: components["schemas"]["RecordOutcome"][];
+        };
+        /**
          * @description Why a request was refused or failed. A closed set: it labels metrics and records, and
          *     callers may program against it.
          */
-        RefusalCode: "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "decompression_limit" | "malformed_request" | "deadline_exceeded" | "draining" | "not_found" | "method_not_allowed" | "ungoverned_change" | "body_timeout" | "unauthenticated" | "key_expired" | "key_revoked" | "unknown_deployment" | "version_not_served" | "not_ready" | "forbidden" | "wrong_environment" | "observe_only" | "rate_limited" | "overloaded" | "ledger_unavailable" | "idempotency_in_flight" | "idempotency_mismatch" | "idempotency_invalid" | "malformed_json" | "nesting_too_deep" | "duplicate_key" | "invalid_utf8" | "bare_nan" | "integer_unsafe" | "malformed_envelope" | "shape_mismatch" | "datatype_mismatch" | "too_many_rows" | "unknown_field" | "missing_field" | "duplicate_field" | "null_not_allowed" | "wrong_kind" | "out_of_range" | "not_allowed_value" | "too_long" | "pattern_mismatch" | "invalid_timestamp" | "missing_mapping" | "model_failed" | "output_rejected" | "internal" | "explanation_failed" | "upstream_unavailable" | "upstream_failed";
+        RefusalCode: "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "decompression_limit" | "malformed_request" | "deadline_exceeded" | "draining" | "not_found" | "method_not_allowed" | "ungoverned_change" | "body_timeout" | "unauthenticated" | "key_expired" | "key_revoked" | "unknown_deployment" | "version_not_served" | "not_ready" | "forbidden" | "wrong_environment" | "observe_only" | "switched_off" | "rate_limited" | "overloaded" | "ledger_unavailable" | "idempotency_in_flight" | "idempotency_mismatch" | "idempotency_invalid" | "malformed_json" | "nesting_too_deep" | "duplicate_key" | "invalid_utf8" | "bare_nan" | "integer_unsafe" | "malformed_envelope" | "shape_mismatch" | "datatype_mismatch" | "too_many_rows" | "unknown_field" | "missing_field" | "duplicate_field" | "null_not_allowed" | "wrong_kind" | "out_of_range" | "not_allowed_value" | "too_long" | "pattern_mismatch" | "invalid_timestamp" | "missing_mapping" | "model_failed" | "output_rejected" | "internal" | "explanation_failed" | "upstream_unavailable" | "upstream_failed";
+        /** @description Registers the public key that one's approvals are signed with. */
+        RegisterApprovalKey: {
+            /** @description An Ed25519 public key, 64 hexadecimal digits. */
+            public_key: string;
+        };
         /** @description A registered model: a named family of versions. */
         RegisteredModel: {
             /** @description Its id. */
@@ -4876,6 +7589,43 @@ export interface components {
             /** @description Pass it back as `cursor` to read on. Absent on the last page. */
             next_cursor?: string | null;
         };
+        /** @description Whether a version may answer in a deployment now, and why not. */
+        ReleaseStanding: {
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+            /** @description Its artifact. */
+            artifact: components["schemas"]["Digest"];
+            /** @description The tier of the use as of now; absent if nobody assessed it. */
+            tier?: string | null;
+            /** @description Whether a gate and approvals are asked for. */
+            gate_asked: boolean;
+            /** @description Whether it may be released. */
+            is_allowed: boolean;
+            /** @description Whether only by breaking the glass. */
+            is_emergency: boolean;
+            /** @description Why not, or what an emergency passes over. */
+            reasons: string[];
+            /** @description The digest of the gate result as judged now, which approvals are bound to. */
+            gate?: components["schemas"]["Digest"] | null;
+            /** @description The gate result as judged now. */
+            result?: unknown;
+            /** @description People whose approval counts. */
+            approved_by: string[];
+            /** @description Approvals that do not count, and why. */
+            void: string[];
+            /**
+             * Format: uint32
+             * @description How many people the tier asks for.
+             */
+            people: number;
+            /** @description Roles of which one of them each has to have. */
+            roles: string[];
+        };
         /** @description Lets a version answer. */
         ReleaseVersion: {
             /**
@@ -4900,6 +7650,44 @@ export interface components {
              * @description When.
              */
             released_at: string;
+        };
+        /** @description A bin of scores, and what happened. */
+        ReliabilityBin: {
+            /**
+             * Format: double
+             * @description Scores from here on.
+             */
+            from: number;
+            /**
+             * Format: double
+             * @description Scores up to here.
+             */
+            to: number;
+            /**
+             * Format: uint64
+             * @description How many answers.
+             */
+            rows: number;
+            /**
+             * Format: double
+             * @description Their mean score.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description The share of outcomes that were yes.
+             */
+            outcome: number;
+            /**
+             * Format: double
+             * @description The lower end of its interval.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description The upper end.
+             */
+            upper: number;
         };
         /** @description A decision computed again from its record, on the version that answered it. */
         Replay: {
@@ -5057,6 +7845,35 @@ export interface components {
              */
             next_cursor?: number | null;
         };
+        /** @description Reports what a person or another tool saw. What is seen again is the same finding. */
+        ReportFinding: {
+            /** @description Of which deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description What kind of thing is wrong. */
+            kind: components["schemas"]["FindingKind"];
+            /** @description How bad it is. */
+            severity: components["schemas"]["FindingSeverity"];
+            /** @description What it is about: a feature, a metric. Never a value of a caller. */
+            about: string;
+            /** @description The part of the population; all of it unless told. */
+            slice?: string | null;
+            /** @description What was seen, in one sentence. */
+            text: string;
+            /** @description The numbers that decided; units are in the names. */
+            numbers?: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint32
+             * @description The version that answered.
+             */
+            version?: number | null;
+            /**
+             * Format: date-time
+             * @description Since when; now unless told.
+             */
+            since?: string | null;
+        };
         /**
          * @description A feature in detail. `values` and `contributions` go together and stand in the order of the
          *     values, so that they do not tell which values one row has.
@@ -5081,6 +7898,22 @@ export interface components {
             /** @description The margin, if every row had the same value. */
             partial_dependence: components["schemas"]["PartialDependence"];
         };
+        /** @description Asks for an exception: a demand is put off for a time. */
+        RequestException: {
+            /** @description The demand, such as `DOC-01`. */
+            check: string;
+            /** @description Who answers for it. */
+            owner: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The demand that makes up for it meanwhile, and has to pass itself. */
+            compensating: string;
+            /**
+             * Format: date-time
+             * @description Until when, at most 180 days.
+             */
+            until: string;
+        };
         /** @description An input tensor. */
         RequestInput: {
             /** @description The field's name. */
@@ -5104,6 +7937,18 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /** @description Asks that a deployment's model is trained again. */
+        RequestRetrain: {
+            /** @description Of which deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description Says that a finding is over. */
+        ResolveFinding: {
+            /** @description What was done, or why nothing had to be. */
+            reason: string;
         };
         /** @description An output tensor. */
         ResponseOutput: {
@@ -5130,6 +7975,140 @@ export interface components {
              */
             from?: number | null;
         };
+        /** @description One retraining. */
+        Retrain: {
+            /** @description Its id. */
+            id: components["schemas"]["RetrainId"];
+            /** @description Of which deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description Where it stands. */
+            state: components["schemas"]["RetrainState"];
+            /** @description What asked for it. */
+            trigger: components["schemas"]["RetrainTrigger"];
+            /** @description The finding that did. */
+            finding?: components["schemas"]["FindingId"] | null;
+            /** @description Why. */
+            reason: string;
+            /** @description The policy as it was then. */
+            policy: components["schemas"]["RetrainPolicy"];
+            /** @description Who asked for it. */
+            requested_by: components["schemas"]["PrincipalId"];
+            /** @description Who let it go on. */
+            approved_by?: components["schemas"]["PrincipalId"] | null;
+            /** @description What it is trained on. */
+            manifest?: components["schemas"]["TrainingManifest"] | null;
+            /** @description The registered model. */
+            model: components["schemas"]["Name"];
+            /**
+             * Format: uint32
+             * @description The candidate.
+             */
+            version?: number | null;
+            /**
+             * Format: uint32
+             * @description How often training was begun.
+             */
+            attempts: number;
+            /** @description Why it failed, or was ended. */
+            why?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its last attempt was begun.
+             */
+            started_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+        };
+        /** @description One carrying out of a retraining, from what asked for it to the candidate. */
+        RetrainId: string;
+        /** @description A part of what a trainer says. */
+        RetrainLog: {
+            /** @description The text. */
+            text: string;
+            /**
+             * Format: uint64
+             * @description The byte to go on at.
+             */
+            next: number;
+            /** @description Whether nothing more will come. */
+            is_over: boolean;
+        };
+        /** @description One page of a list. */
+        RetrainPage: {
+            /** @description The items. */
+            items: components["schemas"]["Retrain"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description When a deployment's model is trained again, and how. */
+        RetrainPolicy: {
+            /** @description The trainer, as the settings of the server declare it. */
+            trainer: components["schemas"]["Name"];
+            /** @description Findings of these kinds ask for it; none unless told. */
+            kinds?: components["schemas"]["FindingKind"][];
+            /** @description The mildest of them that does; `warning` unless told. */
+            severity?: components["schemas"]["FindingSeverity"] | null;
+            /**
+             * Format: uint32
+             * @description Every so many days, 1 to 365.
+             */
+            every_days?: number | null;
+            /**
+             * Format: uint32
+             * @description When the version that answers has done so for so many days, 1 to 3650.
+             */
+            max_age_days?: number | null;
+            /**
+             * Format: uint32
+             * @description Decisions of so many days are given to the trainer, 1 to 3650; 90 unless told.
+             */
+            window_days?: number | null;
+            /** @description Rows for which this SQL condition holds are left out. */
+            exclude?: string | null;
+            /**
+             * Format: uint32
+             * @description Retrainings in 30 days, 1 to 100; 4 unless told.
+             */
+            budget?: number | null;
+            /**
+             * Format: uint32
+             * @description Hours from one retraining to the next, 0 to 8760; 24 unless told.
+             */
+            cooldown_hours?: number | null;
+            /**
+             * @description Whether somebody else has to let each go on, whatever the tier.
+             * @default false
+             */
+            needs_approval: boolean;
+        };
+        /** @description A deployment's policy, and who set it. */
+        RetrainPolicyShown: {
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description The policy. */
+            policy: components["schemas"]["RetrainPolicy"];
+            /** @description Who set it, and with whose rights versions are registered. */
+            set_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            set_at: string;
+            /** @description Why nothing is trained now, if something would be: budget, cooldown, a finding of security. */
+            held?: string | null;
+        };
+        /** @description Where a retraining stands. */
+        RetrainState: "waiting" | "queued" | "training" | "registering" | "candidate" | "failed" | "cancelled";
+        /** @description What asked for a retraining. */
+        RetrainTrigger: "finding" | "schedule" | "age" | "hand";
         /** @description Which of a deployment's answers a person looks at. */
         Review: {
             /** @description Which of them. */
@@ -5223,7 +8202,210 @@ export interface components {
         /** @description Why a person looks at a decision. */
         ReviewWhy: "held" | "sampled" | "contested" | "chosen";
         /** @description What a principal may be trusted with. */
-        Role: "caller" | "data-scientist" | "ml-engineer" | "approver" | "reviewer" | "auditor" | "dpo" | "admin";
+        Role: "caller" | "data-scientist" | "ml-engineer" | "approver" | "reviewer" | "auditor" | "dpo" | "admin" | "labeler" | "risk";
+        /** @description Lets the version before answer again. */
+        RollBack: {
+            /** @description Why, for those who read the event; at most 2,000 characters. */
+            reason?: string | null;
+        };
+        /** @description What a drill showed. */
+        RollbackDrill: {
+            /** @description The rollout of the drill. */
+            rollout: components["schemas"]["RolloutId"];
+            /**
+             * Format: uint32
+             * @description The version that answered all the time.
+             */
+            version: number;
+            /**
+             * Format: uint64
+             * @description Requests that went the way that was then closed; 0 without traffic.
+             */
+            requests: number;
+            /**
+             * Format: uint64
+             * @description From the decision until no request was on that way any more, in microseconds.
+             */
+            took_us: number;
+        };
+        /** @description A rollout and where it stands. */
+        Rollout: {
+            /** @description Its id, which records of its requests name. */
+            id: components["schemas"]["RolloutId"];
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /**
+             * Format: uint32
+             * @description The version that answers.
+             */
+            incumbent: number;
+            /**
+             * Format: uint32
+             * @description The version that is tried.
+             */
+            candidate: number;
+            /** @description Where it stands. */
+            phase: components["schemas"]["RolloutPhase"];
+            /**
+             * Format: uint32
+             * @description The step it is in, from 1.
+             */
+            step: number;
+            /** @description Its steps. */
+            steps: components["schemas"]["RolloutStep"][];
+            /**
+             * Format: double
+             * @description The percentage of requests that the candidate answers now.
+             */
+            percent: number;
+            /**
+             * Format: uint64
+             * @description The candidate's answers to callers so far.
+             */
+            candidates: number;
+            /**
+             * Format: uint64
+             * @description Pairs of answers to the same inputs so far.
+             */
+            pairs: number;
+            /**
+             * Format: uint64
+             * @description The candidate's answers, or pairs, in this step.
+             */
+            in_step: number;
+            /**
+             * Format: uint64
+             * @description Pairs that were not compared since the process began, as too many waited.
+             */
+            dropped: number;
+            /**
+             * Format: double
+             * @description The share of pairs that agree.
+             */
+            agreement?: number | null;
+            /**
+             * Format: double
+             * @description How much higher the candidate scores on the same inputs, on average.
+             */
+            score_shift?: number | null;
+            /** @description What each guardrail says. */
+            evidence: components["schemas"]["RolloutEvidence"][];
+            /** @description Why it ended, or does not go on. */
+            reason?: string | null;
+            /** @description Whether it only shows that going back works. */
+            is_drill: boolean;
+            /** @description Who started it. */
+            started_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description What happened to it, oldest first; not in lists. */
+            history?: components["schemas"]["RolloutChange"][];
+        };
+        /** @description What happened to a rollout. */
+        RolloutChange: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What. */
+            what: string;
+            /** @description Who; absent for the server itself. */
+            by?: components["schemas"]["PrincipalId"] | null;
+            /** @description The numbers that decided. */
+            facts: unknown;
+        };
+        /** @description What a guardrail says. */
+        RolloutEvidence: {
+            /** @description The guardrail. */
+            guardrail: string;
+            /**
+             * Format: double
+             * @description How many to 1 the evidence against the candidate is, now.
+             */
+            wealth: number;
+            /**
+             * Format: double
+             * @description The most that it was.
+             */
+            most: number;
+            /**
+             * Format: double
+             * @description From how many on it is rolled back.
+             */
+            goal: number;
+        };
+        /** @description What must not get worse. */
+        RolloutGuardrail: {
+            /** @description What is compared. */
+            kind: components["schemas"]["GuardrailKind"];
+            /**
+             * Format: double
+             * @description Its part of the chance of a false rollback, relative to the others; 1 unless told.
+             * @default 1
+             */
+            weight: number;
+            /**
+             * Format: double
+             * @description Of latency: where; 0.95 unless told.
+             */
+            quantile?: number | null;
+            /**
+             * Format: double
+             * @description Of latency: how many times as long is put up with; 1.25 unless told.
+             */
+            tolerance?: number | null;
+            /**
+             * Format: double
+             * @description Of score (in the incumbent's spreads; 0.1 unless told) and mix (a share; 0.05 unless told):
+             *     what is put up with, either way.
+             */
+            margin?: number | null;
+        };
+        /** @description A rollout: a version tried under traffic. */
+        RolloutId: string;
+        /** @description One page of a list. */
+        RolloutPage: {
+            /** @description The items. */
+            items: components["schemas"]["Rollout"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description Where a rollout stands. */
+        RolloutPhase: "running" | "held" | "inconclusive" | "rolled_back" | "promoted";
+        /** @description A step of a rollout. */
+        RolloutStep: {
+            /**
+             * Format: double
+             * @description The percentage of requests that the candidate answers; 0 is shadow: it is asked beside the
+             *     incumbent and answers nobody.
+             */
+            percent: number;
+            /**
+             * Format: uint64
+             * @description Its answers, or pairs, that the step needs at least.
+             */
+            requests_min: number;
+            /**
+             * Format: uint64
+             * @description The seconds that it needs at least.
+             */
+            seconds_min: number;
+            /**
+             * Format: uint64
+             * @description The seconds after which it is inconclusive; a week unless told.
+             * @default 604800
+             */
+            seconds_max: number;
+        };
         /** @description Replaces an API key by a new one. */
         RotateKey: {
             /**
@@ -5235,6 +8417,39 @@ export interface components {
         };
         /** @description In which part a model version took the request. */
         Route: "primary" | "canary" | "shadow" | "fallback" | "arm";
+        /** @description Runs a gate's checks on a version. */
+        RunGate: {
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+        };
+        /** @description A file that a scan found something in. */
+        ScanBlock: {
+            /** @description The file. */
+            digest: components["schemas"]["Digest"];
+            /** @description Its path in the version it was to be part of. */
+            path: string;
+            /** @description That version's model, with its number if it has one. */
+            about: string;
+            /** @description The rules that it breaks. */
+            rules: string[];
+            /** @description Who wanted it to be part of a version. */
+            author: string;
+            /**
+             * Format: date-time
+             * @description When it was last looked at.
+             */
+            created_at: string;
+            /** @description Leave that was given for it to pass. */
+            overrides?: components["schemas"]["ScanOverride"][];
+        };
+        /** @description Files that scans blocked, newest first. */
+        ScanBlocks: {
+            /** @description The files. */
+            items: components["schemas"]["ScanBlock"][];
+        };
         /** @description What a scan that found nothing looked at. */
         ScanFacts: {
             /**
@@ -5249,6 +8464,71 @@ export interface components {
             bytes: number;
             /** @description The scanner's version. */
             scanner: string;
+            /** @description What it found and an approver let pass: rule and file. */
+            let_pass?: string[];
+        };
+        /** @description Leave for a file to pass, though a scan found something in it. */
+        ScanOverride: {
+            /** @description The rules that are let pass. */
+            rules: string[];
+            /** @description Why. */
+            reason: string;
+            /** @description Who gave it. */
+            author: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires_at: string;
+        };
+        /** @description A delivery of an alert to a route. */
+        SentAlert: {
+            /** @description The alert. */
+            id: components["schemas"]["AlertId"];
+            /** @description The route. */
+            route: components["schemas"]["Name"];
+            /** @description The finding it is about first. */
+            finding: components["schemas"]["FindingId"];
+            /** @description Of which deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description What happened. */
+            what: components["schemas"]["AlertWhat"];
+            /** @description How far the delivery is. */
+            state: components["schemas"]["AlertState"];
+            /**
+             * Format: uint32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it is tried next, if it is.
+             */
+            due_at?: string | null;
+            /** @description Why the last attempt failed. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the delivery ended.
+             */
+            ended_at?: string | null;
+        };
+        /** @description One page of a list. */
+        SentAlertPage: {
+            /** @description The items. */
+            items: components["schemas"]["SentAlert"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
         };
         /** @description `GET /v2/health/live`. */
         ServerLive: {
@@ -5314,6 +8594,57 @@ export interface components {
             /** @description The public key in PEM, of ECDSA over P-256 (also P-384, P-521). */
             public_key: string;
         };
+        /** @description A time in which nobody is told of some findings. */
+        Silence: {
+            /** @description Its id. */
+            id: components["schemas"]["SilenceId"];
+            /** @description Of this deployment; every one if absent. */
+            deployment?: components["schemas"]["Name"] | null;
+            /** @description Of this kind; every kind but `security` if absent. */
+            kind?: components["schemas"]["FindingKind"] | null;
+            /** @description The worst that is silenced. */
+            severity: components["schemas"]["FindingSeverity"];
+            /**
+             * Format: date-time
+             * @description When it begins for the first time.
+             */
+            starts_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends for the first time.
+             */
+            ends_at: string;
+            /**
+             * Format: uint32
+             * @description After how many hours it comes again.
+             */
+            every_hours?: number | null;
+            /**
+             * Format: date-time
+             * @description After when it begins no more.
+             */
+            last_at?: string | null;
+            /** @description Whether it holds now. */
+            is_active: boolean;
+            /** @description Why. */
+            reason: string;
+            /** @description Who made it. */
+            created_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+        };
+        /** @description A time in which nobody is told of some findings. */
+        SilenceId: string;
+        /** @description One page of a list. */
+        SilencePage: {
+            /** @description The items. */
+            items: components["schemas"]["Silence"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
         /** @description A sink, without its secret and without the path of its address, which may hold one. */
         Sink: {
             /** @description Its id. */
@@ -5358,7 +8689,7 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description Which types of events a sink is sent. */
-        SinkProfile: "plimsoll" | "kserve";
+        SinkProfile: "plimsoll" | "kserve" | "openlineage";
         /** @description How far a sink is. */
         SinkProgress: {
             /**
@@ -5438,8 +8769,45 @@ export interface components {
             /** @description Why it was not delivered. */
             reason?: string | null;
         };
+        /** @description Lets nobody be told of a finding for some time. */
+        SnoozeFinding: {
+            /**
+             * Format: date-time
+             * @description Until when; at most 90 days from now.
+             */
+            until: string;
+            /** @description Why. */
+            reason: string;
+        };
         /** @description Where a control event stands. */
         Stage: "intent" | "completed" | "failed" | "denied";
+        /** @description A version to be tried. */
+        StartRollout: {
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+            /** @description How much of the traffic it gets, in steps; shadow, 1 %, 5 %, 25 % unless told. */
+            steps?: components["schemas"]["RolloutStep"][] | null;
+            /** @description What must not get worse; errors, refusals, latency, score and mix unless told. */
+            guardrails?: components["schemas"]["RolloutGuardrail"][] | null;
+            /**
+             * Format: double
+             * @description The chance that a version that is no worse is rolled back; 0.01 unless told.
+             */
+            false_rollback?: number | null;
+            /**
+             * Format: uint32
+             * @description Which of a row's outputs is the score, from 0; the last unless told.
+             */
+            score_output?: number | null;
+            /**
+             * Format: double
+             * @description From which score on an answer is positive (an approval, an alarm); 0.5 unless told.
+             */
+            positive_from?: number | null;
+        };
         /** @description `GET /api/v1/status`. */
         Status: {
             /** @description The version of the binary. */
@@ -5470,6 +8838,28 @@ export interface components {
             /** @description Every live deployment. */
             deployments: components["schemas"]["DeploymentStatus"][];
         };
+        /** @description What is owed for a deployment's use, as of now. */
+        StoredAssessment: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description The facts as stated. */
+            facts: unknown;
+            /** @description What the facts lead to now, with measured interactions in the place of stated ones. */
+            assessment: unknown;
+            /** @description Interactions of the last 30 days over the total that was posted, if one was. */
+            interactions?: components["schemas"]["MeasuredShare"] | null;
+            /** @description Who stated the facts. */
+            by: components["schemas"]["PrincipalId"];
+            /** @description Their name. */
+            by_name: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+        };
         /** @description A stored contract. Contracts are posted as their own document, in JSON or YAML. */
         StoredContract: {
             /** @description SHA-256 of its canonical JSON. */
@@ -5483,6 +8873,16 @@ export interface components {
             created_at: string;
             /** @description The document. */
             contract: components["schemas"]["Contract"];
+        };
+        /** @description An evaluation set that is kept. */
+        StoredEvaluation: {
+            /** @description SHA-256 of its bytes. */
+            digest: components["schemas"]["Digest"];
+            /**
+             * Format: uint64
+             * @description Its rows.
+             */
+            rows: number;
         };
         /** @description A stored explain profile. Profiles are posted as their own document, in JSON or YAML. */
         StoredProfile: {
@@ -5566,6 +8966,8 @@ export interface components {
             /** @description Its erasures that are not final. Which one a final erasure was about is forgotten. */
             erasures: components["schemas"]["Erasure"][];
         };
+        /** @description What a model's answers are. */
+        Task: "binary" | "multiclass" | "regression" | "ranking";
         /** @description An organisation whose data is kept apart from the others'. */
         TenantId: string;
         /** @description One input or output of a model. */
@@ -5578,7 +8980,7 @@ export interface components {
             shape: number[];
         };
         /** @description The risk tier of a deployment. */
-        Tier: "unassessed";
+        Tier: "unassessed" | "T0" | "T1" | "T2" | "T3" | "T4";
         /** @description Everything on record about how a decision came to be. */
         Trace: {
             /** @description The decision, with its body for those who may read it. */
@@ -5697,6 +9099,39 @@ export interface components {
             /** @description Why, in words. */
             why: string;
         };
+        /** @description The rows that a model is trained on. */
+        TrainingManifest: {
+            /** @description The deployment whose decisions they are. */
+            deployment: components["schemas"]["Name"];
+            /**
+             * Format: date-time
+             * @description Decisions at or after.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Decisions before.
+             */
+            until: string;
+            /** @description The query that gave them. */
+            sql: string;
+            /** @description The condition under which rows were left out. */
+            exclude?: string | null;
+            /** @description Columns that were left out because they are sealed. */
+            left_out: string[];
+            /**
+             * Format: uint64
+             * @description How many rows.
+             */
+            rows: number;
+            /** @description SHA-256 of the Parquet file. */
+            digest: components["schemas"]["Digest"];
+            /**
+             * Format: uint64
+             * @description Its length in bytes.
+             */
+            bytes: number;
+        };
         /** @description Changes a deployment. Absent members stay as they are. */
         UpdateDeployment: {
             /** @description The digest of a stored contract that the released version fits. */
@@ -5755,6 +9190,32 @@ export interface components {
         };
         /** @description What a person says about a decision. */
         Verdict: "accepted" | "overridden" | "contested";
+        /** @description What is said about a model version beside its files. What is absent in a change stays. */
+        VersionCard: {
+            /** @description Who answers for it. */
+            owner?: string | null;
+            /** @description Who made it. Once set it stays. */
+            developer?: string | null;
+            /** @description Who validated it. */
+            validator?: string | null;
+            /** @description What it is for. */
+            intended_use?: string | null;
+            /** @description What it is not for, and where it fails. */
+            limits?: string | null;
+            /** @description The run that made it: an id of MLflow's or OpenLineage's. Once set it stays. */
+            training_run?: string | null;
+            /** @description Versions of datasets that it was made from, as `name/number`. Once set they stay. */
+            datasets?: string[];
+            /**
+             * Format: uint32
+             * @description The number of the version of the same model that it came from. Once set it stays.
+             */
+            parent?: number | null;
+            /** @description Its licence, as an SPDX expression where there is one. Once set it stays. */
+            licence?: string | null;
+            /** @description The day it was placed on the market, as `2026-07-01`. Once set it stays. */
+            placed_on_market?: string | null;
+        };
         /** @description What loading a model file told. */
         VersionFacts: {
             /** @description The format: `XGBoost JSON`, `XGBoost UBJSON`, `LightGBM text`, `scikit-learn JSON`, `ONNX`. */
@@ -5782,155 +9243,10 @@ export interface components {
              */
             scan?: components["schemas"]["ScanFacts"] | null;
         };
-        /** @description What passed a deployment within a second. Sent as server-sent events (`data:` holds one). */
-        LiveSecond: {
-            /**
-             * Format: date-time
-             * @description The end of the second.
-             */
-            time: string;
-            /** @description Completions by version, route and result. */
-            traffic: components["schemas"]["LiveTraffic"][];
-            /** @description Refusals by phase, reason and field. */
-            refusals: components["schemas"]["LiveRefusal"][];
-            /** @description Time by phase, for the phases that took any. */
-            phases: components["schemas"]["LivePhase"][];
-            /** @description From accept to the answer. */
-            total?: components["schemas"]["LiveTimes"] | null;
-            /** @description What the model answered: of each row the only number, or the second of two. None if there were none, or for those who may not read decisions. */
-            scores?: components["schemas"]["LiveScores"] | null;
-        };
-        /** @description Completions of one kind. */
-        LiveTraffic: {
-            /**
-             * Format: uint32
-             * @description The number of the version; none where none was planned.
-             */
-            version?: number | null;
-            /** @description In which part it took them. */
-            route?: components["schemas"]["Route"] | null;
-            /** @description How they ended. */
-            result: components["schemas"]["ResultClass"];
-            /**
-             * Format: uint64
-             * @description How many.
-             */
-            count: number;
-        };
-        /** @description Refusals of one kind. */
-        LiveRefusal: {
-            /** @description The phase that refused. */
-            phase: components["schemas"]["Phase"];
-            /** @description Why. */
-            code: components["schemas"]["RefusalCode"];
-            /** @description The field of the contract at fault, if one is. */
-            field?: string | null;
-            /**
-             * Format: uint64
-             * @description How many.
-             */
-            count: number;
-        };
-        /** @description What a phase took. */
-        LivePhase: {
-            /** @description The phase. */
-            phase: components["schemas"]["Phase"];
-            /**
-             * Format: uint64
-             * @description How many durations.
-             */
-            count: number;
-            /**
-             * Format: uint64
-             * @description Half took at most so long.
-             */
-            p50: number;
-            /**
-             * Format: uint64
-             * @description Of twenty, nineteen took at most so long.
-             */
-            p95: number;
-            /**
-             * Format: uint64
-             * @description Of a hundred, all but one.
-             */
-            p99: number;
-        };
-        /** @description Percentiles of durations in nanoseconds, each to within an eighth. */
-        LiveTimes: {
-            /**
-             * Format: uint64
-             * @description How many durations.
-             */
-            count: number;
-            /**
-             * Format: uint64
-             * @description Half took at most so long.
-             */
-            p50: number;
-            /**
-             * Format: uint64
-             * @description Of twenty, nineteen took at most so long.
-             */
-            p95: number;
-            /**
-             * Format: uint64
-             * @description Of a hundred, all but one.
-             */
-            p99: number;
-        };
-        /** @description A distribution in cells of equal width. Widths are powers of two, so that the distributions of two seconds can be added. */
-        LiveScores: {
-            /**
-             * Format: int32
-             * @description Two to this power is the width of a cell.
-             */
-            exponent: number;
-            /**
-             * Format: int64
-             * @description The first cell begins at this many widths.
-             */
-            first: number;
-            /** @description Numbers by cell. */
-            counts: number[];
-        };
-        /** @description Lets the version before answer again. */
-        RollBack: {
-            /** @description Why, for those who read the event; at most 2,000 characters. */
-            reason?: string | null;
-        };
-        /** @description Asks what would be allowed and denied if these were the policies. */
-        PreviewPolicies: {
-            /** @description All the files, those that stay as they are too. */
-            files: components["schemas"]["PolicyFile"][];
-        };
-        /** @description What would be allowed and denied. Nothing was changed. */
-        PolicyPreview: {
-            /** @description Why these cannot be the policies, if they cannot. */
-            fault?: string | null;
-            /** @description Verdicts that would be others. */
-            changes: components["schemas"]["PolicyChange"][];
-            /**
-             * Format: uint64
-             * @description How many questions were asked: principals × actions × resources.
-             */
-            asked: number;
-            /** @description Whether there are more principals, resources or changes than are shown. */
-            is_truncated: boolean;
-        };
-        /** @description A verdict that would be another. */
-        PolicyChange: {
-            /** @description The name of the principal. */
-            principal: string;
-            /** @description The action. */
-            action: string;
-            /** @description The resource: `deployment/credit-default`. */
-            resource: string;
-            /** @description `permit`, `forbid`, `default` (nothing permits) or `error`, as it is. */
-            before: string;
-            /** @description The same, as it would be. */
-            after: string;
-        };
+        /** @description How a deployment stands with whoever watches it. */
+        WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
+        /** @description A day of the week. */
+        Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
     };
     responses: never;
     parameters: never;
@@ -9503,6 +12819,102 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewPolicies"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13205,6 +16617,1774 @@ export interface operations {
             };
         };
     };
+    get_assessment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredAssessment"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_assessment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutAssessment"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredAssessment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_interactions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostInteractions"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeasuredShare"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_gate_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatePlan"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_gate_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatePlan"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatePlan"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_evaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutEvaluation"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredEvaluation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_gates: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRunPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_gate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunGate"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRun"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_release_standing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseStanding"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_check_result: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostCheckResult"];
+            };
+        };
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_approval_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalKeyPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_approval_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterApprovalKey"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalKey"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_approval_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_approval_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalChallenge"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveRelease"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseStanding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_broken_glasses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokenGlassPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    break_glass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BreakGlass"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokenGlass"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_broken_glass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exceptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateExceptionPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestException"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateException"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allow_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateException"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_limits: {
         parameters: {
             query?: {
@@ -13492,6 +18672,1046 @@ export interface operations {
             };
         };
     };
+    get_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardOfVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionCard"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardOfVersion"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archive_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveVersion"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardOfVersion"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adopt_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdoptVersion"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_provenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_lineage: {
+        parameters: {
+            query?: {
+                direction?: components["schemas"]["Direction"] | null;
+                depth?: number | null;
+                decisions?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tell_lineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_scan_blocks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanBlocks"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    override_scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOverride"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanOverride"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_monitoring: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Monitoring"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_monitoring_windows: {
+        parameters: {
+            query?: {
+                version?: number | null;
+                limit?: number | null;
+                column?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitoredWindows"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backfill_monitoring: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_reference: {
+        parameters: {
+            query?: {
+                format?: string | null;
+                origin?: string | null;
+                from?: string | null;
+                until?: string | null;
+                window_seconds?: number | null;
+                window_rows?: number | null;
+                min_rows?: number | null;
+                tolerance?: number | null;
+                alerts_per_month?: number | null;
+                persistence?: number | null;
+                tests?: string | null;
+                max_age_days?: number | null;
+                review_by?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitoringReference"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     trace_decision: {
         parameters: {
             query?: never;
@@ -13746,6 +19966,733 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rollouts: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRollout"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    advance_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    kill_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revive_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drill_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrillRollback"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollbackDrill"];
                 };
             };
             /** @description Bad Request */
@@ -14749,6 +21696,2172 @@ export interface operations {
             };
         };
     };
+    list_findings: {
+        parameters: {
+            query?: {
+                deployment?: components["schemas"]["Name"] | null;
+                state?: components["schemas"]["FindingState"] | null;
+                kind?: components["schemas"]["FindingKind"] | null;
+                severity?: components["schemas"]["FindingSeverity"] | null;
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportFinding"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeFinding"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignFinding"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snooze_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnoozeFinding"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolve_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveFinding"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_alerting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerting"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_alerting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Alerting"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerting"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencePage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSilence"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["AlertState"] | null;
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentAlertPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertAgain"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alert_routes: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRoutePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_alert_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAlertRoute"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRouteSecret"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_alert_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertTest"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_alert_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prometheus_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retrain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainPolicyShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_retrain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetrainPolicy"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainPolicyShown"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_retrain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_retrains: {
+        parameters: {
+            query?: {
+                deployment?: components["schemas"]["Name"] | null;
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_retrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestRetrain"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retrain"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retrain"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_retrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retrain"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_retrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelRetrain"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retrain"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retrain_log: {
+        parameters: {
+            query?: {
+                from?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainLog"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     observe: {
         parameters: {
             query?: never;
@@ -15496,6 +24609,78 @@ export interface operations {
         };
     };
     mlflow_delete_experiment_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_search_datasets: {
         parameters: {
             query?: never;
             header?: never;
@@ -16647,6 +25832,222 @@ export interface operations {
             };
         };
     };
+    mlflow_metric_history_bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_metric_history_sampled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_list_run_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mlflow_create_logged_model: {
         parameters: {
             query?: never;
@@ -17094,6 +26495,80 @@ export interface operations {
             path: {
                 model_id: string;
                 tag_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_list_logged_model_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
             };
             cookie?: never;
         };
@@ -19694,6 +29169,404 @@ export interface operations {
             };
         };
     };
+    record_outcomes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordOutcomes"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomesRecorded"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_outcomes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionOutcomes"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_performance: {
+        parameters: {
+            query?: {
+                task?: components["schemas"]["Task"] | null;
+                output?: string | null;
+                outcome?: string | null;
+                positive?: string | null;
+                threshold?: number | null;
+                at?: number | null;
+                classes?: string | null;
+                worth?: string | null;
+                window?: string | null;
+                slice?: string | null;
+                since?: string | null;
+                until?: string | null;
+                confidence?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Performance"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_attributes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordOutcomes"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomesRecorded"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_fairness: {
+        parameters: {
+            query?: {
+                by?: string | null;
+                output?: string | null;
+                outcome?: string | null;
+                positive?: string | null;
+                threshold?: number | null;
+                since?: string | null;
+                until?: string | null;
+                confidence?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FairnessReport"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_session: {
         parameters: {
             query?: never;
@@ -19965,95 +29838,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    preview_policies: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PreviewPolicies"];
-            };
-        };
-        responses: {
-            /** @description done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PolicyPreview"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Content Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Content */
-            422: {
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

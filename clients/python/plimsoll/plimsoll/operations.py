@@ -156,6 +156,10 @@ class Operations:
         """The policies in force, with their digest."""
         return self._call("GET", "/api/v1/policies", {}, None)
 
+    def preview_policies(self, body: types.PreviewPolicies) -> types.PolicyPreview:
+        """What other policies would allow and deny; nothing is changed."""
+        return self._call("POST", "/api/v1/policies/preview", {}, body)
+
     def status(self) -> types.Status:
         """Generations, queues, deployments."""
         return self._call("GET", "/api/v1/status", {}, None)
@@ -388,6 +392,124 @@ class Operations:
         """Send a test event now, once."""
         return self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    def put_assessment(
+        self,
+        name: Union[str, int],
+        body: types.PutAssessment,
+    ) -> types.StoredAssessment:
+        """State the facts of a deployment's use, which give its tier."""
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/assessment", {}, body)
+
+    def get_assessment(self, name: Union[str, int]) -> types.StoredAssessment:
+        """What is owed for a deployment's use, as of now."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/assessment", {}, None)
+
+    def post_interactions(
+        self,
+        name: Union[str, int],
+        body: types.PostInteractions,
+    ) -> types.MeasuredShare:
+        """Say how many interactions with customers there were in all."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/interactions", {}, body)
+
+    def put_gate_plan(self, name: Union[str, int], body: types.GatePlan) -> types.GatePlan:
+        """Declare what a deployment's gate looks at, and its thresholds."""
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/gate-plan", {}, body)
+
+    def get_gate_plan(self, name: Union[str, int]) -> types.GatePlan:
+        """What a deployment's gate looks at."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/gate-plan", {}, None)
+
+    def put_evaluation(
+        self,
+        name: Union[str, int],
+        body: types.PutEvaluation,
+    ) -> types.StoredEvaluation:
+        """Keep rows with their outcomes, sealed, for checks to run on."""
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/evaluation", {}, body)
+
+    def list_gates(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.GateRunPage:
+        """Gate results of a deployment, newest first."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/gates", {"limit": limit, "cursor": cursor}, None)
+
+    def run_gate(self, name: Union[str, int], body: types.RunGate) -> types.GateRun:
+        """Run every check of the build on a version, and judge its gate."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/gates", {}, body)
+
+    def get_release_standing(
+        self,
+        name: Union[str, int],
+        version: Union[str, int],
+    ) -> types.ReleaseStanding:
+        """Whether a version may be released now, and why not."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {}, None)
+
+    def post_check_result(self, name: Union[str, int], body: types.PostCheckResult) -> None:
+        """Say what a check of the team's own found of a version."""
+        self._call("POST", f"/api/v1/deployments/{_part(name)}/check-results", {}, body)
+
+    def list_approval_keys(self) -> types.ApprovalKeyPage:
+        """The caller's own keys that approvals are signed with."""
+        return self._call("GET", "/api/v1/approval-keys", {}, None)
+
+    def register_approval_key(self, body: types.RegisterApprovalKey) -> types.ApprovalKey:
+        """Register the caller's own public key."""
+        return self._call("POST", "/api/v1/approval-keys", {}, body)
+
+    def end_approval_key(self, id: Union[str, int]) -> None:
+        """End one of the caller's own keys."""
+        self._call("DELETE", f"/api/v1/approval-keys/{_part(id)}", {}, None)
+
+    def make_approval_challenge(self) -> types.ApprovalChallenge:
+        """Something new to sign, to prove who one is now."""
+        return self._call("POST", "/api/v1/approval-challenges", {}, None)
+
+    def approve_release(
+        self,
+        name: Union[str, int],
+        body: types.ApproveRelease,
+    ) -> types.ReleaseStanding:
+        """Consent to a version with its gate result, signed."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/approvals", {}, body)
+
+    def list_broken_glasses(self, name: Union[str, int]) -> types.BrokenGlassPage:
+        """When the glass was broken, by whom and why."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/break-glass", {}, None)
+
+    def break_glass(self, name: Union[str, int], body: types.BreakGlass) -> types.BrokenGlass:
+        """Let a version be released past its gate for a while, in an emergency."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/break-glass", {}, body)
+
+    def review_broken_glass(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """Say that what was done behind a broken glass was looked at."""
+        self._call("POST", f"/api/v1/deployments/{_part(name)}/break-glass/{_part(id)}/review", {}, None)
+
+    def list_exceptions(self, name: Union[str, int]) -> types.GateExceptionPage:
+        """Demands that are put off for a time."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/exceptions", {}, None)
+
+    def request_exception(
+        self,
+        name: Union[str, int],
+        body: types.RequestException,
+    ) -> types.GateException:
+        """Ask that a demand is put off for a time."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/exceptions", {}, body)
+
+    def allow_exception(self, name: Union[str, int], id: Union[str, int]) -> types.GateException:
+        """Allow an exception that somebody else asked for."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}/allow", {}, None)
+
+    def end_exception(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """End an exception before its time."""
+        self._call("DELETE", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}", {}, None)
+
     def list_limits(
         self,
         *,
@@ -409,6 +531,106 @@ class Operations:
         """Take a limit away."""
         self._call("DELETE", f"/api/v1/limits/{_part(of)}", {}, None)
 
+    def get_card(self, model: Union[str, int], number: Union[str, int]) -> types.CardOfVersion:
+        """What is said about a model version."""
+        return self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/card", {}, None)
+
+    def set_card(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.VersionCard,
+    ) -> types.CardOfVersion:
+        """Say something about a model version."""
+        return self._call("PATCH", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/card", {}, body)
+
+    def archive_version(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.ArchiveVersion,
+    ) -> types.CardOfVersion:
+        """Archive a model version: no deployment gets it any more."""
+        return self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/archive", {}, body)
+
+    def adopt_version(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.AdoptVersion,
+    ) -> types.ModelVersion:
+        """Make a version of the catalogue one that deployments may use."""
+        return self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/adopt", {}, body)
+
+    def get_provenance(self, model: Union[str, int], number: Union[str, int]) -> None:
+        """How a model version was made: SLSA's provenance, not signed."""
+        self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/provenance", {}, None)
+
+    def get_lineage(
+        self,
+        kind: Union[str, int],
+        id: Union[str, int],
+        *,
+        direction: Optional[types.Direction] = None,
+        depth: Optional[int] = None,
+        decisions: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.Graph:
+        """What a thing came from, and what came of it."""
+        return self._call("GET", f"/api/v1/lineage/{_part(kind)}/{_part(id)}", {"direction": direction, "depth": depth, "decisions": decisions, "cursor": cursor}, None)
+
+    def tell_lineage(self) -> None:
+        """Take in an event of OpenLineage's: a RunEvent of spec 2-0-2."""
+        self._call("POST", "/api/v1/lineage", {}, None)
+
+    def list_scan_blocks(self) -> types.ScanBlocks:
+        """Files that scans blocked, and what was let pass."""
+        return self._call("GET", "/api/v1/scans/blocks", {}, None)
+
+    def override_scan(self, body: types.CreateOverride) -> types.ScanOverride:
+        """Let a file pass that a scan blocked, for a time."""
+        return self._call("POST", "/api/v1/scans/overrides", {}, body)
+
+    def get_monitoring(self, name: Union[str, int]) -> types.Monitoring:
+        """How a deployment is watched, and how it stands."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring", {}, None)
+
+    def list_monitoring_windows(
+        self,
+        name: Union[str, int],
+        *,
+        version: Optional[int] = None,
+        limit: Optional[int] = None,
+        column: Optional[str] = None,
+    ) -> types.MonitoredWindows:
+        """Windows of a deployment's traffic, column by column."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column}, None)
+
+    def backfill_monitoring(self, name: Union[str, int]) -> types.Backfill:
+        """Count a deployment's decisions again from the ledger."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/monitoring/backfill", {}, None)
+
+    def set_reference(
+        self,
+        name: Union[str, int],
+        *,
+        format: Optional[str] = None,
+        origin: Optional[str] = None,
+        from_: Optional[str] = None,
+        until: Optional[str] = None,
+        window_seconds: Optional[int] = None,
+        window_rows: Optional[int] = None,
+        min_rows: Optional[int] = None,
+        tolerance: Optional[float] = None,
+        alerts_per_month: Optional[float] = None,
+        persistence: Optional[int] = None,
+        tests: Optional[str] = None,
+        max_age_days: Optional[int] = None,
+        review_by: Optional[str] = None,
+    ) -> types.MonitoringReference:
+        """Say what traffic is compared with: a CSV or Parquet file, or decisions of a time."""
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by}, None)
+
     def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
         return self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
@@ -425,9 +647,59 @@ class Operations:
         """Compute a part of a window again on another version."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
 
-    def roll_back(self, name: Union[str, int]) -> types.Deployment:
+    def roll_back(self, name: Union[str, int], body: types.RollBack) -> types.Deployment:
         """Let the version answer again that was released before."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, body)
+
+    def start_rollout(self, name: Union[str, int], body: types.StartRollout) -> types.Rollout:
+        """Try a version under traffic, step by step."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts", {}, body)
+
+    def list_rollouts(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RolloutPage:
+        """Rollouts of a deployment, latest first."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts", {"limit": limit, "cursor": cursor}, None)
+
+    def get_rollout(self, name: Union[str, int], id: Union[str, int]) -> types.Rollout:
+        """A rollout with its history; `current` is the one under way, or the last."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts/{_part(id)}", {}, None)
+
+    def hold_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout stay at its step; guardrails still watch."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, None)
+
+    def resume_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout go on that is held or inconclusive."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, None)
+
+    def advance_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout go to its next step now; past the last, release."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, None)
+
+    def roll_back_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let everybody get the version that answered before."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, None)
+
+    def kill_deployment(self, name: Union[str, int]) -> types.Deployment:
+        """Switch a deployment's models off; its fallback answers, or nothing."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, None)
+
+    def revive_deployment(self, name: Union[str, int]) -> types.Deployment:
+        """Switch a deployment's models on again."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, None)
+
+    def drill_rollback(
+        self,
+        name: Union[str, int],
+        body: types.DrillRollback,
+    ) -> types.RollbackDrill:
+        """Prove on live traffic, without harm, that going back works."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/drill", {}, body)
 
     def list_reviews(
         self,
@@ -509,6 +781,157 @@ class Operations:
         """What the rows of a batch job came to, for who began it."""
         self._call("GET", f"/api/v1/batches/{_part(id)}/result", {}, None)
 
+    def list_findings(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        state: Optional[types.FindingState] = None,
+        kind: Optional[types.FindingKind] = None,
+        severity: Optional[types.FindingSeverity] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.FindingPage:
+        """What is wrong with deployments, first seen last first."""
+        return self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "limit": limit, "cursor": cursor}, None)
+
+    def report_finding(self, body: types.ReportFinding) -> types.Finding:
+        """Report what a person or another tool saw."""
+        return self._call("POST", "/api/v1/findings", {}, body)
+
+    def get_finding(self, id: Union[str, int]) -> types.Finding:
+        """A finding."""
+        return self._call("GET", f"/api/v1/findings/{_part(id)}", {}, None)
+
+    def acknowledge_finding(
+        self,
+        id: Union[str, int],
+        body: types.AcknowledgeFinding,
+    ) -> types.Finding:
+        """Say that you see to a finding."""
+        return self._call("POST", f"/api/v1/findings/{_part(id)}/acknowledge", {}, body)
+
+    def assign_finding(self, id: Union[str, int], body: types.AssignFinding) -> types.Finding:
+        """Give a finding to somebody."""
+        return self._call("POST", f"/api/v1/findings/{_part(id)}/assign", {}, body)
+
+    def snooze_finding(self, id: Union[str, int], body: types.SnoozeFinding) -> types.Finding:
+        """Let nobody be told of a finding for some time."""
+        return self._call("POST", f"/api/v1/findings/{_part(id)}/snooze", {}, body)
+
+    def resolve_finding(self, id: Union[str, int], body: types.ResolveFinding) -> types.Finding:
+        """Say that a finding is over; it opens again when it is seen."""
+        return self._call("POST", f"/api/v1/findings/{_part(id)}/resolve", {}, body)
+
+    def get_alerting(self, name: Union[str, int]) -> types.Alerting:
+        """How a deployment's findings are told of."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/alerting", {}, None)
+
+    def set_alerting(self, name: Union[str, int], body: types.Alerting) -> types.Alerting:
+        """Say how a deployment's findings are told of."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/alerting", {}, body)
+
+    def list_silences(self) -> types.SilencePage:
+        """Times in which nobody is told of some findings."""
+        return self._call("GET", "/api/v1/silences", {}, None)
+
+    def create_silence(self, body: types.CreateSilence) -> types.Silence:
+        """Let nobody be told of some findings for a time, or each week."""
+        return self._call("POST", "/api/v1/silences", {}, body)
+
+    def remove_silence(self, id: Union[str, int]) -> None:
+        """End a silence."""
+        self._call("DELETE", f"/api/v1/silences/{_part(id)}", {}, None)
+
+    def list_alerts(
+        self,
+        *,
+        state: Optional[types.AlertState] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.SentAlertPage:
+        """What was told of findings and is to be, latest first."""
+        return self._call("GET", "/api/v1/alerts", {"state": state, "limit": limit, "cursor": cursor}, None)
+
+    def redeliver_alert(self, id: Union[str, int]) -> types.AlertAgain:
+        """Try an alert again that was given up."""
+        return self._call("POST", f"/api/v1/alerts/{_part(id)}/redeliver", {}, None)
+
+    def list_alert_routes(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.AlertRoutePage:
+        """Who is told of findings, and how."""
+        return self._call("GET", "/api/v1/alerts/routes", {"limit": limit, "cursor": cursor}, None)
+
+    def create_alert_route(self, body: types.CreateAlertRoute) -> types.AlertRouteSecret:
+        """Add who is told of findings; a secret is shown once."""
+        return self._call("POST", "/api/v1/alerts/routes", {}, body)
+
+    def test_alert_route(self, name: Union[str, int]) -> types.AlertTest:
+        """Send a test now, once."""
+        return self._call("POST", f"/api/v1/alerts/routes/{_part(name)}/test", {}, None)
+
+    def remove_alert_route(self, name: Union[str, int]) -> None:
+        """Tell somebody no more."""
+        self._call("DELETE", f"/api/v1/alerts/routes/{_part(name)}", {}, None)
+
+    def prometheus_rules(self) -> None:
+        """Alerting rules for Prometheus over the metrics of findings."""
+        self._call("GET", "/api/v1/alerts/prometheus-rules", {}, None)
+
+    def get_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """When a deployment's model is trained again, and how."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/retrain", {}, None)
+
+    def set_retrain_policy(
+        self,
+        name: Union[str, int],
+        body: types.RetrainPolicy,
+    ) -> types.RetrainPolicyShown:
+        """Say when a deployment's model is trained again."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/retrain", {}, body)
+
+    def remove_retrain_policy(self, name: Union[str, int]) -> None:
+        """Train a deployment's model no more by itself."""
+        self._call("DELETE", f"/api/v1/deployments/{_part(name)}/retrain", {}, None)
+
+    def list_retrains(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RetrainPage:
+        """Retrainings, latest first."""
+        return self._call("GET", "/api/v1/retrains", {"deployment": deployment, "limit": limit, "cursor": cursor}, None)
+
+    def request_retrain(self, body: types.RequestRetrain) -> types.Retrain:
+        """Ask that a deployment's model is trained again."""
+        return self._call("POST", "/api/v1/retrains", {}, body)
+
+    def get_retrain(self, id: Union[str, int]) -> types.Retrain:
+        """A retraining and how far it is."""
+        return self._call("GET", f"/api/v1/retrains/{_part(id)}", {}, None)
+
+    def approve_retrain(self, id: Union[str, int]) -> types.Retrain:
+        """Let a retraining go on that somebody else asked for."""
+        return self._call("POST", f"/api/v1/retrains/{_part(id)}/approve", {}, None)
+
+    def cancel_retrain(self, id: Union[str, int], body: types.CancelRetrain) -> types.Retrain:
+        """End a retraining."""
+        return self._call("POST", f"/api/v1/retrains/{_part(id)}/cancel", {}, body)
+
+    def get_retrain_log(
+        self,
+        id: Union[str, int],
+        *,
+        from_: Optional[int] = None,
+    ) -> types.RetrainLog:
+        """What a trainer says, from a byte on."""
+        return self._call("GET", f"/api/v1/retrains/{_part(id)}/log", {"from": from_}, None)
+
     def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
         """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/observations", {}, body)
@@ -552,6 +975,10 @@ class Operations:
     def mlflow_delete_experiment_tag(self) -> None:
         """Take a tag off an experiment."""
         self._call("POST", "/api/2.0/mlflow/experiments/delete-experiment-tag", {}, None)
+
+    def mlflow_search_datasets(self) -> None:
+        """The datasets that runs of experiments read."""
+        self._call("POST", "/api/2.0/mlflow/experiments/search-datasets", {}, None)
 
     def mlflow_create_run(self) -> None:
         """Begin a run."""
@@ -613,6 +1040,18 @@ class Operations:
         """Every value of a metric."""
         self._call("GET", "/api/2.0/mlflow/metrics/get-history", {}, None)
 
+    def mlflow_metric_history_bulk(self) -> None:
+        """Every value of a metric of several runs."""
+        self._call("GET", "/api/2.0/mlflow/metrics/get-history-bulk", {}, None)
+
+    def mlflow_metric_history_sampled(self) -> None:
+        """A metric of several runs at evenly chosen steps."""
+        self._call("GET", "/api/2.0/mlflow/metrics/get-history-bulk-interval", {}, None)
+
+    def mlflow_list_run_files(self) -> None:
+        """The files of a run; needs `ReadFile`, too."""
+        self._call("GET", "/api/2.0/mlflow/artifacts/list", {}, None)
+
     def mlflow_create_logged_model(self) -> None:
         """Make a logged model."""
         self._call("POST", "/api/2.0/mlflow/logged-models", {}, None)
@@ -644,6 +1083,10 @@ class Operations:
     ) -> None:
         """Take a tag off a logged model."""
         self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags/{_part(tag_key)}", {}, None)
+
+    def mlflow_list_logged_model_files(self, model_id: Union[str, int]) -> None:
+        """The files of a logged model; needs `ReadFile`, too."""
+        self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/artifacts/directories", {}, None)
 
     def mlflow_log_logged_model_params(self, model_id: Union[str, int]) -> None:
         """Log parameters of a logged model."""
@@ -785,6 +1228,55 @@ class Operations:
         """The decisions about a person, newest first."""
         return self._call("POST", "/api/v1/decisions/search", {}, body)
 
+    def record_outcomes(self, body: types.RecordOutcomes) -> types.OutcomesRecorded:
+        """Tell what turned out to be true of decisions: one, many, JSON lines, CSV or Parquet."""
+        return self._call("POST", "/api/v1/outcomes", {}, body)
+
+    def list_outcomes(self, id: Union[str, int]) -> types.DecisionOutcomes:
+        """What was told of a decision, corrections and what they correct."""
+        return self._call("GET", f"/api/v1/decisions/{_part(id)}/outcomes", {}, None)
+
+    def get_performance(
+        self,
+        name: Union[str, int],
+        *,
+        task: Optional[types.Task] = None,
+        output: Optional[str] = None,
+        outcome: Optional[str] = None,
+        positive: Optional[str] = None,
+        threshold: Optional[float] = None,
+        at: Optional[int] = None,
+        classes: Optional[str] = None,
+        worth: Optional[str] = None,
+        window: Optional[str] = None,
+        slice: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        confidence: Optional[float] = None,
+    ) -> types.Performance:
+        """How good a deployment's answers were, by window and slice."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/performance", {"task": task, "output": output, "outcome": outcome, "positive": positive, "threshold": threshold, "at": at, "classes": classes, "worth": worth, "window": window, "slice": slice, "since": since, "until": until, "confidence": confidence}, None)
+
+    def record_attributes(self, body: types.RecordOutcomes) -> types.OutcomesRecorded:
+        """Tell attributes of people that fairness is measured by and no model is given."""
+        return self._call("POST", "/api/v1/attributes", {}, body)
+
+    def get_fairness(
+        self,
+        name: Union[str, int],
+        *,
+        by: Optional[str] = None,
+        output: Optional[str] = None,
+        outcome: Optional[str] = None,
+        positive: Optional[str] = None,
+        threshold: Optional[float] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        confidence: Optional[float] = None,
+    ) -> types.FairnessReport:
+        """Whether groups of people were treated alike."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/fairness", {"by": by, "output": output, "outcome": outcome, "positive": positive, "threshold": threshold, "since": since, "until": until, "confidence": confidence}, None)
+
     def sign_in(self, body: types.SignIn) -> types.Session:
         """Begin a browser's session with a key."""
         return self._call("POST", "/api/v1/session", {}, body)
@@ -796,6 +1288,10 @@ class Operations:
     def sign_out(self) -> None:
         """End the browser's session."""
         self._call("DELETE", "/api/v1/session", {}, None)
+
+    def watch_deployment(self, name: Union[str, int]) -> None:
+        """What passes a deployment, each second as an event."""
+        self._call("GET", f"/api/v1/deployments/{_part(name)}/live", {}, None)
 
 
 class AsyncOperations:
@@ -943,6 +1439,10 @@ class AsyncOperations:
     async def list_policies(self) -> types.Policies:
         """The policies in force, with their digest."""
         return await self._call("GET", "/api/v1/policies", {}, None)
+
+    async def preview_policies(self, body: types.PreviewPolicies) -> types.PolicyPreview:
+        """What other policies would allow and deny; nothing is changed."""
+        return await self._call("POST", "/api/v1/policies/preview", {}, body)
 
     async def status(self) -> types.Status:
         """Generations, queues, deployments."""
@@ -1184,6 +1684,128 @@ class AsyncOperations:
         """Send a test event now, once."""
         return await self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    async def put_assessment(
+        self,
+        name: Union[str, int],
+        body: types.PutAssessment,
+    ) -> types.StoredAssessment:
+        """State the facts of a deployment's use, which give its tier."""
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/assessment", {}, body)
+
+    async def get_assessment(self, name: Union[str, int]) -> types.StoredAssessment:
+        """What is owed for a deployment's use, as of now."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/assessment", {}, None)
+
+    async def post_interactions(
+        self,
+        name: Union[str, int],
+        body: types.PostInteractions,
+    ) -> types.MeasuredShare:
+        """Say how many interactions with customers there were in all."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/interactions", {}, body)
+
+    async def put_gate_plan(self, name: Union[str, int], body: types.GatePlan) -> types.GatePlan:
+        """Declare what a deployment's gate looks at, and its thresholds."""
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/gate-plan", {}, body)
+
+    async def get_gate_plan(self, name: Union[str, int]) -> types.GatePlan:
+        """What a deployment's gate looks at."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/gate-plan", {}, None)
+
+    async def put_evaluation(
+        self,
+        name: Union[str, int],
+        body: types.PutEvaluation,
+    ) -> types.StoredEvaluation:
+        """Keep rows with their outcomes, sealed, for checks to run on."""
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/evaluation", {}, body)
+
+    async def list_gates(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.GateRunPage:
+        """Gate results of a deployment, newest first."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/gates", {"limit": limit, "cursor": cursor}, None)
+
+    async def run_gate(self, name: Union[str, int], body: types.RunGate) -> types.GateRun:
+        """Run every check of the build on a version, and judge its gate."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/gates", {}, body)
+
+    async def get_release_standing(
+        self,
+        name: Union[str, int],
+        version: Union[str, int],
+    ) -> types.ReleaseStanding:
+        """Whether a version may be released now, and why not."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {}, None)
+
+    async def post_check_result(self, name: Union[str, int], body: types.PostCheckResult) -> None:
+        """Say what a check of the team's own found of a version."""
+        await self._call("POST", f"/api/v1/deployments/{_part(name)}/check-results", {}, body)
+
+    async def list_approval_keys(self) -> types.ApprovalKeyPage:
+        """The caller's own keys that approvals are signed with."""
+        return await self._call("GET", "/api/v1/approval-keys", {}, None)
+
+    async def register_approval_key(self, body: types.RegisterApprovalKey) -> types.ApprovalKey:
+        """Register the caller's own public key."""
+        return await self._call("POST", "/api/v1/approval-keys", {}, body)
+
+    async def end_approval_key(self, id: Union[str, int]) -> None:
+        """End one of the caller's own keys."""
+        await self._call("DELETE", f"/api/v1/approval-keys/{_part(id)}", {}, None)
+
+    async def make_approval_challenge(self) -> types.ApprovalChallenge:
+        """Something new to sign, to prove who one is now."""
+        return await self._call("POST", "/api/v1/approval-challenges", {}, None)
+
+    async def approve_release(
+        self,
+        name: Union[str, int],
+        body: types.ApproveRelease,
+    ) -> types.ReleaseStanding:
+        """Consent to a version with its gate result, signed."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/approvals", {}, body)
+
+    async def list_broken_glasses(self, name: Union[str, int]) -> types.BrokenGlassPage:
+        """When the glass was broken, by whom and why."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/break-glass", {}, None)
+
+    async def break_glass(self, name: Union[str, int], body: types.BreakGlass) -> types.BrokenGlass:
+        """Let a version be released past its gate for a while, in an emergency."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/break-glass", {}, body)
+
+    async def review_broken_glass(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """Say that what was done behind a broken glass was looked at."""
+        await self._call("POST", f"/api/v1/deployments/{_part(name)}/break-glass/{_part(id)}/review", {}, None)
+
+    async def list_exceptions(self, name: Union[str, int]) -> types.GateExceptionPage:
+        """Demands that are put off for a time."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/exceptions", {}, None)
+
+    async def request_exception(
+        self,
+        name: Union[str, int],
+        body: types.RequestException,
+    ) -> types.GateException:
+        """Ask that a demand is put off for a time."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/exceptions", {}, body)
+
+    async def allow_exception(
+        self,
+        name: Union[str, int],
+        id: Union[str, int],
+    ) -> types.GateException:
+        """Allow an exception that somebody else asked for."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}/allow", {}, None)
+
+    async def end_exception(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """End an exception before its time."""
+        await self._call("DELETE", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}", {}, None)
+
     async def list_limits(
         self,
         *,
@@ -1205,6 +1827,110 @@ class AsyncOperations:
         """Take a limit away."""
         await self._call("DELETE", f"/api/v1/limits/{_part(of)}", {}, None)
 
+    async def get_card(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+    ) -> types.CardOfVersion:
+        """What is said about a model version."""
+        return await self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/card", {}, None)
+
+    async def set_card(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.VersionCard,
+    ) -> types.CardOfVersion:
+        """Say something about a model version."""
+        return await self._call("PATCH", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/card", {}, body)
+
+    async def archive_version(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.ArchiveVersion,
+    ) -> types.CardOfVersion:
+        """Archive a model version: no deployment gets it any more."""
+        return await self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/archive", {}, body)
+
+    async def adopt_version(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+        body: types.AdoptVersion,
+    ) -> types.ModelVersion:
+        """Make a version of the catalogue one that deployments may use."""
+        return await self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/adopt", {}, body)
+
+    async def get_provenance(self, model: Union[str, int], number: Union[str, int]) -> None:
+        """How a model version was made: SLSA's provenance, not signed."""
+        await self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/provenance", {}, None)
+
+    async def get_lineage(
+        self,
+        kind: Union[str, int],
+        id: Union[str, int],
+        *,
+        direction: Optional[types.Direction] = None,
+        depth: Optional[int] = None,
+        decisions: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.Graph:
+        """What a thing came from, and what came of it."""
+        return await self._call("GET", f"/api/v1/lineage/{_part(kind)}/{_part(id)}", {"direction": direction, "depth": depth, "decisions": decisions, "cursor": cursor}, None)
+
+    async def tell_lineage(self) -> None:
+        """Take in an event of OpenLineage's: a RunEvent of spec 2-0-2."""
+        await self._call("POST", "/api/v1/lineage", {}, None)
+
+    async def list_scan_blocks(self) -> types.ScanBlocks:
+        """Files that scans blocked, and what was let pass."""
+        return await self._call("GET", "/api/v1/scans/blocks", {}, None)
+
+    async def override_scan(self, body: types.CreateOverride) -> types.ScanOverride:
+        """Let a file pass that a scan blocked, for a time."""
+        return await self._call("POST", "/api/v1/scans/overrides", {}, body)
+
+    async def get_monitoring(self, name: Union[str, int]) -> types.Monitoring:
+        """How a deployment is watched, and how it stands."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring", {}, None)
+
+    async def list_monitoring_windows(
+        self,
+        name: Union[str, int],
+        *,
+        version: Optional[int] = None,
+        limit: Optional[int] = None,
+        column: Optional[str] = None,
+    ) -> types.MonitoredWindows:
+        """Windows of a deployment's traffic, column by column."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column}, None)
+
+    async def backfill_monitoring(self, name: Union[str, int]) -> types.Backfill:
+        """Count a deployment's decisions again from the ledger."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/monitoring/backfill", {}, None)
+
+    async def set_reference(
+        self,
+        name: Union[str, int],
+        *,
+        format: Optional[str] = None,
+        origin: Optional[str] = None,
+        from_: Optional[str] = None,
+        until: Optional[str] = None,
+        window_seconds: Optional[int] = None,
+        window_rows: Optional[int] = None,
+        min_rows: Optional[int] = None,
+        tolerance: Optional[float] = None,
+        alerts_per_month: Optional[float] = None,
+        persistence: Optional[int] = None,
+        tests: Optional[str] = None,
+        max_age_days: Optional[int] = None,
+        review_by: Optional[str] = None,
+    ) -> types.MonitoringReference:
+        """Say what traffic is compared with: a CSV or Parquet file, or decisions of a time."""
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by}, None)
+
     async def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
         return await self._call("GET", f"/api/v1/decisions/{_part(id)}/trace", {}, None)
@@ -1221,9 +1947,59 @@ class AsyncOperations:
         """Compute a part of a window again on another version."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/replay", {}, body)
 
-    async def roll_back(self, name: Union[str, int]) -> types.Deployment:
+    async def roll_back(self, name: Union[str, int], body: types.RollBack) -> types.Deployment:
         """Let the version answer again that was released before."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, body)
+
+    async def start_rollout(self, name: Union[str, int], body: types.StartRollout) -> types.Rollout:
+        """Try a version under traffic, step by step."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts", {}, body)
+
+    async def list_rollouts(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RolloutPage:
+        """Rollouts of a deployment, latest first."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts", {"limit": limit, "cursor": cursor}, None)
+
+    async def get_rollout(self, name: Union[str, int], id: Union[str, int]) -> types.Rollout:
+        """A rollout with its history; `current` is the one under way, or the last."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts/{_part(id)}", {}, None)
+
+    async def hold_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout stay at its step; guardrails still watch."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, None)
+
+    async def resume_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout go on that is held or inconclusive."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, None)
+
+    async def advance_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let a rollout go to its next step now; past the last, release."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, None)
+
+    async def roll_back_rollout(self, name: Union[str, int]) -> types.Rollout:
+        """Let everybody get the version that answered before."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, None)
+
+    async def kill_deployment(self, name: Union[str, int]) -> types.Deployment:
+        """Switch a deployment's models off; its fallback answers, or nothing."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, None)
+
+    async def revive_deployment(self, name: Union[str, int]) -> types.Deployment:
+        """Switch a deployment's models on again."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, None)
+
+    async def drill_rollback(
+        self,
+        name: Union[str, int],
+        body: types.DrillRollback,
+    ) -> types.RollbackDrill:
+        """Prove on live traffic, without harm, that going back works."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/drill", {}, body)
 
     async def list_reviews(
         self,
@@ -1305,6 +2081,161 @@ class AsyncOperations:
         """What the rows of a batch job came to, for who began it."""
         await self._call("GET", f"/api/v1/batches/{_part(id)}/result", {}, None)
 
+    async def list_findings(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        state: Optional[types.FindingState] = None,
+        kind: Optional[types.FindingKind] = None,
+        severity: Optional[types.FindingSeverity] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.FindingPage:
+        """What is wrong with deployments, first seen last first."""
+        return await self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "limit": limit, "cursor": cursor}, None)
+
+    async def report_finding(self, body: types.ReportFinding) -> types.Finding:
+        """Report what a person or another tool saw."""
+        return await self._call("POST", "/api/v1/findings", {}, body)
+
+    async def get_finding(self, id: Union[str, int]) -> types.Finding:
+        """A finding."""
+        return await self._call("GET", f"/api/v1/findings/{_part(id)}", {}, None)
+
+    async def acknowledge_finding(
+        self,
+        id: Union[str, int],
+        body: types.AcknowledgeFinding,
+    ) -> types.Finding:
+        """Say that you see to a finding."""
+        return await self._call("POST", f"/api/v1/findings/{_part(id)}/acknowledge", {}, body)
+
+    async def assign_finding(self, id: Union[str, int], body: types.AssignFinding) -> types.Finding:
+        """Give a finding to somebody."""
+        return await self._call("POST", f"/api/v1/findings/{_part(id)}/assign", {}, body)
+
+    async def snooze_finding(self, id: Union[str, int], body: types.SnoozeFinding) -> types.Finding:
+        """Let nobody be told of a finding for some time."""
+        return await self._call("POST", f"/api/v1/findings/{_part(id)}/snooze", {}, body)
+
+    async def resolve_finding(
+        self,
+        id: Union[str, int],
+        body: types.ResolveFinding,
+    ) -> types.Finding:
+        """Say that a finding is over; it opens again when it is seen."""
+        return await self._call("POST", f"/api/v1/findings/{_part(id)}/resolve", {}, body)
+
+    async def get_alerting(self, name: Union[str, int]) -> types.Alerting:
+        """How a deployment's findings are told of."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/alerting", {}, None)
+
+    async def set_alerting(self, name: Union[str, int], body: types.Alerting) -> types.Alerting:
+        """Say how a deployment's findings are told of."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/alerting", {}, body)
+
+    async def list_silences(self) -> types.SilencePage:
+        """Times in which nobody is told of some findings."""
+        return await self._call("GET", "/api/v1/silences", {}, None)
+
+    async def create_silence(self, body: types.CreateSilence) -> types.Silence:
+        """Let nobody be told of some findings for a time, or each week."""
+        return await self._call("POST", "/api/v1/silences", {}, body)
+
+    async def remove_silence(self, id: Union[str, int]) -> None:
+        """End a silence."""
+        await self._call("DELETE", f"/api/v1/silences/{_part(id)}", {}, None)
+
+    async def list_alerts(
+        self,
+        *,
+        state: Optional[types.AlertState] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.SentAlertPage:
+        """What was told of findings and is to be, latest first."""
+        return await self._call("GET", "/api/v1/alerts", {"state": state, "limit": limit, "cursor": cursor}, None)
+
+    async def redeliver_alert(self, id: Union[str, int]) -> types.AlertAgain:
+        """Try an alert again that was given up."""
+        return await self._call("POST", f"/api/v1/alerts/{_part(id)}/redeliver", {}, None)
+
+    async def list_alert_routes(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.AlertRoutePage:
+        """Who is told of findings, and how."""
+        return await self._call("GET", "/api/v1/alerts/routes", {"limit": limit, "cursor": cursor}, None)
+
+    async def create_alert_route(self, body: types.CreateAlertRoute) -> types.AlertRouteSecret:
+        """Add who is told of findings; a secret is shown once."""
+        return await self._call("POST", "/api/v1/alerts/routes", {}, body)
+
+    async def test_alert_route(self, name: Union[str, int]) -> types.AlertTest:
+        """Send a test now, once."""
+        return await self._call("POST", f"/api/v1/alerts/routes/{_part(name)}/test", {}, None)
+
+    async def remove_alert_route(self, name: Union[str, int]) -> None:
+        """Tell somebody no more."""
+        await self._call("DELETE", f"/api/v1/alerts/routes/{_part(name)}", {}, None)
+
+    async def prometheus_rules(self) -> None:
+        """Alerting rules for Prometheus over the metrics of findings."""
+        await self._call("GET", "/api/v1/alerts/prometheus-rules", {}, None)
+
+    async def get_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """When a deployment's model is trained again, and how."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/retrain", {}, None)
+
+    async def set_retrain_policy(
+        self,
+        name: Union[str, int],
+        body: types.RetrainPolicy,
+    ) -> types.RetrainPolicyShown:
+        """Say when a deployment's model is trained again."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/retrain", {}, body)
+
+    async def remove_retrain_policy(self, name: Union[str, int]) -> None:
+        """Train a deployment's model no more by itself."""
+        await self._call("DELETE", f"/api/v1/deployments/{_part(name)}/retrain", {}, None)
+
+    async def list_retrains(
+        self,
+        *,
+        deployment: Optional[types.Name] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RetrainPage:
+        """Retrainings, latest first."""
+        return await self._call("GET", "/api/v1/retrains", {"deployment": deployment, "limit": limit, "cursor": cursor}, None)
+
+    async def request_retrain(self, body: types.RequestRetrain) -> types.Retrain:
+        """Ask that a deployment's model is trained again."""
+        return await self._call("POST", "/api/v1/retrains", {}, body)
+
+    async def get_retrain(self, id: Union[str, int]) -> types.Retrain:
+        """A retraining and how far it is."""
+        return await self._call("GET", f"/api/v1/retrains/{_part(id)}", {}, None)
+
+    async def approve_retrain(self, id: Union[str, int]) -> types.Retrain:
+        """Let a retraining go on that somebody else asked for."""
+        return await self._call("POST", f"/api/v1/retrains/{_part(id)}/approve", {}, None)
+
+    async def cancel_retrain(self, id: Union[str, int], body: types.CancelRetrain) -> types.Retrain:
+        """End a retraining."""
+        return await self._call("POST", f"/api/v1/retrains/{_part(id)}/cancel", {}, body)
+
+    async def get_retrain_log(
+        self,
+        id: Union[str, int],
+        *,
+        from_: Optional[int] = None,
+    ) -> types.RetrainLog:
+        """What a trainer says, from a byte on."""
+        return await self._call("GET", f"/api/v1/retrains/{_part(id)}/log", {"from": from_}, None)
+
     async def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
         """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/observations", {}, body)
@@ -1348,6 +2279,10 @@ class AsyncOperations:
     async def mlflow_delete_experiment_tag(self) -> None:
         """Take a tag off an experiment."""
         await self._call("POST", "/api/2.0/mlflow/experiments/delete-experiment-tag", {}, None)
+
+    async def mlflow_search_datasets(self) -> None:
+        """The datasets that runs of experiments read."""
+        await self._call("POST", "/api/2.0/mlflow/experiments/search-datasets", {}, None)
 
     async def mlflow_create_run(self) -> None:
         """Begin a run."""
@@ -1409,6 +2344,18 @@ class AsyncOperations:
         """Every value of a metric."""
         await self._call("GET", "/api/2.0/mlflow/metrics/get-history", {}, None)
 
+    async def mlflow_metric_history_bulk(self) -> None:
+        """Every value of a metric of several runs."""
+        await self._call("GET", "/api/2.0/mlflow/metrics/get-history-bulk", {}, None)
+
+    async def mlflow_metric_history_sampled(self) -> None:
+        """A metric of several runs at evenly chosen steps."""
+        await self._call("GET", "/api/2.0/mlflow/metrics/get-history-bulk-interval", {}, None)
+
+    async def mlflow_list_run_files(self) -> None:
+        """The files of a run; needs `ReadFile`, too."""
+        await self._call("GET", "/api/2.0/mlflow/artifacts/list", {}, None)
+
     async def mlflow_create_logged_model(self) -> None:
         """Make a logged model."""
         await self._call("POST", "/api/2.0/mlflow/logged-models", {}, None)
@@ -1440,6 +2387,10 @@ class AsyncOperations:
     ) -> None:
         """Take a tag off a logged model."""
         await self._call("DELETE", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/tags/{_part(tag_key)}", {}, None)
+
+    async def mlflow_list_logged_model_files(self, model_id: Union[str, int]) -> None:
+        """The files of a logged model; needs `ReadFile`, too."""
+        await self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/artifacts/directories", {}, None)
 
     async def mlflow_log_logged_model_params(self, model_id: Union[str, int]) -> None:
         """Log parameters of a logged model."""
@@ -1589,6 +2540,55 @@ class AsyncOperations:
         """The decisions about a person, newest first."""
         return await self._call("POST", "/api/v1/decisions/search", {}, body)
 
+    async def record_outcomes(self, body: types.RecordOutcomes) -> types.OutcomesRecorded:
+        """Tell what turned out to be true of decisions: one, many, JSON lines, CSV or Parquet."""
+        return await self._call("POST", "/api/v1/outcomes", {}, body)
+
+    async def list_outcomes(self, id: Union[str, int]) -> types.DecisionOutcomes:
+        """What was told of a decision, corrections and what they correct."""
+        return await self._call("GET", f"/api/v1/decisions/{_part(id)}/outcomes", {}, None)
+
+    async def get_performance(
+        self,
+        name: Union[str, int],
+        *,
+        task: Optional[types.Task] = None,
+        output: Optional[str] = None,
+        outcome: Optional[str] = None,
+        positive: Optional[str] = None,
+        threshold: Optional[float] = None,
+        at: Optional[int] = None,
+        classes: Optional[str] = None,
+        worth: Optional[str] = None,
+        window: Optional[str] = None,
+        slice: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        confidence: Optional[float] = None,
+    ) -> types.Performance:
+        """How good a deployment's answers were, by window and slice."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/performance", {"task": task, "output": output, "outcome": outcome, "positive": positive, "threshold": threshold, "at": at, "classes": classes, "worth": worth, "window": window, "slice": slice, "since": since, "until": until, "confidence": confidence}, None)
+
+    async def record_attributes(self, body: types.RecordOutcomes) -> types.OutcomesRecorded:
+        """Tell attributes of people that fairness is measured by and no model is given."""
+        return await self._call("POST", "/api/v1/attributes", {}, body)
+
+    async def get_fairness(
+        self,
+        name: Union[str, int],
+        *,
+        by: Optional[str] = None,
+        output: Optional[str] = None,
+        outcome: Optional[str] = None,
+        positive: Optional[str] = None,
+        threshold: Optional[float] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        confidence: Optional[float] = None,
+    ) -> types.FairnessReport:
+        """Whether groups of people were treated alike."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/fairness", {"by": by, "output": output, "outcome": outcome, "positive": positive, "threshold": threshold, "since": since, "until": until, "confidence": confidence}, None)
+
     async def sign_in(self, body: types.SignIn) -> types.Session:
         """Begin a browser's session with a key."""
         return await self._call("POST", "/api/v1/session", {}, body)
@@ -1600,3 +2600,7 @@ class AsyncOperations:
     async def sign_out(self) -> None:
         """End the browser's session."""
         await self._call("DELETE", "/api/v1/session", {}, None)
+
+    async def watch_deployment(self, name: Union[str, int]) -> None:
+        """What passes a deployment, each second as an event."""
+        await self._call("GET", f"/api/v1/deployments/{_part(name)}/live", {}, None)

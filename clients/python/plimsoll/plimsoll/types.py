@@ -91,6 +91,119 @@ class Account(TypedDict):
     figures: NotRequired[Optional["Figures"]]
 
 
+class AcknowledgeFinding(TypedDict):
+    """Says that somebody sees to a finding."""
+
+    # What was seen so far.
+    note: NotRequired[Optional[str]]
+
+
+class AdoptVersion(TypedDict):
+    """Makes a version of the catalogue one that deployments may use."""
+
+    # Which of its files is the model; found out unless told.
+    file: NotRequired[Optional[str]]
+
+
+class Age(TypedDict):
+    """The age of something that is not to grow too old."""
+
+    # Of what.
+    of: str
+
+    # Days.
+    days: float
+
+    # How old it may be.
+    limit_days: NotRequired[Optional[float]]
+
+    # Whether it is older.
+    is_stale: bool
+
+
+class AlertAgain(TypedDict):
+    """An alert that is tried again."""
+
+    # The alert.
+    id: AlertId
+
+
+class AlertRoute(TypedDict):
+    """Somebody who is told of findings, without key and without the path of the address."""
+
+    # Its id.
+    id: AlertRouteId
+
+    # Its name.
+    name: Name
+
+    # In which shape it is told.
+    shape: AlertShape
+
+    # Scheme, host and port of its address; or its mailboxes.
+    origin: str
+
+    # Only of these deployments.
+    deployments: NotRequired[Optional[List["Name"]]]
+
+    # Only of these kinds.
+    kinds: NotRequired[Optional[List["FindingKind"]]]
+
+    # The mildest that is told.
+    severity: FindingSeverity
+
+    # Who added it.
+    created_by: PrincipalId
+
+    # When.
+    created_at: str
+
+
+class AlertRoutePage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["AlertRoute"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class AlertRouteSecret(TypedDict):
+    """A new route, with the secret of its signatures if it has one; that is shown this once."""
+
+    # What signatures are made with: `whsec_…`, as in Standard Webhooks.
+    secret: NotRequired[Optional[str]]
+
+    # Everything else about it.
+    route: AlertRoute
+
+
+class AlertTest(TypedDict):
+    """What came of a test."""
+
+    # Whether the receiver took it.
+    delivered: bool
+
+    # Why it did not.
+    reason: NotRequired[Optional[str]]
+
+
+class Alerting(TypedDict):
+    """How a deployment's findings are told of. What is left out is as it is unless told."""
+
+    # Alerts below `critical` in 30 days, 0 to 1000; 1 unless told. What is over it waits, and is
+    # told together with the next.
+    budget: NotRequired[Optional[int]]
+
+    # Days until a finding of this severity is due, 1 to 365; 1, 14 and 30 from `critical` down
+    # unless told.
+    due_days: NotRequired[Dict[str, int]]
+
+    # What to do about findings of this kind: a link.
+    runbooks: NotRequired[Dict[str, str]]
+
+
 class ApiKey(TypedDict):
     """An API key, without its secret."""
 
@@ -138,6 +251,77 @@ class ApiKeyPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class ApprovalChallenge(TypedDict):
+    """What an approver signs to prove, now, who they are."""
+
+    # Its record.
+    id: GovernanceId
+
+    # The text to sign.
+    text: str
+
+    # Until when it can be used, once.
+    expires_at: str
+
+
+class ApprovalKey(TypedDict):
+    """A key that approvals are signed with."""
+
+    # Its record.
+    id: GovernanceId
+
+    # The principal whose key it is.
+    principal: PrincipalId
+
+    # The public key, 64 hexadecimal digits.
+    public_key: str
+
+    # When it was registered.
+    at: str
+
+
+class ApprovalKeyPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["ApprovalKey"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class ApproveRelease(TypedDict):
+    """An approval: signed by the approver's own key, over what `plimsoll gate approve` shows."""
+
+    # The number of the version.
+    version: int
+
+    # The digest of its artifact.
+    artifact: Digest
+
+    # The digest of the gate result that is consented to.
+    gate: Digest
+
+    # When, in microseconds since 1970: after the challenge, and not in the future.
+    at_us: int
+
+    # The signature over the approval's text, 128 hexadecimal digits.
+    signature: str
+
+    # The challenge.
+    challenge: GovernanceId
+
+    # The signature over the challenge's text, 128 hexadecimal digits.
+    challenge_signature: str
+
+
+class ArchiveVersion(TypedDict):
+    """Archives a model version."""
+
+    # Why.
+    reason: str
+
+
 class Artifact(TypedDict):
     """A stored artifact."""
 
@@ -146,6 +330,29 @@ class Artifact(TypedDict):
 
     # Its length in bytes.
     size: int
+
+
+class AssignFinding(TypedDict):
+    """Gives a finding to somebody."""
+
+    # To whom: a principal's name, a team, a mailbox.
+    to: str
+
+
+class Backfill(TypedDict):
+    """How far a recount is."""
+
+    # Ledger entries that were looked at.
+    done: int
+
+    # Ledger entries to look at.
+    all: int
+
+    # Whether it is over.
+    is_over: bool
+
+    # Why it failed, if it did.
+    error: NotRequired[Optional[str]]
 
 
 class Batch(TypedDict):
@@ -227,6 +434,101 @@ class BatchPage(TypedDict):
 
     # Pass it back as `cursor` to read on. Absent on the last page.
     next_cursor: NotRequired[Optional[str]]
+
+
+class BreakGlass(TypedDict):
+    """Breaks the glass: a version may be released past its gate for a while."""
+
+    # Why.
+    reason: str
+
+    # Until when, at most 72 hours.
+    until: str
+
+
+BrokenGlass = TypedDict("BrokenGlass", {"id": "GovernanceId", "by": "str", "reason": "str", "from": "str", "until": "str", "reviewed_by": "NotRequired[Optional[str]]"})
+
+
+class BrokenGlassPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["BrokenGlass"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class CancelRetrain(TypedDict):
+    """Ends a retraining."""
+
+    # Why.
+    reason: str
+
+
+class CardOfVersion(TypedDict):
+    """A model version's card, and its place in life."""
+
+    # The registered model.
+    model: Name
+
+    # The version's number.
+    number: int
+
+    # What is said.
+    card: VersionCard
+
+    # How often something was said; 0 if nothing was.
+    revision: int
+
+    # Who said the last of it.
+    changed_by: NotRequired[Optional[str]]
+
+    # When.
+    changed_at: NotRequired[Optional[str]]
+
+    # Why it is archived, if it is: no deployment gets it any more.
+    archived: NotRequired[Optional[str]]
+
+    # Why it must be kept, if it is under a legal hold.
+    hold: NotRequired[Optional[str]]
+
+    # Deployments that it was ever released into.
+    deployments: NotRequired[List[str]]
+
+    # Whether it has a signature, `model.sig`. A deployment that names signers verifies it.
+    is_signed: bool
+
+
+class ChangeWindow(TypedDict):
+    """When versions may be released, in UTC."""
+
+    # On these days …
+    days: List["Weekday"]
+
+    # … from this minute of the day …
+    from_minute: int
+
+    # … to before this one, at most 1440.
+    until_minute: int
+
+
+class ColumnTest(TypedDict):
+    """A test of a column: the one that was chosen for it, else what Evidently takes by default
+    for a column of this type and size.
+    """
+
+    # Its name and unit.
+    name: str
+
+    # What came out.
+    value: float
+
+    # Its limit: a p-value is beyond it below, a distance at it or above.
+    limit: float
+
+    # Whether it is beyond.
+    is_beyond: bool
 
 
 class ContestDecision(TypedDict):
@@ -315,6 +617,32 @@ class ControlEventPage(TypedDict):
 
     # Pass it back as `cursor` to read on. Absent on the last page.
     next_cursor: NotRequired[Optional[str]]
+
+
+class CreateAlertRoute(TypedDict):
+    """Adds somebody who is told of findings."""
+
+    # Its name, unique.
+    name: Name
+
+    # In which shape it is told.
+    shape: AlertShape
+
+    # Where to: an address of https, or mailboxes with commas between (`mail`). `pagerduty` goes to
+    # PagerDuty's own unless told.
+    to: NotRequired[Optional[str]]
+
+    # The integration's routing key (`pagerduty`). It is sealed, and never shown again.
+    key: NotRequired[Optional[str]]
+
+    # Only of these deployments; of every one unless told.
+    deployments: NotRequired[Optional[List["Name"]]]
+
+    # Only of these kinds; of every kind unless told.
+    kinds: NotRequired[Optional[List["FindingKind"]]]
+
+    # The mildest that is told; `warning` unless told.
+    severity: NotRequired[Optional["FindingSeverity"]]
 
 
 class CreateDataset(TypedDict):
@@ -417,6 +745,19 @@ class CreateModel(TypedDict):
     description: NotRequired[Optional[str]]
 
 
+class CreateOverride(TypedDict):
+    """Lets a file pass that a scan blocked."""
+
+    # The file.
+    digest: Digest
+
+    # Why.
+    reason: str
+
+    # Until when: at most 90 days from now.
+    expires_at: str
+
+
 class CreatePrincipal(TypedDict):
     """Makes a principal."""
 
@@ -428,6 +769,36 @@ class CreatePrincipal(TypedDict):
 
     # What it is trusted with.
     roles: List["Role"]
+
+
+class CreateSilence(TypedDict):
+    """Makes a time in which nobody is told of some findings. They are recorded all the same, and
+    told together when it ends.
+    """
+
+    # Of this deployment; every one unless told, which takes leave to change the server's.
+    deployment: NotRequired[Optional["Name"]]
+
+    # Of this kind; every kind unless told. `security` is silenced by its name only.
+    kind: NotRequired[Optional["FindingKind"]]
+
+    # The worst that is silenced; `warning` unless told.
+    severity: NotRequired[Optional["FindingSeverity"]]
+
+    # When it begins; now unless told.
+    starts_at: NotRequired[Optional[str]]
+
+    # When it ends; at most 30 days after its begin.
+    ends_at: str
+
+    # After how many hours it comes again: 24 for each day, 168 for each week.
+    every_hours: NotRequired[Optional[int]]
+
+    # After when it begins no more.
+    last_at: NotRequired[Optional[str]]
+
+    # Why.
+    reason: str
 
 
 CreateSink = TypedDict("CreateSink", {"name": "Name", "url": "str", "format": "NotRequired[Optional['SinkFormat']]", "profile": "NotRequired[Optional['SinkProfile']]", "include_body": "NotRequired[bool]", "kinds": "NotRequired[Optional[List['Kind2']]]", "deployments": "NotRequired[Optional[List['Name']]]", "from": "NotRequired[Optional[int]]"})
@@ -770,6 +1141,19 @@ class DecisionLeaf(TypedDict):
     replay_of: NotRequired[Optional["DecisionId"]]
 
 
+class DecisionOutcomes(TypedDict):
+    """The outcomes of a decision."""
+
+    # How many are on record, readable or not.
+    count: int
+
+    # Those that can be read, oldest first.
+    outcomes: List["Outcome"]
+
+    # Why others cannot be read.
+    withheld: NotRequired[Optional[str]]
+
+
 class DecisionOutput(TypedDict):
     """One named output: row-major."""
 
@@ -932,6 +1316,9 @@ class Deployment(TypedDict):
     # Why it does not.
     not_ready_reason: NotRequired[Optional[str]]
 
+    # Whether a person switched its models off, so that the fallback alone answers.
+    killed: NotRequired[bool]
+
     # When it was made.
     created_at: str
 
@@ -1019,6 +1406,16 @@ class DeploymentStatus(TypedDict):
     version: NotRequired[Optional[int]]
 
 
+class DrillRollback(TypedDict):
+    """How long a drill tries."""
+
+    # The requests that go the way that is then closed, at least; 1 unless told.
+    requests: NotRequired[Optional[int]]
+
+
+Edge = TypedDict("Edge", {"from": "NodeId", "to": "NodeId", "kind": "EdgeKind"})
+
+
 class EraseSubject(TypedDict):
     """Asks to erase a subject."""
 
@@ -1079,6 +1476,25 @@ class ErasurePage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class EstimatedMetric(TypedDict):
+    """A measure as it is estimated before outcomes."""
+
+    # Its name.
+    name: str
+
+    # Its estimate.
+    value: float
+
+    # The standard error from so many rows being few.
+    sampling_error: float
+
+    # Below this it is lower than it ever was by chance.
+    lower_threshold: float
+
+    # Above this it is higher.
+    upper_threshold: float
+
+
 class ExplainProfile(TypedDict):
     """What is said about a deployment's decisions, and to whom."""
 
@@ -1126,6 +1542,50 @@ class ExternalIdentity(TypedDict):
 
     # Its name there.
     subject: str
+
+
+class FairnessComparison(TypedDict):
+    """How groups by one attribute, or by several together, compare."""
+
+    # The attributes.
+    by: List[str]
+
+    # The groups.
+    groups: List["FairnessGroup"]
+
+    # How far those that are not small are apart; an interval is of the two that are furthest.
+    metrics: List["PerformanceMetric"]
+
+
+class FairnessGroup(TypedDict):
+    """A group of people."""
+
+    # The values of its attributes, with ` & ` between.
+    name: str
+
+    # Answers to it; of a small group not said.
+    answers: NotRequired[Optional[int]]
+
+    # Answers whose outcome is known.
+    known: NotRequired[Optional[int]]
+
+    # The share that was answered with yes.
+    selection_rate: NotRequired[Optional["Rate"]]
+
+    # Of those to be said yes to, the share that was.
+    true_positive_rate: NotRequired[Optional["Rate"]]
+
+    # Of those to be said no to, the share said yes to.
+    false_positive_rate: NotRequired[Optional["Rate"]]
+
+    # How far probabilities are from what happens to this group.
+    calibration_error: NotRequired[Optional[float]]
+
+    # Whether it is too small to be looked at: its rates would be luck, and point to persons.
+    is_small: bool
+
+
+FairnessReport = TypedDict("FairnessReport", {"deployment": "str", "from": "str", "to": "str", "least": "int", "is_cut": "bool", "comparisons": "List['FairnessComparison']"})
 
 
 class Fallback(TypedDict):
@@ -1192,11 +1652,206 @@ class Figures(TypedDict):
     profile: NotRequired[Optional["Digest"]]
 
 
+class Finding(TypedDict):
+    """Something that is wrong with a deployment, however often it is seen."""
+
+    # Its id.
+    id: FindingId
+
+    # Of which deployment.
+    deployment: Name
+
+    # That deployment's id.
+    deployment_id: DeploymentId
+
+    # What kind of thing is wrong.
+    kind: FindingKind
+
+    # How bad it is.
+    severity: FindingSeverity
+
+    # Where it stands.
+    state: FindingState
+
+    # What it is about: a feature, a metric, a guardrail.
+    about: str
+
+    # The part of the population; all of it if absent.
+    slice: NotRequired[Optional[str]]
+
+    # What was seen last, in one sentence.
+    text: str
+
+    # The numbers that decided; units are in the names.
+    numbers: Dict[str, float]
+
+    # The version it was last seen with.
+    version: NotRequired[Optional[int]]
+
+    # Who answers for the deployment.
+    owner: str
+
+    # Who sees to it.
+    assignee: NotRequired[Optional[str]]
+
+    # How often it was seen, ever.
+    occurrences: int
+
+    # How often it opened: once, and with each return.
+    openings: int
+
+    # When what it was seen in last began.
+    since: str
+
+    # And ended.
+    until: str
+
+    # When it opened, this time.
+    opened_at: str
+
+    # When it was last seen.
+    seen_at: str
+
+    # When it is to be seen to.
+    due_at: str
+
+    # Whether it is past that, and not resolved.
+    is_overdue: bool
+
+    # What to do about it.
+    runbook: str
+
+    # Nobody is told before.
+    snoozed_until: NotRequired[Optional[str]]
+
+    # Who acknowledged, snoozed or resolved it last.
+    changed_by: NotRequired[Optional["PrincipalId"]]
+
+    # That principal's name, if there still is one.
+    changed_by_name: NotRequired[Optional[str]]
+
+    # When.
+    changed_at: NotRequired[Optional[str]]
+
+    # Why.
+    reason: NotRequired[Optional[str]]
+
+    # Whether telling of it waits: for the budget, or for the end of a silence.
+    is_held: bool
+
+
+class FindingPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Finding"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
 class FinishUpload(TypedDict):
     """Ends an upload."""
 
     # The digest that all bytes must have.
     digest: NotRequired[Optional["Digest"]]
+
+
+GateException = TypedDict("GateException", {"id": "GovernanceId", "check": "str", "owner": "str", "reason": "str", "compensating": "str", "requested_by": "str", "approved_by": "NotRequired[Optional[str]]", "from": "str", "until": "str", "objection": "NotRequired[Optional[str]]"})
+
+
+class GateExceptionPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["GateException"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class GatePlan(TypedDict):
+    """What a gate of a deployment looks at, and the thresholds, fixed before a run."""
+
+    # What the deployment is for.
+    purpose: NotRequired[str]
+
+    # Who is called at night.
+    on_call: NotRequired[str]
+
+    # Whether it is declared that callers are refused when there is nothing to fall back to.
+    fail_closed: NotRequired[bool]
+
+    # When versions may be released; at any time unless told.
+    window: NotRequired[Optional["ChangeWindow"]]
+
+    # A decision is a yes from this value of the first output on; 0.5 unless told.
+    threshold: NotRequired[Optional[float]]
+
+    # By how much accuracy may be worse than the incumbent's; 0.01 unless told.
+    margin: NotRequired[Optional[float]]
+
+    # The area under the ROC curve that a first version has at least, with its interval.
+    auroc_floor: NotRequired[Optional[float]]
+
+    # The smallest ratio of the shares said yes to between groups; 0.8 unless told.
+    parity_ratio: NotRequired[Optional[float]]
+
+    # The largest difference of error rates between groups; 0.1 unless told.
+    odds_difference: NotRequired[Optional[float]]
+
+    # The time of a prediction at the 99th percentile, in microseconds; the deadline unless told.
+    latency_us: NotRequired[Optional[int]]
+
+    # The size of the model file, in bytes; 1 GiB unless told.
+    model_bytes: NotRequired[Optional[int]]
+
+    # Features that whoever is decided about can change; all unless told.
+    mutable: NotRequired[List[str]]
+
+    # Checks of the team's own.
+    plugins: NotRequired[List["PluginCheck"]]
+
+
+class GateRun(TypedDict):
+    """A run of a gate."""
+
+    # Its record.
+    id: GovernanceId
+
+    # The deployment.
+    deployment: Name
+
+    # The number of the version.
+    version: int
+
+    # What approvals are bound to: the digest of the gate result.
+    digest: Digest
+
+    # Whether it passed.
+    is_passed: bool
+
+    # The gate result, as `plimsoll gate judge --json` prints it.
+    result: Any
+
+    # Who ran it.
+    by: PrincipalId
+
+    # Their name.
+    by_name: str
+
+    # When.
+    at: str
+
+
+class GateRunPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["GateRun"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
 
 
 class GrantDataset(TypedDict):
@@ -1213,6 +1868,28 @@ class GrantDataset(TypedDict):
 
     # Until when; without end unless told.
     expires_at: NotRequired[Optional[str]]
+
+
+class Graph(TypedDict):
+    """A part of the graph around one thing."""
+
+    # What was asked about.
+    root: NodeId
+
+    # The things, the root among them.
+    nodes: List["Node"]
+
+    # The steps between them.
+    edges: List["Edge"]
+
+    # Whether a bound left something out: depth, number of things, or decisions.
+    is_cut: bool
+
+    # Things that the asker may not see. They and what lies behind them are left out.
+    withheld: int
+
+    # Pass it back as `cursor` for earlier decisions.
+    next_cursor: NotRequired[Optional[str]]
 
 
 class Hold(TypedDict):
@@ -1421,6 +2098,111 @@ class Limits(TypedDict):
     error_detail: NotRequired[ErrorDetail]
 
 
+class LivePhase(TypedDict):
+    """What a phase took."""
+
+    # The phase.
+    phase: Phase
+
+    # How many durations.
+    count: int
+
+    # Half took at most so long.
+    p50: int
+
+    # Of twenty, nineteen took at most so long.
+    p95: int
+
+    # Of a hundred, all but one.
+    p99: int
+
+
+class LiveRefusal(TypedDict):
+    """Refusals of one kind."""
+
+    # The phase that refused.
+    phase: Phase
+
+    # Why.
+    code: RefusalCode
+
+    # The field of the contract at fault, if one is.
+    field: NotRequired[Optional[str]]
+
+    # How many.
+    count: int
+
+
+class LiveScores(TypedDict):
+    """A distribution in cells of equal width. Widths are powers of two, so that the
+    distributions of two seconds can be added.
+    """
+
+    # Two to this power is the width of a cell.
+    exponent: int
+
+    # The first cell begins at this many widths.
+    first: int
+
+    # Numbers by cell.
+    counts: List[int]
+
+
+class LiveSecond(TypedDict):
+    """What passed a deployment within a second. Sent as server-sent events (`data:` holds one)."""
+
+    # The end of the second.
+    time: str
+
+    # Completions by version, route and result.
+    traffic: List["LiveTraffic"]
+
+    # Refusals by phase, reason and field.
+    refusals: List["LiveRefusal"]
+
+    # Time by phase, for the phases that took any.
+    phases: List["LivePhase"]
+
+    # From accept to the answer.
+    total: NotRequired[Optional["LiveTimes"]]
+
+    # What the model answered: of each row the only number, or the second of two. None if there were
+    # none, or for those who may not read decisions.
+    scores: NotRequired[Optional["LiveScores"]]
+
+
+class LiveTimes(TypedDict):
+    """Percentiles of durations in nanoseconds, each to within an eighth."""
+
+    # How many durations.
+    count: int
+
+    # Half took at most so long.
+    p50: int
+
+    # Of twenty, nineteen took at most so long.
+    p95: int
+
+    # Of a hundred, all but one.
+    p99: int
+
+
+class LiveTraffic(TypedDict):
+    """Completions of one kind."""
+
+    # The number of the version; none where none was planned.
+    version: NotRequired[Optional[int]]
+
+    # In which part it took them.
+    route: NotRequired[Optional["Route"]]
+
+    # How they ended.
+    result: ResultClass
+
+    # How many.
+    count: int
+
+
 class LogStatus(TypedDict):
     """How the published log stands."""
 
@@ -1505,6 +2287,16 @@ class Mapping(TypedDict):
 
     # The keys that monitoring groups by.
     slices: NotRequired[List["MapSource"]]
+
+
+class MeasuredShare(TypedDict):
+    """A measured part of a posted whole."""
+
+    # Decisions that were answered in the last 30 days. Absent: too many to count, which is all.
+    part: NotRequired[Optional[int]]
+
+    # All interactions with customers in the last 30 days, as posted.
+    whole: int
 
 
 class ModelMetadata(TypedDict):
@@ -1610,6 +2402,170 @@ class ModelVersionPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class MonitoredColumn(TypedDict):
+    """One column in one window."""
+
+    # The field or output.
+    name: str
+
+    # The part of the population; all of it without.
+    slice: NotRequired[Optional[str]]
+
+    # What it is of.
+    kind: MonitoredKind
+
+    # Whether it holds categories.
+    is_category: bool
+
+    # Whether there were values enough; without, distances are 0 and say nothing.
+    is_enough: bool
+
+    # Values that were there.
+    values: int
+
+    # Share of values that were missing.
+    missing: float
+
+    # The reference's share.
+    missing_reference: float
+
+    # Share of values beyond the reference's range, or of no category that it knows.
+    outside: float
+
+    # The reference's share.
+    outside_reference: float
+
+    # The distance that decides: of numbers the largest difference of the distribution functions
+    # (Kolmogorov–Smirnov), of categories the largest difference of a share. 0 to 1.
+    distance: float
+
+    # How much of it is put up with.
+    tolerance: float
+
+    # The population stability index over tenths of the reference, in nats.
+    psi: float
+
+    # The Jensen–Shannon distance, base 2, 0 to 1.
+    jensen_shannon: float
+
+    # The Hellinger distance, 0 to 1.
+    hellinger: float
+
+    # The Wasserstein distance in standard deviations of the reference.
+    wasserstein_normed: NotRequired[Optional[float]]
+
+    # The median, as near as the reference's cells tell it.
+    median: NotRequired[Optional[float]]
+
+    # The reference's.
+    median_reference: NotRequired[Optional[float]]
+
+    # About how many different values there were.
+    distinct: NotRequired[Optional[float]]
+
+    # The column's test, for people; what is told does not hang on it.
+    test: NotRequired[Optional["ColumnTest"]]
+
+    # How many to one the evidence is, over all windows, that it is further than is put up with.
+    evidence: float
+
+    # Windows in a row in which it was.
+    drift_run: int
+
+    # The same evidence of missing values and values outside.
+    quality_evidence: float
+
+    # Windows in a row in which there were more of them than is put up with.
+    quality_run: int
+
+    # What the evidence of one column alone has to reach within the budget of false alerts.
+    evidence_needed: float
+
+    # Whether there is evidence enough that it has moved, and has for as many windows as asked.
+    is_drift_told: bool
+
+    # The same of missing values and values outside.
+    is_quality_told: bool
+
+
+MonitoredWindow = TypedDict("MonitoredWindow", {"version": "int", "from": "str", "until": "str", "state": "WatchState", "requests": "int", "rows": "int", "flags": "int", "reasons": "Dict[str, int]", "latency_p50_us": "NotRequired[Optional[int]]", "latency_p99_us": "NotRequired[Optional[int]]", "outside": "float", "columns": "List['MonitoredColumn']"})
+
+
+class MonitoredWindows(TypedDict):
+    """Windows, the oldest first."""
+
+    # The windows.
+    items: List["MonitoredWindow"]
+
+
+class Monitoring(TypedDict):
+    """How a deployment is watched, and how it stands."""
+
+    # The deployment.
+    deployment: str
+
+    # The version that answers; none if none does.
+    version: NotRequired[Optional[int]]
+
+    # How it stands, by its last window that ended.
+    state: WatchState
+
+    # What its traffic is compared with.
+    reference: NotRequired[Optional["MonitoringReference"]]
+
+    # The window that is open, as far as it is known.
+    open: NotRequired[Optional["MonitoredWindow"]]
+
+    # The last window that ended.
+    last: NotRequired[Optional["MonitoredWindow"]]
+
+    # Decisions for which no version was planned (refused), by reason, in their open window.
+    unplanned: Dict[str, int]
+
+    # How old things are.
+    ages: List["Age"]
+
+    # What was said, the newest first.
+    signals: List["MonitoringSignal"]
+
+    # A recount that runs or ran.
+    backfill: NotRequired[Optional["Backfill"]]
+
+
+MonitoringReference = TypedDict("MonitoringReference", {"version": "int", "origin": "str", "digest": "Digest", "rows": "int", "refused": "int", "columns": "int", "made_at": "str", "from": "str", "window_seconds": "NotRequired[Optional[int]]", "window_rows": "NotRequired[Optional[int]]", "min_rows": "int", "tolerance": "float", "alerts_per_month": "float", "persistence": "int"})
+
+
+class MonitoringSignal(TypedDict):
+    """Something that a watch said."""
+
+    # What kind of thing is wrong.
+    kind: str
+
+    # How bad it is.
+    severity: str
+
+    # What it is about.
+    about: str
+
+    # The part of the population; all of it without.
+    slice: NotRequired[Optional[str]]
+
+    # The version, where it is about one.
+    version: NotRequired[Optional[int]]
+
+    # When what it was seen in began.
+    since: str
+
+    # When what it was seen in ended.
+    until: str
+
+    # One sentence.
+    text: str
+
+    # The numbers that decided, by name.
+    numbers: Dict[str, float]
+
+
 class MovedRow(TypedDict):
     """A row that another version decides or scores otherwise."""
 
@@ -1624,6 +2580,19 @@ class MovedRow(TypedDict):
 
     # Whether the decision changes.
     is_changed: bool
+
+
+class Node(TypedDict):
+    """A thing."""
+
+    # Which one.
+    id: NodeId
+
+    # What people call it.
+    label: str
+
+    # What is known of it: of a run the commit, environment, parameters, seed, machine.
+    facts: NotRequired[Dict[str, Any]]
 
 
 class Observation(TypedDict):
@@ -1683,6 +2652,99 @@ class ObservedItem(TypedDict):
     why: NotRequired[Optional[str]]
 
 
+class Outcome(TypedDict):
+    """An outcome as it is on record."""
+
+    # Its id.
+    id: OutcomeId
+
+    # Its entry in the ledger.
+    index: int
+
+    # When it was recorded.
+    recorded_at: str
+
+    # Whether no later one corrects it.
+    is_current: bool
+
+    # The row of the decision's request.
+    row: int
+
+    # Which outcome of several.
+    name: str
+
+    # What it was.
+    value: NotRequired[Optional["OutcomeValue"]]
+
+    # How relevant a ranked item was.
+    relevance: NotRequired[Optional[float]]
+
+    # When it was so.
+    observed_at: NotRequired[Optional[str]]
+
+    # The system it comes from.
+    source: str
+
+    # The person or program that judged.
+    annotator: NotRequired[Optional[str]]
+
+    # Who told it.
+    principal: PrincipalId
+
+    # Their name, if there still is one.
+    principal_name: NotRequired[Optional[str]]
+
+    # The key they came with.
+    key: NotRequired[Optional["ApiKeyId"]]
+
+    # The source's own id of it.
+    source_id: NotRequired[Optional[str]]
+
+    # The outcome that it takes the place of.
+    corrects: NotRequired[Optional["OutcomeId"]]
+
+    # Why it was corrected.
+    reason: NotRequired[Optional[str]]
+
+
+class OutcomeItem(TypedDict):
+    """What became of one of them."""
+
+    # Its place in the request, from 0.
+    place: int
+
+    # What became of it.
+    state: OutcomeState
+
+    # The decision, where it is known.
+    decision: NotRequired[Optional["DecisionId"]]
+
+    # The outcome's id, by which it can be corrected.
+    outcome: NotRequired[Optional["OutcomeId"]]
+
+    # The word for why it was refused.
+    code: NotRequired[Optional[str]]
+
+    # Why it was refused.
+    why: NotRequired[Optional[str]]
+
+
+class OutcomesRecorded(TypedDict):
+    """What became of them. What is recorded is durable."""
+
+    # Recorded now.
+    recorded: int
+
+    # Recorded before.
+    known: int
+
+    # Refused, each with its reason.
+    refused: int
+
+    # Each, in the order of the request.
+    items: List["OutcomeItem"]
+
+
 class PartialDependence(TypedDict):
     """Partial dependence (Friedman 2001), and the single rows that it is the mean of (Goldstein
     and others 2015).
@@ -1698,6 +2760,56 @@ class PartialDependence(TypedDict):
     single_rows: List[List[float]]
 
 
+class Performance(TypedDict):
+    """How good a deployment's answers were."""
+
+    # The deployment.
+    deployment: str
+
+    # What its answers are.
+    task: Task
+
+    # The output that was judged.
+    output: str
+
+    # Which outcome.
+    outcome: str
+
+    # Outcomes below which nothing is said.
+    least: int
+
+    # Whether there are more answers than are looked at: the oldest are left out.
+    is_cut: bool
+
+    # Windows, oldest first, each for all and then for its slices.
+    windows: List["PerformanceWindow"]
+
+    # How scores and outcomes go together, over all windows; of yes-or-no answers.
+    reliability: NotRequired[List["ReliabilityBin"]]
+
+    # Why nothing is estimated, if something could be.
+    not_estimated: NotRequired[Optional[str]]
+
+
+class PerformanceMetric(TypedDict):
+    """One measure."""
+
+    # Its name.
+    name: str
+
+    # Its value.
+    value: float
+
+    # The lower end of its interval, where there is one.
+    lower: NotRequired[Optional[float]]
+
+    # The upper end.
+    upper: NotRequired[Optional[float]]
+
+
+PerformanceWindow = TypedDict("PerformanceWindow", {"from": "str", "to": "str", "slice": "NotRequired[Optional[str]]", "answers": "int", "known": "int", "last_outcome": "NotRequired[Optional[str]]", "is_enough": "bool", "metrics": "List['PerformanceMetric']", "estimated": "NotRequired[List['EstimatedMetric']]"})
+
+
 class PhaseTime(TypedDict):
     """How long a phase took."""
 
@@ -1706,6 +2818,28 @@ class PhaseTime(TypedDict):
 
     # Nanoseconds.
     nanos: int
+
+
+class PluginCheck(TypedDict):
+    """A check of a team's own, whose results are posted."""
+
+    # Its name, not one of the build's checks.
+    name: str
+
+    # Counts up when what it does changes; results of an older one do not count.
+    version: int
+
+    # The demand that it proves, such as `VUL-01`.
+    proves: str
+
+    # How long a result counts, in seconds.
+    max_age_s: int
+
+    # The command that `plimsoll gate run` runs for it; none if results only come by the API.
+    command: NotRequired[List[str]]
+
+    # The address that `plimsoll gate run` asks in place of a command.
+    url: NotRequired[Optional[str]]
 
 
 class Policies(TypedDict):
@@ -1718,6 +2852,25 @@ class Policies(TypedDict):
     files: List["PolicyFile"]
 
 
+class PolicyChange(TypedDict):
+    """A verdict that would be another."""
+
+    # The name of the principal.
+    principal: str
+
+    # The action.
+    action: str
+
+    # The resource: `deployment/credit-default`.
+    resource: str
+
+    # `permit`, `forbid`, `default` (nothing permits) or `error`, as it is.
+    before: str
+
+    # The same, as it would be.
+    after: str
+
+
 class PolicyFile(TypedDict):
     """A policy file."""
 
@@ -1726,6 +2879,58 @@ class PolicyFile(TypedDict):
 
     # Its text, in Cedar.
     text: str
+
+
+class PolicyPreview(TypedDict):
+    """What would be allowed and denied. Nothing was changed."""
+
+    # Why these cannot be the policies, if they cannot.
+    fault: NotRequired[Optional[str]]
+
+    # Verdicts that would be others.
+    changes: List["PolicyChange"]
+
+    # How many questions were asked: principals × actions × resources.
+    asked: int
+
+    # Whether there are more principals, resources or changes than are shown.
+    is_truncated: bool
+
+
+class PostCheckResult(TypedDict):
+    """What a check of a team's own found of a version."""
+
+    # The number of the model version.
+    version: int
+
+    # The check's name, as the plan declares it.
+    check: str
+
+    # The check's version.
+    check_version: int
+
+    # `pass`, `fail`, `not_applicable` or `not_evaluable`.
+    verdict: str
+
+    # In words: what was measured against what; if it does not apply, by which rule.
+    says: str
+
+    # The digest of the evidence.
+    evidence: NotRequired[Optional["Digest"]]
+
+
+class PostInteractions(TypedDict):
+    """Says how many interactions with customers there were in the last 30 days, in all."""
+
+    # How many.
+    whole: int
+
+
+class PreviewPolicies(TypedDict):
+    """Asks what would be allowed and denied if these were the policies."""
+
+    # All the files, those that stay as they are too.
+    files: List["PolicyFile"]
 
 
 class Principal(TypedDict):
@@ -1816,6 +3021,32 @@ class ProfileSummary(TypedDict):
     existed: bool
 
 
+class PutAssessment(TypedDict):
+    """States the facts of a deployment's use."""
+
+    # The facts, by their names; one that is absent is unknown, which never counts as no.
+    facts: Any
+
+    # What is known to be in place, as `plimsoll assess` reads it; nothing unless told.
+    controls: NotRequired[Any]
+
+
+class PutEvaluation(TypedDict):
+    """Rows with what is known of them, which checks run versions on. Kept sealed."""
+
+    # The rows: values by the contract's names.
+    rows: List[Dict[str, Any]]
+
+    # What turned out for each row.
+    outcomes: NotRequired[List[bool]]
+
+    # The group of each row that fairness is looked at by.
+    groups: NotRequired[List[str]]
+
+    # The first output for each row as whoever trained the version has it, by version number.
+    golden: NotRequired[Dict[str, Any]]
+
+
 class Query(TypedDict):
     """A question in SQL. Its text is in the body and not in the URL, because URLs are logged."""
 
@@ -1875,6 +3106,19 @@ class QueryTables(TypedDict):
     tables: List["QueryTable"]
 
 
+class Rate(TypedDict):
+    """A rate with its interval."""
+
+    # The rate.
+    value: float
+
+    # The lower end.
+    lower: float
+
+    # The upper end.
+    upper: float
+
+
 class Reason(TypedDict):
     """A reason."""
 
@@ -1909,6 +3153,65 @@ class Receipt(TypedDict):
     record_key: NotRequired[Optional[str]]
 
 
+class RecordOutcome(TypedDict):
+    """An outcome of one row of a decision; or, where attributes are told, an attribute of the
+    person that the row is about.
+    """
+
+    # The decision; or `correlation`.
+    decision: NotRequired[Optional["DecisionId"]]
+
+    # The caller's own id of the request, with `deployment`; the latest decision that has it.
+    correlation: NotRequired[Optional[str]]
+
+    # The deployment that `correlation` was sent to.
+    deployment: NotRequired[Optional[str]]
+
+    # The row of the decision's request, from 0; 0 unless told.
+    row: NotRequired[Optional[int]]
+
+    # Which outcome of several, or which attribute; `outcome` unless told.
+    name: NotRequired[Optional[str]]
+
+    # What it was; or `relevance`.
+    value: NotRequired[Optional["OutcomeValue"]]
+
+    # How relevant a ranked item was; 0 is not at all.
+    relevance: NotRequired[Optional[float]]
+
+    # When it was so.
+    observed_at: NotRequired[Optional[str]]
+
+    # The system it comes from; the caller's id as a principal unless told.
+    source: NotRequired[Optional[str]]
+
+    # The person or program that judged, as the source names it.
+    annotator: NotRequired[Optional[str]]
+
+    # The source's own id of it: the same one is recorded once.
+    id: NotRequired[Optional[str]]
+
+    # The outcome that this one takes the place of.
+    corrects: NotRequired[Optional["OutcomeId"]]
+
+    # Why it is corrected; needed with `corrects`.
+    reason: NotRequired[Optional[str]]
+
+
+class RecordOutcomes(TypedDict):
+    """Several outcomes."""
+
+    # The outcomes.
+    outcomes: List["RecordOutcome"]
+
+
+class RegisterApprovalKey(TypedDict):
+    """Registers the public key that one's approvals are signed with."""
+
+    # An Ed25519 public key, 64 hexadecimal digits.
+    public_key: str
+
+
 class RegisteredModel(TypedDict):
     """A registered model: a named family of versions."""
 
@@ -1941,6 +3244,52 @@ class RegisteredModelPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class ReleaseStanding(TypedDict):
+    """Whether a version may answer in a deployment now, and why not."""
+
+    # The deployment.
+    deployment: Name
+
+    # The number of the version.
+    version: int
+
+    # Its artifact.
+    artifact: Digest
+
+    # The tier of the use as of now; absent if nobody assessed it.
+    tier: NotRequired[Optional[str]]
+
+    # Whether a gate and approvals are asked for.
+    gate_asked: bool
+
+    # Whether it may be released.
+    is_allowed: bool
+
+    # Whether only by breaking the glass.
+    is_emergency: bool
+
+    # Why not, or what an emergency passes over.
+    reasons: List[str]
+
+    # The digest of the gate result as judged now, which approvals are bound to.
+    gate: NotRequired[Optional["Digest"]]
+
+    # The gate result as judged now.
+    result: NotRequired[Any]
+
+    # People whose approval counts.
+    approved_by: List[str]
+
+    # Approvals that do not count, and why.
+    void: List[str]
+
+    # How many people the tier asks for.
+    people: int
+
+    # Roles of which one of them each has to have.
+    roles: List[str]
+
+
 class ReleaseVersion(TypedDict):
     """Lets a version answer."""
 
@@ -1962,6 +3311,9 @@ class ReleasedVersion(TypedDict):
 
     # When.
     released_at: str
+
+
+ReliabilityBin = TypedDict("ReliabilityBin", {"from": "float", "to": "float", "rows": "int", "score": "float", "outcome": "float", "lower": "float", "upper": "float"})
 
 
 class Replay(TypedDict):
@@ -2082,6 +3434,37 @@ class ReplayedWindow(TypedDict):
     next_cursor: NotRequired[Optional[int]]
 
 
+class ReportFinding(TypedDict):
+    """Reports what a person or another tool saw. What is seen again is the same finding."""
+
+    # Of which deployment.
+    deployment: Name
+
+    # What kind of thing is wrong.
+    kind: FindingKind
+
+    # How bad it is.
+    severity: FindingSeverity
+
+    # What it is about: a feature, a metric. Never a value of a caller.
+    about: str
+
+    # The part of the population; all of it unless told.
+    slice: NotRequired[Optional[str]]
+
+    # What was seen, in one sentence.
+    text: str
+
+    # The numbers that decided; units are in the names.
+    numbers: NotRequired[Dict[str, float]]
+
+    # The version that answered.
+    version: NotRequired[Optional[int]]
+
+    # Since when; now unless told.
+    since: NotRequired[Optional[str]]
+
+
 class ReportedFeature(TypedDict):
     """A feature in detail. `values` and `contributions` go together and stand in the order of
     the values, so that they do not tell which values one row has.
@@ -2104,6 +3487,25 @@ class ReportedFeature(TypedDict):
 
     # The margin, if every row had the same value.
     partial_dependence: PartialDependence
+
+
+class RequestException(TypedDict):
+    """Asks for an exception: a demand is put off for a time."""
+
+    # The demand, such as `DOC-01`.
+    check: str
+
+    # Who answers for it.
+    owner: str
+
+    # Why.
+    reason: str
+
+    # The demand that makes up for it meanwhile, and has to pass itself.
+    compensating: str
+
+    # Until when, at most 180 days.
+    until: str
 
 
 class RequestInput(TypedDict):
@@ -2135,6 +3537,23 @@ class RequestOutput(TypedDict):
     parameters: NotRequired[Optional[Dict[str, Any]]]
 
 
+class RequestRetrain(TypedDict):
+    """Asks that a deployment's model is trained again."""
+
+    # Of which deployment.
+    deployment: Name
+
+    # Why.
+    reason: str
+
+
+class ResolveFinding(TypedDict):
+    """Says that a finding is over."""
+
+    # What was done, or why nothing had to be.
+    reason: str
+
+
 class ResponseOutput(TypedDict):
     """An output tensor."""
 
@@ -2155,6 +3574,137 @@ class ResponseOutput(TypedDict):
 
 
 ResumeSink = TypedDict("ResumeSink", {"from": "NotRequired[Optional[int]]"})
+
+
+class Retrain(TypedDict):
+    """One retraining."""
+
+    # Its id.
+    id: RetrainId
+
+    # Of which deployment.
+    deployment: Name
+
+    # Where it stands.
+    state: RetrainState
+
+    # What asked for it.
+    trigger: RetrainTrigger
+
+    # The finding that did.
+    finding: NotRequired[Optional["FindingId"]]
+
+    # Why.
+    reason: str
+
+    # The policy as it was then.
+    policy: RetrainPolicy
+
+    # Who asked for it.
+    requested_by: PrincipalId
+
+    # Who let it go on.
+    approved_by: NotRequired[Optional["PrincipalId"]]
+
+    # What it is trained on.
+    manifest: NotRequired[Optional["TrainingManifest"]]
+
+    # The registered model.
+    model: Name
+
+    # The candidate.
+    version: NotRequired[Optional[int]]
+
+    # How often training was begun.
+    attempts: int
+
+    # Why it failed, or was ended.
+    why: NotRequired[Optional[str]]
+
+    # When it was asked for.
+    created_at: str
+
+    # When its last attempt was begun.
+    started_at: NotRequired[Optional[str]]
+
+    # When it ended.
+    ended_at: NotRequired[Optional[str]]
+
+
+class RetrainLog(TypedDict):
+    """A part of what a trainer says."""
+
+    # The text.
+    text: str
+
+    # The byte to go on at.
+    next: int
+
+    # Whether nothing more will come.
+    is_over: bool
+
+
+class RetrainPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Retrain"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class RetrainPolicy(TypedDict):
+    """When a deployment's model is trained again, and how."""
+
+    # The trainer, as the settings of the server declare it.
+    trainer: Name
+
+    # Findings of these kinds ask for it; none unless told.
+    kinds: NotRequired[List["FindingKind"]]
+
+    # The mildest of them that does; `warning` unless told.
+    severity: NotRequired[Optional["FindingSeverity"]]
+
+    # Every so many days, 1 to 365.
+    every_days: NotRequired[Optional[int]]
+
+    # When the version that answers has done so for so many days, 1 to 3650.
+    max_age_days: NotRequired[Optional[int]]
+
+    # Decisions of so many days are given to the trainer, 1 to 3650; 90 unless told.
+    window_days: NotRequired[Optional[int]]
+
+    # Rows for which this SQL condition holds are left out.
+    exclude: NotRequired[Optional[str]]
+
+    # Retrainings in 30 days, 1 to 100; 4 unless told.
+    budget: NotRequired[Optional[int]]
+
+    # Hours from one retraining to the next, 0 to 8760; 24 unless told.
+    cooldown_hours: NotRequired[Optional[int]]
+
+    # Whether somebody else has to let each go on, whatever the tier.
+    needs_approval: NotRequired[bool]
+
+
+class RetrainPolicyShown(TypedDict):
+    """A deployment's policy, and who set it."""
+
+    # The deployment.
+    deployment: Name
+
+    # The policy.
+    policy: RetrainPolicy
+
+    # Who set it, and with whose rights versions are registered.
+    set_by: PrincipalId
+
+    # When.
+    set_at: str
+
+    # Why nothing is trained now, if something would be: budget, cooldown, a finding of security.
+    held: NotRequired[Optional[str]]
 
 
 class Review(TypedDict):
@@ -2260,11 +3810,219 @@ class ReviewSummary(TypedDict):
     deployments: List["DeploymentReviews"]
 
 
+class RollBack(TypedDict):
+    """Lets the version before answer again."""
+
+    # Why, for those who read the event; at most 2,000 characters.
+    reason: NotRequired[Optional[str]]
+
+
+class RollbackDrill(TypedDict):
+    """What a drill showed."""
+
+    # The rollout of the drill.
+    rollout: RolloutId
+
+    # The version that answered all the time.
+    version: int
+
+    # Requests that went the way that was then closed; 0 without traffic.
+    requests: int
+
+    # From the decision until no request was on that way any more, in microseconds.
+    took_us: int
+
+
+class Rollout(TypedDict):
+    """A rollout and where it stands."""
+
+    # Its id, which records of its requests name.
+    id: RolloutId
+
+    # The deployment.
+    deployment: Name
+
+    # The version that answers.
+    incumbent: int
+
+    # The version that is tried.
+    candidate: int
+
+    # Where it stands.
+    phase: RolloutPhase
+
+    # The step it is in, from 1.
+    step: int
+
+    # Its steps.
+    steps: List["RolloutStep"]
+
+    # The percentage of requests that the candidate answers now.
+    percent: float
+
+    # The candidate's answers to callers so far.
+    candidates: int
+
+    # Pairs of answers to the same inputs so far.
+    pairs: int
+
+    # The candidate's answers, or pairs, in this step.
+    in_step: int
+
+    # Pairs that were not compared since the process began, as too many waited.
+    dropped: int
+
+    # The share of pairs that agree.
+    agreement: NotRequired[Optional[float]]
+
+    # How much higher the candidate scores on the same inputs, on average.
+    score_shift: NotRequired[Optional[float]]
+
+    # What each guardrail says.
+    evidence: List["RolloutEvidence"]
+
+    # Why it ended, or does not go on.
+    reason: NotRequired[Optional[str]]
+
+    # Whether it only shows that going back works.
+    is_drill: bool
+
+    # Who started it.
+    started_by: PrincipalId
+
+    # When.
+    started_at: str
+
+    # When it ended.
+    ended_at: NotRequired[Optional[str]]
+
+    # What happened to it, oldest first; not in lists.
+    history: NotRequired[List["RolloutChange"]]
+
+
+class RolloutChange(TypedDict):
+    """What happened to a rollout."""
+
+    # When.
+    at: str
+
+    # What.
+    what: str
+
+    # Who; absent for the server itself.
+    by: NotRequired[Optional["PrincipalId"]]
+
+    # The numbers that decided.
+    facts: Any
+
+
+class RolloutEvidence(TypedDict):
+    """What a guardrail says."""
+
+    # The guardrail.
+    guardrail: str
+
+    # How many to 1 the evidence against the candidate is, now.
+    wealth: float
+
+    # The most that it was.
+    most: float
+
+    # From how many on it is rolled back.
+    goal: float
+
+
+class RolloutGuardrail(TypedDict):
+    """What must not get worse."""
+
+    # What is compared.
+    kind: GuardrailKind
+
+    # Its part of the chance of a false rollback, relative to the others; 1 unless told.
+    weight: NotRequired[float]
+
+    # Of latency: where; 0.95 unless told.
+    quantile: NotRequired[Optional[float]]
+
+    # Of latency: how many times as long is put up with; 1.25 unless told.
+    tolerance: NotRequired[Optional[float]]
+
+    # Of score (in the incumbent's spreads; 0.1 unless told) and mix (a share; 0.05 unless told):
+    # what is put up with, either way.
+    margin: NotRequired[Optional[float]]
+
+
+class RolloutPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Rollout"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class RolloutStep(TypedDict):
+    """A step of a rollout."""
+
+    # The percentage of requests that the candidate answers; 0 is shadow: it is asked beside the
+    # incumbent and answers nobody.
+    percent: float
+
+    # Its answers, or pairs, that the step needs at least.
+    requests_min: int
+
+    # The seconds that it needs at least.
+    seconds_min: int
+
+    # The seconds after which it is inconclusive; a week unless told.
+    seconds_max: NotRequired[int]
+
+
 class RotateKey(TypedDict):
     """Replaces an API key by a new one."""
 
     # How long the old key keeps working, in seconds; at most 30 days. 0 unless told.
     overlap_seconds: NotRequired[int]
+
+
+class RunGate(TypedDict):
+    """Runs a gate's checks on a version."""
+
+    # The number of the version.
+    version: int
+
+
+class ScanBlock(TypedDict):
+    """A file that a scan found something in."""
+
+    # The file.
+    digest: Digest
+
+    # Its path in the version it was to be part of.
+    path: str
+
+    # That version's model, with its number if it has one.
+    about: str
+
+    # The rules that it breaks.
+    rules: List[str]
+
+    # Who wanted it to be part of a version.
+    author: str
+
+    # When it was last looked at.
+    created_at: str
+
+    # Leave that was given for it to pass.
+    overrides: NotRequired[List["ScanOverride"]]
+
+
+class ScanBlocks(TypedDict):
+    """Files that scans blocked, newest first."""
+
+    # The files.
+    items: List["ScanBlock"]
 
 
 class ScanFacts(TypedDict):
@@ -2278,6 +4036,75 @@ class ScanFacts(TypedDict):
 
     # The scanner's version.
     scanner: str
+
+    # What it found and an approver let pass: rule and file.
+    let_pass: NotRequired[List[str]]
+
+
+class ScanOverride(TypedDict):
+    """Leave for a file to pass, though a scan found something in it."""
+
+    # The rules that are let pass.
+    rules: List[str]
+
+    # Why.
+    reason: str
+
+    # Who gave it.
+    author: str
+
+    # When.
+    created_at: str
+
+    # Until when.
+    expires_at: str
+
+
+class SentAlert(TypedDict):
+    """A delivery of an alert to a route."""
+
+    # The alert.
+    id: AlertId
+
+    # The route.
+    route: Name
+
+    # The finding it is about first.
+    finding: FindingId
+
+    # Of which deployment.
+    deployment: Name
+
+    # What happened.
+    what: AlertWhat
+
+    # How far the delivery is.
+    state: AlertState
+
+    # How often it was tried.
+    attempts: int
+
+    # When it is tried next, if it is.
+    due_at: NotRequired[Optional[str]]
+
+    # Why the last attempt failed.
+    reason: NotRequired[Optional[str]]
+
+    # When it was made.
+    created_at: str
+
+    # When the delivery ended.
+    ended_at: NotRequired[Optional[str]]
+
+
+class SentAlertPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["SentAlert"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
 
 
 class ServerLive(TypedDict):
@@ -2355,6 +4182,56 @@ class Signer(TypedDict):
 
     # The public key in PEM, of ECDSA over P-256 (also P-384, P-521).
     public_key: str
+
+
+class Silence(TypedDict):
+    """A time in which nobody is told of some findings."""
+
+    # Its id.
+    id: SilenceId
+
+    # Of this deployment; every one if absent.
+    deployment: NotRequired[Optional["Name"]]
+
+    # Of this kind; every kind but `security` if absent.
+    kind: NotRequired[Optional["FindingKind"]]
+
+    # The worst that is silenced.
+    severity: FindingSeverity
+
+    # When it begins for the first time.
+    starts_at: str
+
+    # When it ends for the first time.
+    ends_at: str
+
+    # After how many hours it comes again.
+    every_hours: NotRequired[Optional[int]]
+
+    # After when it begins no more.
+    last_at: NotRequired[Optional[str]]
+
+    # Whether it holds now.
+    is_active: bool
+
+    # Why.
+    reason: str
+
+    # Who made it.
+    created_by: PrincipalId
+
+    # When.
+    created_at: str
+
+
+class SilencePage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Silence"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
 
 
 class Sink(TypedDict):
@@ -2478,6 +4355,38 @@ class SinkTest(TypedDict):
     reason: NotRequired[Optional[str]]
 
 
+class SnoozeFinding(TypedDict):
+    """Lets nobody be told of a finding for some time."""
+
+    # Until when; at most 90 days from now.
+    until: str
+
+    # Why.
+    reason: str
+
+
+class StartRollout(TypedDict):
+    """A version to be tried."""
+
+    # The number of the version.
+    version: int
+
+    # How much of the traffic it gets, in steps; shadow, 1 %, 5 %, 25 % unless told.
+    steps: NotRequired[Optional[List["RolloutStep"]]]
+
+    # What must not get worse; errors, refusals, latency, score and mix unless told.
+    guardrails: NotRequired[Optional[List["RolloutGuardrail"]]]
+
+    # The chance that a version that is no worse is rolled back; 0.01 unless told.
+    false_rollback: NotRequired[Optional[float]]
+
+    # Which of a row's outputs is the score, from 0; the last unless told.
+    score_output: NotRequired[Optional[int]]
+
+    # From which score on an answer is positive (an approval, an alarm); 0.5 unless told.
+    positive_from: NotRequired[Optional[float]]
+
+
 class Status(TypedDict):
     """`GET /api/v1/status`."""
 
@@ -2509,6 +4418,34 @@ class Status(TypedDict):
     deployments: List["DeploymentStatus"]
 
 
+class StoredAssessment(TypedDict):
+    """What is owed for a deployment's use, as of now."""
+
+    # Its record.
+    id: GovernanceId
+
+    # The deployment.
+    deployment: Name
+
+    # The facts as stated.
+    facts: Any
+
+    # What the facts lead to now, with measured interactions in the place of stated ones.
+    assessment: Any
+
+    # Interactions of the last 30 days over the total that was posted, if one was.
+    interactions: NotRequired[Optional["MeasuredShare"]]
+
+    # Who stated the facts.
+    by: PrincipalId
+
+    # Their name.
+    by_name: str
+
+    # When.
+    at: str
+
+
 class StoredContract(TypedDict):
     """A stored contract. Contracts are posted as their own document, in JSON or YAML."""
 
@@ -2523,6 +4460,16 @@ class StoredContract(TypedDict):
 
     # The document.
     contract: Contract
+
+
+class StoredEvaluation(TypedDict):
+    """An evaluation set that is kept."""
+
+    # SHA-256 of its bytes.
+    digest: Digest
+
+    # Its rows.
+    rows: int
 
 
 class StoredProfile(TypedDict):
@@ -2762,6 +4709,9 @@ class TracedRoute(TypedDict):
     why: str
 
 
+TrainingManifest = TypedDict("TrainingManifest", {"deployment": "Name", "from": "str", "until": "str", "sql": "str", "exclude": "NotRequired[Optional[str]]", "left_out": "List[str]", "rows": "int", "digest": "Digest", "bytes": "int"})
+
+
 class UpdateDeployment(TypedDict):
     """Changes a deployment. Absent members stay as they are."""
 
@@ -2818,6 +4768,40 @@ class UploadSession(TypedDict):
     expires_at: str
 
 
+class VersionCard(TypedDict):
+    """What is said about a model version beside its files. What is absent in a change stays."""
+
+    # Who answers for it.
+    owner: NotRequired[Optional[str]]
+
+    # Who made it. Once set it stays.
+    developer: NotRequired[Optional[str]]
+
+    # Who validated it.
+    validator: NotRequired[Optional[str]]
+
+    # What it is for.
+    intended_use: NotRequired[Optional[str]]
+
+    # What it is not for, and where it fails.
+    limits: NotRequired[Optional[str]]
+
+    # The run that made it: an id of MLflow's or OpenLineage's. Once set it stays.
+    training_run: NotRequired[Optional[str]]
+
+    # Versions of datasets that it was made from, as `name/number`. Once set they stay.
+    datasets: NotRequired[List[str]]
+
+    # The number of the version of the same model that it came from. Once set it stays.
+    parent: NotRequired[Optional[int]]
+
+    # Its licence, as an SPDX expression where there is one. Once set it stays.
+    licence: NotRequired[Optional[str]]
+
+    # The day it was placed on the market, as `2026-07-01`. Once set it stays.
+    placed_on_market: NotRequired[Optional[str]]
+
+
 class VersionFacts(TypedDict):
     """What loading a model file told."""
 
@@ -2840,6 +4824,21 @@ class VersionFacts(TypedDict):
     # for versions from before scans.
     scan: NotRequired[Optional["ScanFacts"]]
 
+
+# A message about findings: the id of its CloudEvent, kept by every attempt.
+AlertId = str
+
+# Who is told of findings, and how.
+AlertRouteId = str
+
+# In which shape somebody is told.
+AlertShape = Literal["webhook", "mail", "slack", "teams", "pagerduty"]
+
+# How far the delivery of an alert is.
+AlertState = Literal["waiting", "delivered", "dead"]
+
+# What is told of a finding.
+AlertWhat = Literal["opened", "worsened", "returned", "acknowledged", "resolved", "test"]
 
 # An API key (the id, never the secret).
 ApiKeyId = str
@@ -2874,6 +4873,12 @@ DeploymentId = str
 # A SHA-256 digest, shown as 64 lower-case hexadecimal digits.
 Digest = str
 
+# Where to look.
+Direction = Literal["up", "down", "both"]
+
+# How one thing came from another.
+EdgeKind = Literal["read", "made", "derived", "part", "released", "decided"]
+
 # Where a deployment stands, and what a key may be limited to.
 Environment = Literal["development", "staging", "production"]
 
@@ -2898,14 +4903,32 @@ ExplanationSource = Literal["inline", "deferred", "computed"]
 # What a file of a model version is.
 FileRole = Literal["model", "background", "contract", "metadata", "other"]
 
+# Something that is wrong with a deployment, however often it is seen.
+FindingId = str
+
+# What kind of thing is wrong.
+FindingKind = Literal["quality", "input_drift", "output_drift", "performance", "estimated_performance", "calibration", "fairness", "staleness", "unwatched", "release", "security"]
+
+# How bad it is.
+FindingSeverity = Literal["info", "warning", "critical"]
+
+# Where a finding stands.
+FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
+
 # One gateway process over its lifetime in one data folder.
 GatewayId = str
+
+# A governance record: an assessment, a check's result, a gate result, an approval.
+GovernanceId = str
+
+# What must not get worse in a rollout.
+GuardrailKind = Literal["errors", "refusals", "latency", "score", "mix"]
 
 # What the values of a field are.
 Kind = Literal["number", "integer", "boolean", "category", "string", "timestamp", "tensor"]
 
 # What a record is about. The numbers of kinds that have no code yet are reserved.
-Kind2 = Literal["intent", "decision", "control_event", "refusal_tally", "gap", "heartbeat", "outcome", "review", "explanation", "finding"]
+Kind2 = Literal["intent", "decision", "control_event", "refusal_tally", "gap", "heartbeat", "outcome", "review", "explanation", "finding", "attribute"]
 
 # When a deployment's answer may leave.
 Mode = Literal["strict", "durable", "bounded"]
@@ -2913,9 +4936,15 @@ Mode = Literal["strict", "durable", "bounded"]
 # A registered model: a named family of versions.
 ModelId = str
 
+# What a column is of.
+MonitoredKind = Literal["input", "output"]
+
 # A name: 1 to 63 of `a-z 0-9 - _ .`, beginning and ending with a letter or digit. The small
 # alphabet keeps names safe in paths, URLs, metrics labels and logs.
 Name = str
+
+# Names a thing: `kind:id`.
+NodeId = str
 
 # What became of a decision that was reported.
 ObservedState = Literal["recorded", "broken", "known", "waiting", "malformed"]
@@ -2926,6 +4955,15 @@ OnViolation = Literal["refuse", "flag", "clamp"]
 
 # Where a decision was made, if not here. Absent from decisions that were made here.
 Origin = Literal["unverified"]
+
+# What turned out to be true about a row of a decision, as one source told it.
+OutcomeId = str
+
+# What became of an outcome that was told.
+OutcomeState = Literal["recorded", "known", "refused"]
+
+# What it was: a class as text or boolean, or a quantity.
+OutcomeValue = Union[bool, float, str]
 
 # The phases of an inference request, in order. The same words name functions, spans, metrics and
 # the sections of `docs/life-of-a-request.md`.
@@ -2945,13 +4983,22 @@ QueryFormat = Literal["json", "csv", "parquet"]
 
 # Why a request was refused or failed. A closed set: it labels metrics and records, and callers may
 # program against it.
-RefusalCode = Literal["body_too_large", "unsupported_media_type", "unsupported_encoding", "decompression_limit", "malformed_request", "deadline_exceeded", "draining", "not_found", "method_not_allowed", "ungoverned_change", "body_timeout", "unauthenticated", "key_expired", "key_revoked", "unknown_deployment", "version_not_served", "not_ready", "forbidden", "wrong_environment", "observe_only", "rate_limited", "overloaded", "ledger_unavailable", "idempotency_in_flight", "idempotency_mismatch", "idempotency_invalid", "malformed_json", "nesting_too_deep", "duplicate_key", "invalid_utf8", "bare_nan", "integer_unsafe", "malformed_envelope", "shape_mismatch", "datatype_mismatch", "too_many_rows", "unknown_field", "missing_field", "duplicate_field", "null_not_allowed", "wrong_kind", "out_of_range", "not_allowed_value", "too_long", "pattern_mismatch", "invalid_timestamp", "missing_mapping", "model_failed", "output_rejected", "internal", "explanation_failed", "upstream_unavailable", "upstream_failed"]
+RefusalCode = Literal["body_too_large", "unsupported_media_type", "unsupported_encoding", "decompression_limit", "malformed_request", "deadline_exceeded", "draining", "not_found", "method_not_allowed", "ungoverned_change", "body_timeout", "unauthenticated", "key_expired", "key_revoked", "unknown_deployment", "version_not_served", "not_ready", "forbidden", "wrong_environment", "observe_only", "switched_off", "rate_limited", "overloaded", "ledger_unavailable", "idempotency_in_flight", "idempotency_mismatch", "idempotency_invalid", "malformed_json", "nesting_too_deep", "duplicate_key", "invalid_utf8", "bare_nan", "integer_unsafe", "malformed_envelope", "shape_mismatch", "datatype_mismatch", "too_many_rows", "unknown_field", "missing_field", "duplicate_field", "null_not_allowed", "wrong_kind", "out_of_range", "not_allowed_value", "too_long", "pattern_mismatch", "invalid_timestamp", "missing_mapping", "model_failed", "output_rejected", "internal", "explanation_failed", "upstream_unavailable", "upstream_failed"]
 
 # What came of computing a decision again.
 ReplayResult = Literal["bit_equal", "different", "not_answered"]
 
 # How an inference request ended.
 ResultClass = Literal["answered", "refused", "failed", "timed_out", "abandoned", "replayed", "held"]
+
+# One carrying out of a retraining, from what asked for it to the candidate.
+RetrainId = str
+
+# Where a retraining stands.
+RetrainState = Literal["waiting", "queued", "training", "registering", "candidate", "failed", "cancelled"]
+
+# What asked for a retraining.
+RetrainTrigger = Literal["finding", "schedule", "age", "hand"]
 
 # Which of a deployment's answers a person looks at.
 ReviewMode = Literal["off", "sampled", "held"]
@@ -2963,13 +5010,22 @@ ReviewState = Literal["waiting", "accepted", "overridden"]
 ReviewWhy = Literal["held", "sampled", "contested", "chosen"]
 
 # What a principal may be trusted with.
-Role = Literal["caller", "data-scientist", "ml-engineer", "approver", "reviewer", "auditor", "dpo", "admin"]
+Role = Literal["caller", "data-scientist", "ml-engineer", "approver", "reviewer", "auditor", "dpo", "admin", "labeler", "risk"]
+
+# A rollout: a version tried under traffic.
+RolloutId = str
+
+# Where a rollout stands.
+RolloutPhase = Literal["running", "held", "inconclusive", "rolled_back", "promoted"]
 
 # In which part a model version took the request.
 Route = Literal["primary", "canary", "shadow", "fallback", "arm"]
 
 # A side of a limit.
 Side = Literal["above", "below"]
+
+# A time in which nobody is told of some findings.
+SilenceId = str
 
 # How an event travels to a sink (CloudEvents HTTP binding).
 SinkFormat = Literal["structured", "binary", "batch"]
@@ -2978,7 +5034,7 @@ SinkFormat = Literal["structured", "binary", "batch"]
 SinkId = str
 
 # Which types of events a sink is sent.
-SinkProfile = Literal["plimsoll", "kserve"]
+SinkProfile = Literal["plimsoll", "kserve", "openlineage"]
 
 # Whether a sink is sent events.
 SinkState = Literal["active", "paused"]
@@ -2986,11 +5042,20 @@ SinkState = Literal["active", "paused"]
 # Where a control event stands.
 Stage = Literal["intent", "completed", "failed", "denied"]
 
+# What a model's answers are.
+Task = Literal["binary", "multiclass", "regression", "ranking"]
+
 # An organisation whose data is kept apart from the others'.
 TenantId = str
 
 # The risk tier of a deployment.
-Tier = Literal["unassessed"]
+Tier = Literal["unassessed", "T0", "T1", "T2", "T3", "T4"]
 
 # What a person says about a decision.
 Verdict = Literal["accepted", "overridden", "contested"]
+
+# How a deployment stands with whoever watches it.
+WatchState = Literal["no_reference", "not_enough_data", "steady", "moved"]
+
+# A day of the week.
+Weekday = Literal["thu", "fri", "sat", "sun", "mon", "tue", "wed"]
