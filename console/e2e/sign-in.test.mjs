@@ -91,8 +91,11 @@ url = "${origin}/console/"
   }
   assert.fail("the server does not answer");
 });
-after(() => {
+after(async () => {
+  // It writes until it has ended.
+  const ended = server && server.exitCode === null ? new Promise((done) => server.once("exit", done)) : undefined;
   server?.kill();
+  await ended;
   issuer?.close();
   issuer?.closeAllConnections();
   rmSync(folder, { recursive: true, force: true });

@@ -35,9 +35,9 @@ def tell(state, inputs, outputs):
 
 columns = schema_dataset.SchemaDatasetFacet(
     fields=[schema_dataset.SchemaDatasetFacetFields(name="income", type="DOUBLE")])
-inputs = [InputDataset("s3://lake", "loans.csv", {"version": version(read), "schema": columns}),
+inputs = [InputDataset("s3://lake", "loans.csv", facets={"version": version(read), "schema": columns}),
           InputDataset("postgres://db:5432", "public.regions")]
 tell(RunState.START, inputs, [])
-tell(RunState.COMPLETE, inputs, [OutputDataset("s3://lake", "model.json", {"version": version(made)})])
+tell(RunState.COMPLETE, inputs, [OutputDataset("s3://lake", "model.json", facets={"version": version(made)})])
 client.close()
 print(run.runId)

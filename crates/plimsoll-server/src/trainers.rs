@@ -204,7 +204,7 @@ pub(crate) fn run(
         if let Some(status) = child.try_wait()? {
             break of(status);
         }
-        is_stopped = is_stopped || (looked % 10 == 0 && !is_wanted());
+        is_stopped = is_stopped || (looked.is_multiple_of(10) && !is_wanted());
         if is_stopped || looked > looks {
             kill(group);
             child.wait()?;

@@ -116,7 +116,7 @@ fn from_data_by_a_run_to_a_version_and_its_deployment() {
 
     bench
         .control
-        .create_deployment(&bob, &deployment(contract, api::Environment::Production))
+        .create_deployment(&bob, &deployment(contract, api::Environment::Staging))
         .expect("deployment");
     let release = api::ReleaseVersion { version: 1 };
     bench.control.release_version(&carol, &name("credit-default"), release).expect("released");
@@ -249,7 +249,7 @@ fn a_release_adopts_what_an_mlflow_client_registered() {
     let made = catalogued(&bench, &alice, "credit", "1/models/m-1/artifacts");
     assert_eq!((&made["status"], &made["version"]), (&"READY".into(), &"1".into()));
     let contract = bench.contract(&alice, super::bench::CONTRACT).expect("contract").digest;
-    let wanted = deployment(contract, api::Environment::Production);
+    let wanted = deployment(contract, api::Environment::Staging);
     bench.control.create_deployment(&bob, &wanted).expect("deployment");
     let release = |who| {
         let release = api::ReleaseVersion { version: 1 };
@@ -337,7 +337,7 @@ fn what_a_scan_blocks_passes_by_a_second_person_for_a_time() {
     // When the leave ends, it is not released any more.
     let bob = bench.person("bob", &[Role::MlEngineer]);
     let contract = bench.contract(&alice, super::bench::CONTRACT).expect("contract").digest;
-    let deployed = deployment(contract, api::Environment::Production);
+    let deployed = deployment(contract, api::Environment::Staging);
     bench.control.create_deployment(&bob, &deployed).expect("deployment");
     let release = || {
         let release = api::ReleaseVersion { version: 1 };
@@ -375,7 +375,7 @@ fn a_sink_is_told_of_changes_as_runs() {
     dataset(&bench, &alice, "loans", b"a\n1\n");
     let card = api::VersionCard { datasets: vec!["loans/1".into()], ..Default::default() };
     bench.control.set_card(&alice, &name("credit"), 1, &card).expect("set");
-    let wanted = deployment(contract, api::Environment::Production);
+    let wanted = deployment(contract, api::Environment::Staging);
     bench.control.create_deployment(&bob, &wanted).expect("deployment");
     let release = api::ReleaseVersion { version: 1 };
     bench.control.release_version(&carol, &name("credit-default"), release).expect("released");

@@ -13,6 +13,9 @@ use plimsoll_mlflow::{
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
 
+/// A dataset as runs read it: experiment, name, digest, and what for.
+type DatasetUse = (i64, String, String, Option<String>);
+
 /// The most datasets or logged models of a run that are shown.
 const MAX_SHOWN: u32 = 1_000;
 
@@ -187,11 +190,7 @@ impl Read<'_> {
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn datasets_of(
-        &self,
-        experiments: &[i64],
-        limit: u32,
-    ) -> Result<Vec<(i64, String, String, Option<String>)>> {
+    pub fn datasets_of(&self, experiments: &[i64], limit: u32) -> Result<Vec<DatasetUse>> {
         let marks = vec!["?"; experiments.len()].join(", ");
         let sql = format!(
             "SELECT DISTINCT d.experiment, d.name, d.digest, p.value

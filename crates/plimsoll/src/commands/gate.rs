@@ -67,7 +67,6 @@ Examples:
     /// The approval is bound to the artifact and to the gate result: any change voids it.
     #[command(after_help = "\
 Examples:
-  plimsoll approval key new ada.key
   plimsoll gate approve credit-default --version 3 --sign-with ada.key")]
     Approve {
         /// The deployment

@@ -137,6 +137,11 @@ fn a_repository_of_the_real_dvc_gives_exact_lineage() {
         format!("run:{} made artifact:{prepared}", runs["prepare"]),
         format!("artifact:{prepared} read run:{}", runs["train"]),
         format!("run:{} made artifact:{model}", runs["train"]),
+        // The stage `prepare` copies: what it makes is the dataset's own file, to the byte.
+        format!("artifact:{prepared} part dataset:loans/1"),
+        format!("artifact:{prepared} read run:{}", runs["prepare"]),
+        format!("dataset:loans/1 read run:{}", runs["train"]),
+        format!("run:{} made dataset:loans/1", runs["prepare"]),
     ];
     for item in ["a", "b"] {
         let run = runs[format!("evaluate@{item}").as_str()];

@@ -65,7 +65,7 @@ fn key_of(server: &Server, role: &str) -> (String, String) {
     (text(&made["secret"]), text(&made["key"]["id"]))
 }
 
-/// A production server whose credit deployment answers.
+/// A server as in production, whose credit deployment answers in staging.
 fn serving() -> (Server, String) {
     let server = Server::production();
     let text = |path: &str| demo(path).to_str().expect("UTF-8").to_owned();
@@ -75,7 +75,7 @@ fn serving() -> (Server, String) {
     let engineer = key_of(&server, "ml-engineer").0;
     let contract = text("credit/contract.yaml");
     let create = ["deployment", "create", "credit-default", "--model", "credit", "--contract"];
-    let create = [&create[..], &[contract.as_str(), "--environment", "production"]].concat();
+    let create = [&create[..], &[contract.as_str(), "--environment", "staging"]].concat();
     server.cli_as(Some(&engineer), &create).ok();
     let approver = key_of(&server, "approver").0;
     let release = ["deployment", "release", "credit-default", "--version", "1"];

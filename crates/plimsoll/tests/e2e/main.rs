@@ -41,6 +41,7 @@ mod identity;
 mod lifecycle;
 #[cfg(test)]
 mod lineage;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod mail;
@@ -62,6 +63,7 @@ mod protocols;
 mod python;
 #[cfg(test)]
 mod query;
+#[cfg(test)]
 mod retraining;
 #[cfg(test)]
 mod rollouts;

@@ -323,7 +323,7 @@ fn who_asks_does_not_judge_and_who_judges_reads_nothing() {
     let (model, contract) = (text("credit/model.json"), text("credit/contract.yaml"));
     server.cli_as(Some(&author), &["model", "add", "credit", &model]).ok();
     let create = ["deployment", "create", "credit-default", "--model", "credit", "--contract"];
-    let create = [&create[..], &[&contract, "--environment", "production"]].concat();
+    let create = [&create[..], &[&contract, "--environment", "staging"]].concat();
     server.cli_as(Some(&author), &create).ok();
     let release = ["deployment", "release", "credit-default", "--version", "1"];
     server.cli_as(Some(&approver), &release).ok();
