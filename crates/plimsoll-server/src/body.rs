@@ -10,6 +10,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// The largest body of a refused request that is read to its end: most requests are smaller.
+const MAX_HEARD: u64 = 64 * 1024;
+/// How long that may take: what was sent with the head is there.
+const HEAR_TIME: Duration = Duration::from_millis(250);
+
 /// The whole body, at most `limit` bytes, within `time`.
 pub(crate) async fn read_body(
     body: Incoming,
@@ -26,6 +31,17 @@ pub(crate) async fn read_body(
         Ok(Err(_)) => Err(BodyError::Broken),
         Err(_) => Err(BodyError::Timeout),
     }
+}
+
+/// Lets a caller that is refused by its head end a small request. Over HTTP/2 a stream that is
+/// answered before it has ended is reset, which some clients (curl) take for a failure and not
+/// for the answer. Nothing is kept; who sends more, or slowly, is not waited for.
+pub(crate) async fn hear_out(mut body: Incoming) {
+    if body.size_hint().upper().is_none_or(|bytes| bytes > MAX_HEARD) {
+        return;
+    }
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _in_time = tokio::time::timeout(HEAR_TIME, all).await;
 }
 
 /// The body of a response: all bytes at once, then the trailers that gRPC ends with.

@@ -2,7 +2,7 @@
 
 use crate::accept::{Answering, peer};
 use crate::app::App;
-use crate::body::{Whole, read_body};
+use crate::body::{Whole, hear_out, read_body};
 use crate::grpc;
 use crate::reply::{Reply, ReplyBody};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -74,7 +74,10 @@ impl Service {
                     read_body(body, pass.max_body_bytes(), self.app.limits.body_timeout).await;
                 pass.decide(&parts.headers, body.as_deref().map_err(|&error| error)).await
             }
-            Err(answer) => answer,
+            Err(answer) => {
+                hear_out(body).await;
+                answer
+            }
         };
         if let Some(started) = started {
             self.app.traces.end(started, deployment, &answer);
