@@ -80,6 +80,8 @@ fn the_budget_comes_back_after_a_month_and_brings_what_waited() {
     assert_eq!(told(&bench), [one("opened income", &[])]);
     bench.clock.pass(DAY);
     raise("age", Severity::Warning);
+    // What waits is told in the order of its coming.
+    bench.clock.pass(DAY / 24);
     raise("region", Severity::Warning);
     assert!(told(&bench).is_empty());
     assert!(!bench.control.release_held().expect("looked"));
