@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod watch;
