@@ -72,11 +72,10 @@ fn ages(
     value: impl Fn(&Age) -> Option<f64>,
 ) -> fmt::Result {
     let mut all = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    let each = aged.iter().flat_map(|(name, version, ages)| {
-        ages.iter().filter_map(|age| Some((name, version, &*age.of, value(age)?)))
-    });
-    for (deployment, version, of, days) in each.take(MAX_SERIES) {
-        let version = version.to_string();
+    let each = aged.iter().flat_map(|one| one.2.iter().map(move |age| (one, age)));
+    for ((deployment, version, _), age) in each.take(MAX_SERIES) {
+        let Some(days) = value(age) else { continue };
+        let (version, of) = (version.to_string(), &*age.of);
         let labels =
             [("deployment", deployment.as_str()), ("version", version.as_str()), ("of", of)];
         all.encode_family(&labels)?.encode_gauge(&days)?;

@@ -1,6 +1,8 @@
 //! Tests of the monitor without a server.
 
 #[cfg(test)]
+mod delay;
+#[cfg(test)]
 mod simulate;
 #[cfg(test)]
 mod streams;

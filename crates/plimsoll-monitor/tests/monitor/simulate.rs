@@ -26,7 +26,7 @@ const REFERENCE_DAYS: usize = 28;
 
 /// How traffic moves over the days.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Traffic {
+pub(crate) enum Traffic {
     Stationary,
     /// Weekends differ, in every third feature by a third of a standard deviation.
     Seasonal,
@@ -65,7 +65,7 @@ impl Traffic {
             _ => drawn,
         }
     }
-    fn day(self, draws: &mut Draws, day: usize) -> Vec<f64> {
+    pub(crate) fn day(self, draws: &mut Draws, day: usize) -> Vec<f64> {
         if self == Self::Mixed {
             return (0..ROWS).flat_map(|_| draws.mixed(day)).collect();
         }
@@ -75,7 +75,7 @@ impl Traffic {
 }
 
 /// The rules, on the same days.
-struct Rules {
+pub(crate) struct Rules {
     track: Track,
     reference: Arc<Reference>,
     digest: Digest,
@@ -92,15 +92,15 @@ struct Peer {
 
 /// Which rules fire on a day.
 #[derive(Clone, Copy, Debug, Default)]
-struct Fired {
-    ours: bool,
-    nannyml: bool,
-    evidently_column: bool,
+pub(crate) struct Fired {
+    pub(crate) ours: bool,
+    pub(crate) nannyml: bool,
+    pub(crate) evidently_column: bool,
     evidently_dataset: bool,
 }
 
 impl Rules {
-    fn new(traffic: Traffic, seed: u64) -> Self {
+    pub(crate) fn new(traffic: Traffic, seed: u64) -> Self {
         let mut draws = Draws::new(seed);
         let mut yaml = "version: 1\nfeatures:\n".to_owned();
         for feature in 0..FEATURES {
@@ -132,9 +132,13 @@ impl Rules {
     }
 
     fn day(&mut self, traffic: Traffic, draws: &mut Draws, day: usize) -> Fired {
-        let values = traffic.day(draws, day);
+        self.judge(traffic, &traffic.day(draws, day), day)
+    }
+
+    /// Which rules fire on a day of these values.
+    pub(crate) fn judge(&mut self, traffic: Traffic, values: &[f64], day: usize) -> Fired {
         let mut tally = Tally::new(Some(&self.reference));
-        let rows = rows(traffic, &values);
+        let rows = rows(traffic, values);
         let seen = Seen {
             deployment: self.track.key.0,
             version: 1,
@@ -155,7 +159,7 @@ impl Rules {
             Fired { ours: !signals(self.track.key, &window).is_empty(), ..Fired::default() };
         let mut drifted = 0;
         for (feature, peer) in self.peers.iter().enumerate() {
-            let own = column(&values, feature);
+            let own = column(values, feature);
             let current = Sample::new(own, false);
             let cells = peer.cells.cells(&peer.sample, &current);
             fired.nannyml |= cells.jensen_shannon(2.0) > peer.limit;
@@ -311,7 +315,9 @@ fn a_shift_is_told_within_days() {
                 *first = first.or(fired.then_some(day + 1));
             }
             let window = rules.track.windows.back().expect("it ended").clone();
-            told.extend(signals(rules.track.key, &window).into_iter().map(|signal| signal.about));
+            let about = signals(rules.track.key, &window).into_iter().map(|signal| signal.about);
+            // All features at once are far from what they say together, too.
+            told.extend(about.filter(|about| about != plimsoll_monitor::together::NAME));
         }
         println!("{traffic:?}: days until told: Plimsoll, NannyML, Evidently: {first:?}");
         let delay = first[0].expect("it was told");
