@@ -96,8 +96,9 @@ pub use model::{
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use monitoring::{
-    Age, Backfill, ColumnTest, MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows,
-    Monitoring, MonitoringReference, MonitoringSignal, ReferenceQuery, WatchState, WindowsQuery,
+    Age, Backfill, ColumnTest, DriftBy, DriftExplained, DriftPart, DriftQuery, DriftSlice,
+    MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows, Monitoring,
+    MonitoringReference, MonitoringSignal, ReferenceQuery, ScoreChange, WatchState, WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

@@ -26,6 +26,7 @@ mod doors;
 mod error;
 mod first_bytes;
 mod folder;
+mod freshness;
 mod grpc;
 mod handlers;
 mod handlers_artifact;

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`drift`] | two tables compared column by column: conventions, tests, verdicts, the report |
+//! | [`multivariate`] | two tables compared as wholes: PCA, a classifier, maximum mean discrepancy |
 //! | [`sample`], [`cells`] | sorted samples, shares in cells, and the distances between them |
 //! | [`ks`], [`ranks`], [`counts`] | the tests with p-values, as scipy's |
 //! | [`performance`], [`realized`], [`cbpe`] | realized performance with intervals; estimated before outcomes |
@@ -13,7 +14,7 @@
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
-//! file, reads no clock, draws no random number and starts no thread.
+//! file, reads no clock, draws no random number (samples come of a fixed seed) and starts no thread.
 
 pub mod booster;
 pub mod cbpe;
@@ -25,6 +26,7 @@ pub mod dle;
 pub mod drift;
 pub mod fairness;
 pub mod ks;
+pub mod multivariate;
 pub mod performance;
 pub mod ranks;
 pub mod realized;

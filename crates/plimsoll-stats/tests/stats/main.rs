@@ -7,6 +7,8 @@ mod drift;
 #[cfg(test)]
 mod loss;
 #[cfg(test)]
+mod multivariate;
+#[cfg(test)]
 mod performance;
 #[cfg(test)]
 mod realized;
