@@ -26,6 +26,8 @@ mod findings;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod gates;
+#[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod governed;
