@@ -28,6 +28,8 @@ mod formats;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod gates_ways;
+#[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod governed;
