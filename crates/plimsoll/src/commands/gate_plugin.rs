@@ -169,8 +169,11 @@ mod tests {
         let good = run(r#"echo '{"verdict":"pass","says":"looked\u001b[31m at"}'"#, 20).unwrap();
         assert_eq!((good.verdict.as_str(), good.says.as_str()), ("pass", "looked [31m at"));
         for (script, why) in [
-            ("sleep 60", "longer than 1 s"),
-            ("echo '{\"verdict\":\"pass\",\"says\":\"x\"}'; exec >&-; sleep 60", "did not end"),
+            ("exec sleep 60", "longer than 1 s"),
+            (
+                "echo '{\"verdict\":\"pass\",\"says\":\"x\"}'; exec >&-; exec sleep 60",
+                "did not end",
+            ),
             ("yes hostile", "larger than 1 MiB"),
             ("echo secret-words", "see line 1"),
             ("exit 3", "exit status: 3"),

@@ -46,9 +46,8 @@ fn events(people: &People, action: &str, stage: &str) -> Vec<Value> {
 #[test]
 fn a_contract_that_breaks_callers_waits_for_its_own_gate_from_every_entrance() {
     let people = answering();
-    let update = |file: &str| {
-        people.ada(&["deployment", "update", "credit-default", "--contract", file])
-    };
+    let update =
+        |file: &str| people.ada(&["deployment", "update", "credit-default", "--contract", file]);
     // What breaks nobody is made, and recorded as what it is.
     let wider = contract(&people, "wider.yaml", "max_rows: 64", "max_rows: 65");
     update(&wider).ok();
@@ -62,7 +61,8 @@ fn a_contract_that_breaks_callers_waits_for_its_own_gate_from_every_entrance() {
     let stored = people.ada(&["contract", "add", &narrower, "--json"]).json();
     let digest = stored["digest"].as_str().expect("a digest").to_owned();
     let file = people.file("apply.yaml");
-    let wanted = format!("release: 1\ndeployment: credit-default\nsettings:\n  contract: {digest}\n");
+    let wanted =
+        format!("release: 1\ndeployment: credit-default\nsettings:\n  contract: {digest}\n");
     std::fs::write(&file, wanted).expect("written");
     let applied = people.ada(&["apply", "-f", &text(&file)]);
     people.refused(&applied, "the gate is not passed");
@@ -166,7 +166,7 @@ fn a_plug_in_that_hangs_floods_or_lies_is_not_evaluable_and_nothing_it_says_is_r
     assert_eq!(line("team.change")["state"], "not_evaluable");
     let bearer = format!("Bearer {}", people.ada);
     let auth = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let mut post = |body: Value| {
+    let post = |body: Value| {
         let path = "/api/v1/deployments/credit-default/check-results";
         let body = body.to_string();
         request(people.server.control(), "POST", path, body.as_bytes(), &auth).status
@@ -186,9 +186,7 @@ fn outside_of_its_window_nothing_is_released_and_a_broken_glass_ends_by_itself()
     let judged = ["--version", "2", "--not-significant"];
     people.attest(&people.bob, "CHG-01", &judged).ok();
     let days = json!(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]);
-    let window = |from: u32, until: u32| {
-        json!({"window": {"days": days, "from_minute": from, "until_minute": until}})
-    };
+    let window = |from: u32, until: u32| json!({"window": {"days": days, "from_minute": from, "until_minute": until}});
     // A minute of the day that is hours away, whenever this runs.
     let now = Command::new("date").args(["-u", "+%H"]).output().expect("runs").stdout;
     let hour: u32 = String::from_utf8_lossy(&now).trim().parse().expect("an hour");
