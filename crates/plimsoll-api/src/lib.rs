@@ -80,10 +80,11 @@ pub use forensics::{
     TracedRoute,
 };
 pub use governance::{
-    ApprovalChallenge, ApprovalKey, ApproveRelease, BreakGlass, BrokenGlass, ChangeWindow,
-    GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
-    PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
-    RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
+    ApprovalChallenge, ApprovalKey, ApproveRelease, Attest, AttestableDemand, Attestation,
+    Attestations, BreakGlass, BrokenGlass, ChangeWindow, DeclaredOutcomes, GateException, GatePlan,
+    GateRun, MeasuredShare, PluginCheck, PostCheckResult, PostInteractions, PutAssessment,
+    PutEvaluation, RegisterApprovalKey, ReleaseStanding, RequestException, RunGate, StandingQuery,
+    StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{

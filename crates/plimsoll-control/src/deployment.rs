@@ -191,7 +191,11 @@ impl Control {
         if let Some(rollout) = self.store.read(|r| r.rollout_in(row.id))? {
             self.check_fit(&changed, rollout.candidate)?;
         }
-        let row = self.carry_out(permit, json!(wanted), |tx, now| {
+        let mut facts = json!(wanted);
+        if let Some(change) = self.contract_change(ctx, &row, &changed)? {
+            facts["contract_change"] = change;
+        }
+        let row = self.carry_out(permit, facts, |tx, now| {
             // Someone else may have changed it since it was read.
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             let row = DeploymentRow { updated_at: now, ..changed };
@@ -429,7 +433,7 @@ impl Control {
         })
     }
 
-    fn contract_for(&self, digest: Digest) -> Result<ContractRow, ControlError> {
+    pub(crate) fn contract_for(&self, digest: Digest) -> Result<ContractRow, ControlError> {
         let row = self.store.read(|r| r.contract(digest))?;
         row.ok_or_else(|| {
             let detail =

@@ -7,6 +7,7 @@
 //! | [`sample`], [`cells`] | sorted samples, shares in cells, and the distances between them |
 //! | [`ks`], [`ranks`], [`counts`] | the tests with p-values, as scipy's |
 //! | [`performance`], [`realized`], [`cbpe`] | realized performance with intervals; estimated before outcomes |
+//! | [`bootstrap`] | the paired bootstrap of a difference of two models, as scipy's |
 //! | [`fairness`] | are groups treated alike? |
 //! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
@@ -14,9 +15,10 @@
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
-//! file, reads no clock, draws no random number (samples come of a fixed seed) and starts no thread.
+//! file, reads no clock, draws nothing that does not follow from a seed, and starts no thread.
 
 pub mod booster;
+pub mod bootstrap;
 pub mod cbpe;
 pub mod cells;
 pub mod contest;

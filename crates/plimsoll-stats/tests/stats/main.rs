@@ -1,6 +1,8 @@
 //! What is measured, against what the packages say that people know it from.
 
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod contest;
 #[cfg(test)]
 mod drift;

@@ -178,7 +178,11 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
 }
 
 /// The digest of a stored contract: as given, or of the file given, which is stored first.
-fn stored_contract(context: &Context, client: &Client, text: &str) -> Result<Digest, Failure> {
+pub(super) fn stored_contract(
+    context: &Context,
+    client: &Client,
+    text: &str,
+) -> Result<Digest, Failure> {
     match text.parse() {
         Ok(digest) => Ok(digest),
         Err(_) => Ok(contract::store(context, client, text.as_ref())?.digest),

@@ -31,6 +31,8 @@ pub(crate) mod explain_profile;
 pub(crate) mod finding;
 pub(crate) mod forensics;
 pub(crate) mod gate;
+mod gate_attest;
+mod gate_plugin;
 mod gate_server;
 pub(crate) mod identity;
 mod key;

@@ -26,6 +26,10 @@ mod findings;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod gates;
+#[cfg(test)]
+mod gates_ways;
+#[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod governed;
