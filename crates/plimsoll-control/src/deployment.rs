@@ -191,6 +191,9 @@ impl Control {
         if let Some(rollout) = self.store.read(|r| r.rollout_in(row.id))? {
             self.check_fit(&changed, rollout.candidate)?;
         }
+        for number in self.arms_in(&row)? {
+            self.check_fit(&changed, number)?;
+        }
         let row = self.carry_out(permit, json!(wanted), |tx, now| {
             // Someone else may have changed it since it was read.
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;

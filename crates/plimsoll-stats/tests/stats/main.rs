@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod contest;
 #[cfg(test)]
+mod difference;
+#[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod loss;
