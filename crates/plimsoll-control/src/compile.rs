@@ -22,8 +22,8 @@ use plimsoll_serving::{
     ServedDeployment, ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
-    ApiKeyRow, ContractRow, DeploymentRow, ExperimentRow, FileRow, LimitRow, Meta, ModelRow,
-    PrincipalRow, ProfileRow, Read, RolloutRow, StoreError, VersionRow,
+    ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
+    ProfileRow, Read, RolloutRow, StoreError, TrialRow, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};
@@ -86,7 +86,7 @@ struct Deployed {
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
     /// The experiment that is under way, and the versions of its arms.
-    arms: Option<(ExperimentRow, Vec<(VersionRow, Vec<FileRow>)>)>,
+    arms: Option<(TrialRow, Vec<(VersionRow, Vec<FileRow>)>)>,
 }
 
 impl Control {
@@ -524,7 +524,7 @@ impl Deployed {
             }
             None => None,
         };
-        let arms = match store.experiment_in(row.id)? {
+        let arms = match store.trial_in(row.id)? {
             Some(experiment) => {
                 let version = |number: u32| {
                     let version = store.version(row.model, number)?;

@@ -14,21 +14,29 @@ use plimsoll_release::experiment::{
 use plimsoll_release::rollout::{GUARDRAILS_MAX, Phase};
 use plimsoll_serving::traffic::{Split, Traffic};
 use plimsoll_serving::{LiveRollout, Scoring, ServedArm, ServedExperiment, ServedVersion};
-use plimsoll_store::{ExperimentRow, StoreError};
+use plimsoll_store::{StoreError, TrialRow};
 use plimsoll_types::{ExperimentId, RolloutId, Time};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// Experiments whose records are kept read: those under way, and a few that were asked about. Each
-/// may take some hundred megabytes.
+/// Experiments that ended and whose records are kept read, as somebody asks about them. Each may
+/// take some hundred megabytes. Beside them, those under way are kept: one for each deployment.
 const READINGS: usize = 4;
 
 /// Experiments under way: what is seen of them; and what was read of the records of some.
 #[derive(Debug, Default)]
 pub(crate) struct Experiments {
     live: Mutex<HashMap<ExperimentId, Kept>>,
-    readings: Mutex<Vec<(ExperimentId, Arc<Mutex<Reading>>)>>,
+    readings: Mutex<Vec<Read>>,
+}
+
+/// What was read of an experiment's records.
+#[derive(Debug)]
+struct Read {
+    id: ExperimentId,
+    is_over: bool,
+    reading: Arc<Mutex<Reading>>,
 }
 
 /// An experiment under way.
@@ -58,7 +66,7 @@ impl Kept {
 
 impl Experiments {
     /// What is seen of an experiment, from now on if it was not looked at yet.
-    pub(crate) fn kept(&self, row: &ExperimentRow, now: Time) -> Result<Kept, ControlError> {
+    pub(crate) fn kept(&self, row: &TrialRow, now: Time) -> Result<Kept, ControlError> {
         let mut all = crate::act::lock(&self.live);
         if let Some(kept) = all.get(&row.id) {
             return Ok(kept.clone());
@@ -89,21 +97,27 @@ impl Experiments {
     /// Forgets an experiment that has ended.
     pub(crate) fn forget(&self, id: ExperimentId) {
         crate::act::lock(&self.live).remove(&id);
-    }
-    /// What was read of an experiment's records; of others, the least recently asked about is
-    /// forgotten, and read again if it is asked about again.
-    pub(crate) fn reading(&self, row: &ExperimentRow) -> Result<Arc<Mutex<Reading>>, ControlError> {
         let mut all = crate::act::lock(&self.readings);
-        if let Some(place) = all.iter().position(|(id, _)| *id == row.id) {
+        all.iter_mut().filter(|one| one.id == id).for_each(|one| one.is_over = true);
+    }
+    /// What was read of an experiment's records; of those that ended, the least recently asked
+    /// about is forgotten, and read again if it is asked about again.
+    pub(crate) fn reading(&self, row: &TrialRow) -> Result<Arc<Mutex<Reading>>, ControlError> {
+        let mut all = crate::act::lock(&self.readings);
+        if let Some(place) = all.iter().position(|one| one.id == row.id) {
             let found = all.remove(place);
-            all.push(found.clone());
-            return Ok(found.1);
+            let reading = Arc::clone(&found.reading);
+            all.push(found);
+            return Ok(reading);
         }
-        if all.len() >= READINGS {
-            all.remove(0);
+        if all.iter().filter(|one| one.is_over).count() >= READINGS
+            && let Some(oldest) = all.iter().position(|one| one.is_over)
+        {
+            all.remove(oldest);
         }
         let reading = Arc::new(Mutex::new(Reading::new(row)?));
-        all.push((row.id, Arc::clone(&reading)));
+        let is_over = row.ended_at.is_some();
+        all.push(Read { id: row.id, is_over, reading: Arc::clone(&reading) });
         Ok(reading)
     }
 }
@@ -112,15 +126,15 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(format!("the {what} of an experiment is unreadable"))
 }
 
-pub(crate) fn declared(row: &ExperimentRow) -> Result<api::StartExperiment, ControlError> {
+pub(crate) fn declared(row: &TrialRow) -> Result<api::StartExperiment, ControlError> {
     Ok(serde_json::from_str(&row.definition).map_err(|_| damaged("definition"))?)
 }
 
-pub(crate) fn definition_of(row: &ExperimentRow) -> Result<Definition, ControlError> {
+pub(crate) fn definition_of(row: &TrialRow) -> Result<Definition, ControlError> {
     definition(&declared(row)?)
 }
 
-pub(crate) fn states_of(row: &ExperimentRow) -> Result<Vec<ArmState>, ControlError> {
+pub(crate) fn states_of(row: &TrialRow) -> Result<Vec<ArmState>, ControlError> {
     Ok(serde_json::from_str(&row.state).map_err(|_| damaged("state"))?)
 }
 
@@ -129,25 +143,25 @@ pub(crate) fn states_json(states: &[ArmState]) -> Result<String, ControlError> {
         .map_err(|_| ControlError::Internal("the state of an experiment cannot be written"))
 }
 
-pub(crate) fn scoring_of(row: &ExperimentRow) -> Result<Scoring, ControlError> {
+pub(crate) fn scoring_of(row: &TrialRow) -> Result<Scoring, ControlError> {
     let StoredScoring { output, positive_from } =
         serde_json::from_str(&row.scoring).map_err(|_| damaged("scoring"))?;
     Ok(Scoring { output, positive_from })
 }
 
-pub(crate) fn traffic_of(row: &ExperimentRow) -> Result<Traffic, ControlError> {
+pub(crate) fn traffic_of(row: &TrialRow) -> Result<Traffic, ControlError> {
     let arms = definition_of(row)?.arms.iter().map(|arm| arm.share).collect();
     let split = Split { arms, ..Split::default() };
     Traffic::new(split, &row.salt).map_err(|_| damaged("split").into())
 }
 
 /// The versions of the arms, the control first.
-pub(crate) fn arms_of(row: &ExperimentRow) -> Result<Vec<u32>, ControlError> {
+pub(crate) fn arms_of(row: &TrialRow) -> Result<Vec<u32>, ControlError> {
     Ok(declared(row)?.arms.iter().map(|arm| arm.version).collect())
 }
 
 /// Which arms were stopped, as snapshots are described.
-pub(crate) fn stops(row: &ExperimentRow) -> Value {
+pub(crate) fn stops(row: &TrialRow) -> Value {
     let states = states_of(row).unwrap_or_default();
     json!(states.iter().map(|state| state.stopped.is_some()).collect::<Vec<_>>())
 }
@@ -241,7 +255,7 @@ impl Control {
     /// answers.
     pub(crate) fn served_experiment(
         &self,
-        row: &ExperimentRow,
+        row: &TrialRow,
         versions: Vec<Result<ServedVersion, Box<str>>>,
     ) -> Option<Arc<ServedExperiment>> {
         let served = || -> Result<ServedExperiment, Box<str>> {
@@ -270,7 +284,7 @@ impl Control {
     /// An experiment as it is told.
     pub(crate) fn shown_experiment(
         &self,
-        row: &ExperimentRow,
+        row: &TrialRow,
         with_history: bool,
     ) -> Result<api::Experiment, ControlError> {
         let deployment = self.store.read(|r| r.deployment(row.deployment))?;
@@ -283,11 +297,8 @@ impl Control {
             let at = Time::from_micros(stopped.at_us).into();
             Some(api::StoppedArm { arm: arm.name.clone(), at, why: stopped.why })
         });
-        let history = if with_history {
-            self.store.read(|r| r.experiment_steps(row.id))?
-        } else {
-            Vec::new()
-        };
+        let history =
+            if with_history { self.store.read(|r| r.trial_steps(row.id))? } else { Vec::new() };
         Ok(api::Experiment {
             id: row.id,
             deployment: deployment.name,

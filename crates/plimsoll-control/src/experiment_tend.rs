@@ -8,7 +8,7 @@ use crate::experiment_state::{Kept, declared, states_json, states_of};
 use crate::rollout::By;
 use plimsoll_policy::Action;
 use plimsoll_release::experiment::Role;
-use plimsoll_store::{DeploymentRow, ExperimentRow};
+use plimsoll_store::{DeploymentRow, TrialRow};
 use plimsoll_types::{Severity, Signal, SignalKind};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Control {
     /// The first [`ControlError`]; the other experiments are looked after all the same, and what
     /// failed is tried again.
     pub fn tend_experiments(&self) -> Result<(), ControlError> {
-        let rows = self.store.read(|r| r.experiments_under_way())?;
+        let rows = self.store.read(|r| r.trials_under_way())?;
         let mut wrong = Ok(());
         for row in &rows {
             if let Err(error) = self.tend_experiment(row) {
@@ -36,7 +36,7 @@ impl Control {
         wrong
     }
 
-    fn tend_experiment(&self, row: &ExperimentRow) -> Result<(), ControlError> {
+    fn tend_experiment(&self, row: &TrialRow) -> Result<(), ControlError> {
         let deployment = self.store.read(|r| r.deployment(row.deployment))?;
         let deployment =
             deployment.ok_or(ControlError::Internal("an experiment has no deployment"))?;
@@ -63,7 +63,7 @@ impl Control {
     fn keep_experiment(
         &self,
         deployment: &DeploymentRow,
-        row: &ExperimentRow,
+        row: &TrialRow,
         kept: &Kept,
     ) -> Result<(), ControlError> {
         let now = self.clock.now();
@@ -76,14 +76,14 @@ impl Control {
         }
         let seen = kept.answers();
         if seen != kept.seen {
-            self.store.note_experiment(row.id, &states_json(&kept.states(&states))?, now)?;
+            self.store.note_trial(row.id, &states_json(&kept.states(&states))?, now)?;
         }
         self.experiments.note(row.id, now, seen);
         Ok(())
     }
 
     /// An arm that is worse in a guardrail metric by more than is put up with.
-    fn harmed(&self, row: &ExperimentRow) -> Result<Option<(usize, String)>, ControlError> {
+    fn harmed(&self, row: &TrialRow) -> Result<Option<(usize, String)>, ControlError> {
         let reading = self.experiments.reading(row)?;
         let reading = lock(&reading);
         let definition = reading.tally.definition();
@@ -103,7 +103,7 @@ impl Control {
     fn stop_by_itself(
         &self,
         deployment: &DeploymentRow,
-        row: &ExperimentRow,
+        row: &TrialRow,
         arms: &[usize],
         why: &str,
     ) -> Result<(), ControlError> {

@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
             },
         )
         .named(
-            "get_experiment",
+            "read_experiment",
             "An experiment with its history; `current` is the one under way, or the last",
         )
         .gives(200, schema_of::<api::Experiment>),
@@ -48,7 +48,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 ok(&app.control.report_experiment(ctx, &input.parsed("name")?, which(input)?)?)
             },
         )
-        .named("get_experiment_report", "What an experiment says so far; it may be looked at always")
+        .named("read_experiment_report", "What an experiment says so far; it may be looked at always")
         .gives(200, schema_of::<api::ExperimentReport>),
         control(
             "POST",

@@ -14,7 +14,6 @@ mod card;
 mod change;
 mod dataset;
 mod error;
-mod experiment;
 mod explain;
 mod file;
 mod finding;
@@ -35,6 +34,7 @@ mod schema;
 mod sink;
 mod store;
 mod subject;
+mod trial;
 mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
@@ -42,7 +42,6 @@ pub use batch::{BatchProgress, BatchRow};
 pub use card::{ArchivedRow, BlockRow, CardRow, OverrideRow};
 pub use dataset::{DatasetFileRow, DatasetRow, DatasetVersionRow, GrantRow};
 pub use error::StoreError;
-pub use experiment::ExperimentRow;
 pub use file::{PathRow, ProtectedRow};
 pub use finding::{FindingFilter, FindingKey, FindingRow, SilenceRow};
 pub use governance::GovernanceRow;
@@ -65,6 +64,7 @@ pub use row::{
 pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
+pub use trial::TrialRow;
 pub use write::Write;
 
 #[cfg(test)]
