@@ -11,7 +11,7 @@ use crate::context::RequestContext;
 use crate::deployment::{resource_of, unchanged};
 use crate::error::ControlError;
 use crate::experiment_state::{
-    arms_of, declared, definition, definition_of, states_json, states_of,
+    arms_of, declared, definition, definition_of, states_json, states_of, stops,
 };
 use crate::page::{cursor, limit, page};
 use crate::rollout::By;
@@ -292,7 +292,7 @@ impl Control {
         self.release_allowed(ctx, &deployment, number)?;
         self.check_usable(&deployment, number)?;
         self.check_fit(&deployment, number)?;
-        let report = self.report_of(&row)?;
+        let report = self.deciding(&row)?;
         let kept = self.experiments.kept(&row, self.clock.now())?;
         if kept.lives.get(arm).and_then(Option::as_ref).is_some_and(|live| live.is_back()) {
             return Err(ControlError::conflict("a guardrail has stopped the arm meanwhile"));
@@ -339,7 +339,7 @@ impl Control {
             live.go_back(self.clock.monotonic());
         }
         // Ending must not wait for numbers that cannot be read.
-        let report = self.report_of(row).map_err(|error| {
+        let report = self.deciding(row).map_err(|error| {
             tracing::warn!(%error, "an experiment ends without its numbers");
         });
         let states = kept.states(&states_of(row)?);
@@ -347,6 +347,13 @@ impl Control {
         let phase = api::ExperimentPhase::Stopped;
         let written = Written { what: "stop", phase, states, facts, ship: None };
         self.write_experiment(by, deployment, row, written)
+    }
+
+    /// The report as it is recorded with a decision: less the slices, which may be thousands.
+    fn deciding(&self, row: &TrialRow) -> Result<api::ExperimentReport, ControlError> {
+        let mut report = self.report_of(row)?;
+        report.metrics.iter_mut().for_each(|metric| metric.slices.clear());
+        Ok(report)
     }
 
     /// Writes down where an experiment stands now, with the numbers that decided.
@@ -373,6 +380,12 @@ impl Control {
         let is_over = phase != api::ExperimentPhase::Running;
         let state = states_json(&states)?;
         let row = self.carry_out_as(principal, action, label, payload, |tx, now| {
+            // Guardrails and people may stop arms at the same time.
+            let there = tx.trial(row.id)?;
+            if there.is_none_or(|there| stops(&there) != stops(row)) {
+                let detail = "an arm was stopped meanwhile; look again";
+                return Err(ControlError::conflict(detail));
+            }
             let ended_at = is_over.then_some(now);
             let row = TrialRow {
                 state,

@@ -76,7 +76,8 @@ impl Control {
         }
         let seen = kept.answers();
         if seen != kept.seen {
-            self.store.note_trial(row.id, &states_json(&kept.states(&states))?, now)?;
+            let state = states_json(&kept.states(&states))?;
+            self.store.note_trial(row.id, &state, (row.updated_at, now))?;
         }
         self.experiments.note(row.id, now, seen);
         Ok(())

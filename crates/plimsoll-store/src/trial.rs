@@ -177,14 +177,21 @@ impl Write<'_> {
 }
 
 impl Store {
-    /// Writes down the evidence of an experiment that is under way; no change of state.
+    /// Writes down the evidence of an experiment that is under way, unless it changed since it was
+    /// read, at `before`; no change of state.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] if it cannot be written.
-    pub fn note_trial(&self, id: ExperimentId, state: &str, now: Time) -> Result<()> {
+    pub fn note_trial(
+        &self,
+        id: ExperimentId,
+        state: &str,
+        (before, now): (Time, Time),
+    ) -> Result<()> {
         let sql = "UPDATE experiments SET state = ?2, updated_at = ?3
-                   WHERE id = ?1 AND ended_at IS NULL";
-        self.writer().execute(sql, params![id.as_bytes(), state, micros(now)])?;
+                   WHERE id = ?1 AND ended_at IS NULL AND updated_at = ?4";
+        let row = params![id.as_bytes(), state, micros(now), micros(before)];
+        self.writer().execute(sql, row)?;
         Ok(())
     }
 }

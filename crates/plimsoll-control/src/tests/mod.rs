@@ -12,6 +12,7 @@ mod lineage;
 mod retrains;
 mod reviews;
 mod rollback;
+mod experiments;
 mod rollouts;
 mod sinks;
 mod subjects;

@@ -145,3 +145,51 @@ fn plan(args: &Plan) -> Option<Planned> {
 fn up(number: f64) -> u64 {
     number.ceil() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> Plan {
+        Plan {
+            rate: Some(0.12),
+            deviation: None,
+            effect: 0.01,
+            arms: 2,
+            per_day: Some(2_000.0),
+            alpha: 0.05,
+            power: 0.8,
+            explained: 0.0,
+        }
+    }
+
+    /// The numbers are statsmodels': `normal_sample_size_one_tail` and `NormalIndPower`.
+    #[test]
+    fn units_and_days_are_those_of_the_textbook() {
+        let planned = plan(&args()).expect("planned");
+        assert_eq!((planned.fixed.per_arm, planned.fixed.days), (RATES, Some(RATES.div_ceil(1_000))));
+        assert!(planned.sequential.units > planned.fixed.units);
+        let means = Plan { rate: None, deviation: Some(40.0), effect: 2.0, arms: 3, power: 0.9, ..args() };
+        let planned = plan(&means).expect("planned");
+        assert_eq!((planned.fixed.per_arm, planned.alpha), (MEANS, 0.025));
+        let explained = plan(&Plan { explained: 0.5, ..means }).expect("planned");
+        assert_eq!(explained.fixed.per_arm, MEANS.div_ceil(2));
+    }
+
+    const RATES: u64 = 17_166;
+    const MEANS: u64 = 9_929;
+
+    #[test]
+    fn what_cannot_be_planned_is_refused() {
+        for wrong in [
+            Plan { effect: 0.0, ..args() },
+            Plan { effect: 0.9, ..args() },
+            Plan { effect: f64::NAN, ..args() },
+            Plan { per_day: Some(0.0), ..args() },
+            Plan { power: 0.01, ..args() },
+            Plan { rate: None, deviation: Some(0.0), ..args() },
+        ] {
+            assert!(plan(&wrong).is_none(), "{wrong:?}");
+        }
+    }
+}
