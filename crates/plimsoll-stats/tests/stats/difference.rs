@@ -72,7 +72,9 @@ fn as_statsmodels_says_how_many_units_are_needed() {
             "rate" => Design::of_rates(number(&case["rate"]), effect, ratio, (alpha, power)),
             _ => Design { effect, control: 1.0, treated: 1.0, ratio, alpha, power },
         };
-        near(&case.to_string(), design.fixed().unwrap(), number(&case["units"]), 1e-6);
+        // Of rates, statsmodels leaves out the chance of being significant the wrong way round.
+        let within = if case["kind"] == "rate" { 1e-5 } else { 1e-6 };
+        near(&case.to_string(), design.fixed().unwrap(), number(&case["units"]), within);
     }
 }
 
