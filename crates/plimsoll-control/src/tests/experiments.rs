@@ -30,7 +30,10 @@ impl Tried {
         let wanted = deployment(contract, Environment::Staging);
         bench.control.create_deployment(&engineer, &wanted).expect("deployment");
         let wanted = api::ReleaseVersion { version: 1 };
-        bench.control.release_version(&approver, &name("credit-default"), wanted).expect("released");
+        bench
+            .control
+            .release_version(&approver, &name("credit-default"), wanted)
+            .expect("released");
         Self { bench, engineer, approver }
     }
     fn start(
@@ -143,7 +146,10 @@ fn every_arm_needs_what_a_release_needs() {
     let stop = api::StopArm { arm: "v3".into(), reason: "no".into() };
     let deployed = name("credit-default");
     let stopped = tried.bench.control.stop_arm(&tried.engineer, &deployed, &stop).expect("stopped");
-    assert_eq!((stopped.phase, stopped.stopped[0].why.as_str()), (ExperimentPhase::Running, "person"));
+    assert_eq!(
+        (stopped.phase, stopped.stopped[0].why.as_str()),
+        (ExperimentPhase::Running, "person")
+    );
     assert!(tried.live(2).is_back() && !tried.live(1).is_back());
     assert_eq!(code(tried.conclude(&tried.approver, Some("v3"))).0, 409, "it was stopped");
     let ended = tried.conclude(&tried.approver, Some("v2")).expect("shipped");
@@ -175,7 +181,8 @@ fn an_arm_that_fails_is_stopped_alone_and_stays_so_after_a_crash() {
     tried.bench.control.tend_experiments().expect("tended");
     assert_eq!((tried.now().phase, tried.released()), (ExperimentPhase::Stopped, 1));
     assert!(tried.served().is_none());
-    let findings = tried.bench.control.list_findings(&tried.engineer, &api::FindingFilter::default());
+    let findings =
+        tried.bench.control.list_findings(&tried.engineer, &api::FindingFilter::default());
     assert!(findings.is_ok_and(|page| !page.items.is_empty()), "somebody is told");
 }
 

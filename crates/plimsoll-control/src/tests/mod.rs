@@ -3,6 +3,7 @@
 mod bench;
 mod datasets;
 mod decisions;
+mod experiments;
 mod files;
 mod findings;
 mod forensics;
@@ -12,7 +13,6 @@ mod lineage;
 mod retrains;
 mod reviews;
 mod rollback;
-mod experiments;
 mod rollouts;
 mod sinks;
 mod subjects;

@@ -167,9 +167,13 @@ mod tests {
     #[test]
     fn units_and_days_are_those_of_the_textbook() {
         let planned = plan(&args()).expect("planned");
-        assert_eq!((planned.fixed.per_arm, planned.fixed.days), (RATES, Some(RATES.div_ceil(1_000))));
+        assert_eq!(
+            (planned.fixed.per_arm, planned.fixed.days),
+            (RATES, Some(RATES.div_ceil(1_000)))
+        );
         assert!(planned.sequential.units > planned.fixed.units);
-        let means = Plan { rate: None, deviation: Some(40.0), effect: 2.0, arms: 3, power: 0.9, ..args() };
+        let means =
+            Plan { rate: None, deviation: Some(40.0), effect: 2.0, arms: 3, power: 0.9, ..args() };
         let planned = plan(&means).expect("planned");
         assert_eq!((planned.fixed.per_arm, planned.alpha), (MEANS, 0.025));
         let explained = plan(&Plan { explained: 0.5, ..means }).expect("planned");
