@@ -23,7 +23,7 @@ use plimsoll_serving::{
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
-    ProfileRow, Read, RolloutRow, StoreError, TrialRow, VersionRow,
+    ProfileRow, Read, RolloutRow, StoreError, SplitRow, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};
@@ -86,7 +86,7 @@ struct Deployed {
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
     /// The experiment that is under way, and the versions of its arms.
-    arms: Option<(TrialRow, Vec<(VersionRow, Vec<FileRow>)>)>,
+    arms: Option<(SplitRow, Vec<(VersionRow, Vec<FileRow>)>)>,
 }
 
 impl Control {
@@ -524,7 +524,7 @@ impl Deployed {
             }
             None => None,
         };
-        let arms = match store.trial_in(row.id)? {
+        let arms = match store.split_in(row.id)? {
             Some(experiment) => {
                 let version = |number: u32| {
                     let version = store.version(row.model, number)?;

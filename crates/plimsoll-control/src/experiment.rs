@@ -21,7 +21,7 @@ use plimsoll_api as api;
 use plimsoll_contract::{Kind as FieldKind, Source as Place};
 use plimsoll_policy::{Action, Resource};
 use plimsoll_release::experiment::{ARMS_MAX, ArmState, Definition, Stopped, Unit};
-use plimsoll_store::{DeploymentRow, Release, RolloutStepRow, TrialRow};
+use plimsoll_store::{DeploymentRow, Release, RolloutStepRow, SplitRow};
 use plimsoll_types::{ExperimentId, Name};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ impl Control {
         rand::fill(&mut salt)
             .map_err(|_| ControlError::Internal("the random number generator failed"))?;
         let unwritable = |_| ControlError::Internal("an experiment cannot be written");
-        let row = TrialRow {
+        let row = SplitRow {
             id: ExperimentId::new(now),
             deployment: deployment.id,
             definition: serde_json::to_string(wanted).map_err(unwritable)?,
@@ -161,7 +161,7 @@ impl Control {
         &self,
         permit: Permit<'_>,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         wanted: &api::StartExperiment,
     ) -> Result<(), ControlError> {
         let by = permit.who().principal;
@@ -173,11 +173,11 @@ impl Control {
         let permit = permit.for_named(format!("deployment/{}", deployment.name));
         self.carry_out(permit, recorded, |tx, now| {
             unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
-            tx.insert_trial(row)?;
+            tx.insert_split(row)?;
             let facts = facts.to_string();
             let step =
                 RolloutStepRow { what: "start".to_owned(), facts, principal: by, created_at: now };
-            Ok(tx.insert_trial_step(row.id, &step)?)
+            Ok(tx.insert_split_step(row.id, &step)?)
         })
     }
 
@@ -211,9 +211,9 @@ impl Control {
         &self,
         by: By<'_>,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         (arms, (why, reason)): (&[usize], (&str, Option<&str>)),
-    ) -> Result<TrialRow, ControlError> {
+    ) -> Result<SplitRow, ControlError> {
         let now = self.clock.now();
         let kept = self.experiments.kept(row, now)?;
         let lives = || arms.iter().filter_map(|arm| kept.lives.get(*arm)?.as_ref());
@@ -263,10 +263,10 @@ impl Control {
     ) -> Result<api::Experiment, ControlError> {
         let (deployment, resource) = self.deployment_resource(ctx, name)?;
         let found = match &deployment {
-            Some(deployment) => self.store.read(|r| r.trial_in(deployment.id))?,
+            Some(deployment) => self.store.read(|r| r.split_in(deployment.id))?,
             None => None,
         };
-        let arm = |row: &TrialRow| {
+        let arm = |row: &SplitRow| {
             let ship = wanted.ship.as_ref()?;
             declared(row).ok()?.arms.into_iter().position(|arm| arm.name == *ship)
         };
@@ -318,7 +318,7 @@ impl Control {
         deployment: &DeploymentRow,
         why: &str,
     ) -> Result<bool, ControlError> {
-        let Some(row) = self.store.read(|r| r.trial_in(deployment.id))? else {
+        let Some(row) = self.store.read(|r| r.split_in(deployment.id))? else {
             return Ok(false);
         };
         let resource = Resource::Deployment(resource_of(deployment)?);
@@ -331,9 +331,9 @@ impl Control {
         &self,
         by: By<'_>,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         why: &str,
-    ) -> Result<TrialRow, ControlError> {
+    ) -> Result<SplitRow, ControlError> {
         let kept = self.experiments.kept(row, self.clock.now())?;
         for live in kept.lives.iter().flatten() {
             live.go_back(self.clock.monotonic());
@@ -350,7 +350,7 @@ impl Control {
     }
 
     /// The report as it is recorded with a decision: less the slices, which may be thousands.
-    fn deciding(&self, row: &TrialRow) -> Result<api::ExperimentReport, ControlError> {
+    fn deciding(&self, row: &SplitRow) -> Result<api::ExperimentReport, ControlError> {
         let mut report = self.report_of(row)?;
         report.metrics.iter_mut().for_each(|metric| metric.slices.clear());
         Ok(report)
@@ -361,9 +361,9 @@ impl Control {
         &self,
         by: By<'_>,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         written: Written<'_>,
-    ) -> Result<TrialRow, ControlError> {
+    ) -> Result<SplitRow, ControlError> {
         let Written { what, phase, states, mut facts, ship } = written;
         facts["experiment"] = json!(row.id);
         facts["what"] = what.into();
@@ -381,23 +381,23 @@ impl Control {
         let state = states_json(&states)?;
         let row = self.carry_out_as(principal, action, label, payload, |tx, now| {
             // Guardrails and people may stop arms at the same time.
-            let there = tx.trial(row.id)?;
+            let there = tx.split(row.id)?;
             if there.is_none_or(|there| stops(&there) != stops(row)) {
                 let detail = "an arm was stopped meanwhile; look again";
                 return Err(ControlError::conflict(detail));
             }
             let ended_at = is_over.then_some(now);
-            let row = TrialRow {
+            let row = SplitRow {
                 state,
                 phase: phase.to_string(),
                 updated_at: now,
                 ended_at,
                 ..row.clone()
             };
-            tx.update_trial(&row)?;
+            tx.update_split(&row)?;
             let facts = facts.to_string();
             let step = RolloutStepRow { what: what.to_owned(), facts, principal, created_at: now };
-            tx.insert_trial_step(row.id, &step)?;
+            tx.insert_split_step(row.id, &step)?;
             if let Some(number) = ship {
                 unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
                 let released = Some(Release { number, by: principal, at: now });
@@ -418,7 +418,7 @@ impl Control {
 
     /// The versions of the arms of the experiment that is under way, if one is.
     pub(crate) fn arms_in(&self, deployment: &DeploymentRow) -> Result<Vec<u32>, ControlError> {
-        let row = self.store.read(|r| r.trial_in(deployment.id))?;
+        let row = self.store.read(|r| r.split_in(deployment.id))?;
         row.map_or(Ok(Vec::new()), |row| arms_of(&row))
     }
 
@@ -426,15 +426,15 @@ impl Control {
         &self,
         deployment: Option<DeploymentRow>,
         name: &Name,
-    ) -> Result<(DeploymentRow, TrialRow), ControlError> {
+    ) -> Result<(DeploymentRow, SplitRow), ControlError> {
         let deployment = deployment.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        let row = self.store.read(|r| r.trial_in(deployment.id))?;
+        let row = self.store.read(|r| r.split_in(deployment.id))?;
         let none = || ControlError::conflict("no experiment is under way in the deployment");
         Ok((deployment, row.ok_or_else(none)?))
     }
 
     /// The place of an arm that was not stopped.
-    fn running_arm(&self, row: &TrialRow, name: &str) -> Result<usize, ControlError> {
+    fn running_arm(&self, row: &SplitRow, name: &str) -> Result<usize, ControlError> {
         let arms = definition_of(row)?.arms;
         let arm = arms.iter().position(|arm| arm.name == name);
         let arm = arm.ok_or_else(|| ControlError::not_found("arm", name))?;
@@ -453,13 +453,13 @@ impl Control {
         action: Action,
         name: &Name,
         id: Option<ExperimentId>,
-    ) -> Result<TrialRow, ControlError> {
+    ) -> Result<SplitRow, ControlError> {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         self.may_read(ctx, action, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let found = self.store.read(|r| match id {
-            Some(id) => Ok::<_, ControlError>(r.trial(id)?.filter(|one| one.deployment == row.id)),
-            None => Ok(r.trials(row.id, None, 1)?.into_iter().next()),
+            Some(id) => Ok::<_, ControlError>(r.split(id)?.filter(|one| one.deployment == row.id)),
+            None => Ok(r.splits(row.id, None, 1)?.into_iter().next()),
         })?;
         found.ok_or_else(|| match id {
             Some(id) => ControlError::not_found("experiment", id),
@@ -495,8 +495,8 @@ impl Control {
         self.may_read(ctx, Action::ReadDeployment, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let (before, limit) = (cursor(query.cursor.as_deref())?, limit(query.limit)?);
-        let rows = self.store.read(|r| r.trials(row.id, before, limit))?;
-        let shown = |row: TrialRow| self.shown_experiment(&row, false).map(Some);
+        let rows = self.store.read(|r| r.splits(row.id, before, limit))?;
+        let shown = |row: SplitRow| self.shown_experiment(&row, false).map(Some);
         page(query, rows, |row| row.id.to_string(), shown)
     }
 }

@@ -13,7 +13,7 @@ use plimsoll_ledger::Entry;
 use plimsoll_release::experiment::{Answer, Request, Source, Tally, Unit};
 use plimsoll_serving::Scoring;
 use plimsoll_serving::traffic::{Target, Traffic};
-use plimsoll_store::TrialRow;
+use plimsoll_store::SplitRow;
 use plimsoll_types::record::{DecisionBody, Kind, OutcomeValue, ResultClass, Route};
 use plimsoll_types::{Cell, Digest};
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn new(row: &TrialRow) -> Result<Self, ControlError> {
+    pub(crate) fn new(row: &SplitRow) -> Result<Self, ControlError> {
         let definition = definition_of(row)?;
         Ok(Self {
             next: row.first_index,
@@ -53,7 +53,7 @@ impl Control {
     /// Reads on, at most `most` entries; tells whether that were all.
     pub(crate) fn read_on(
         &self,
-        row: &TrialRow,
+        row: &SplitRow,
         reading: &mut Reading,
         most: usize,
     ) -> Result<bool, ControlError> {

@@ -11,7 +11,7 @@ use plimsoll_policy::Action;
 use plimsoll_release::experiment::{
     Advice, Contrast, LEAST, MeanOf, Metric, MetricReport, Report, Role, Says, Source,
 };
-use plimsoll_store::TrialRow;
+use plimsoll_store::SplitRow;
 use plimsoll_types::record::Kind;
 use plimsoll_types::{DecisionId, ExperimentId, Name};
 use std::collections::HashSet;
@@ -35,7 +35,7 @@ impl Control {
         self.report_of(&row)
     }
 
-    pub(crate) fn report_of(&self, row: &TrialRow) -> Result<api::ExperimentReport, ControlError> {
+    pub(crate) fn report_of(&self, row: &SplitRow) -> Result<api::ExperimentReport, ControlError> {
         let reading = self.experiments.reading(row)?;
         let mut reading = lock(&reading);
         let is_complete = self.read_on(row, &mut reading, READ_AT_ONCE)?;
@@ -87,7 +87,7 @@ impl Control {
         id: ExperimentId,
         wanted: &api::PostExperimentValues,
     ) -> Result<api::OutcomesRecorded, ControlError> {
-        let Some(row) = self.store.read(|r| r.trial(id))? else {
+        let Some(row) = self.store.read(|r| r.split(id))? else {
             self.may_tell_anything(ctx, Telling::Outcomes)?;
             return Err(ControlError::not_found("experiment", id));
         };
@@ -106,7 +106,7 @@ impl Control {
 
     fn told(
         &self,
-        row: &TrialRow,
+        row: &SplitRow,
         metrics: &HashSet<&str>,
         value: &api::ExperimentValue,
     ) -> Result<api::RecordOutcome, String> {
@@ -127,7 +127,7 @@ impl Control {
     }
 
     /// Whether a decision was assigned in the experiment.
-    fn is_of(&self, row: &TrialRow, decision: DecisionId) -> Result<bool, ControlError> {
+    fn is_of(&self, row: &SplitRow, decision: DecisionId) -> Result<bool, ControlError> {
         let entries = self.ledger.get(decision.as_bytes()).map_err(ControlError::Unreadable)?;
         Ok(entries.iter().any(|entry| {
             let draft = &entry.leaf.draft;

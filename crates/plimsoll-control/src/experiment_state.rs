@@ -14,7 +14,7 @@ use plimsoll_release::experiment::{
 use plimsoll_release::rollout::{GUARDRAILS_MAX, Phase};
 use plimsoll_serving::traffic::{Split, Traffic};
 use plimsoll_serving::{LiveRollout, Scoring, ServedArm, ServedExperiment, ServedVersion};
-use plimsoll_store::{StoreError, TrialRow};
+use plimsoll_store::{StoreError, SplitRow};
 use plimsoll_types::{ExperimentId, RolloutId, Time};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -66,7 +66,7 @@ impl Kept {
 
 impl Experiments {
     /// What is seen of an experiment, from now on if it was not looked at yet.
-    pub(crate) fn kept(&self, row: &TrialRow, now: Time) -> Result<Kept, ControlError> {
+    pub(crate) fn kept(&self, row: &SplitRow, now: Time) -> Result<Kept, ControlError> {
         let mut all = crate::act::lock(&self.live);
         if let Some(kept) = all.get(&row.id) {
             return Ok(kept.clone());
@@ -102,7 +102,7 @@ impl Experiments {
     }
     /// What was read of an experiment's records; of those that ended, the least recently asked
     /// about is forgotten, and read again if it is asked about again.
-    pub(crate) fn reading(&self, row: &TrialRow) -> Result<Arc<Mutex<Reading>>, ControlError> {
+    pub(crate) fn reading(&self, row: &SplitRow) -> Result<Arc<Mutex<Reading>>, ControlError> {
         let mut all = crate::act::lock(&self.readings);
         if let Some(place) = all.iter().position(|one| one.id == row.id) {
             let found = all.remove(place);
@@ -126,15 +126,15 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(format!("the {what} of an experiment is unreadable"))
 }
 
-pub(crate) fn declared(row: &TrialRow) -> Result<api::StartExperiment, ControlError> {
+pub(crate) fn declared(row: &SplitRow) -> Result<api::StartExperiment, ControlError> {
     Ok(serde_json::from_str(&row.definition).map_err(|_| damaged("definition"))?)
 }
 
-pub(crate) fn definition_of(row: &TrialRow) -> Result<Definition, ControlError> {
+pub(crate) fn definition_of(row: &SplitRow) -> Result<Definition, ControlError> {
     definition(&declared(row)?)
 }
 
-pub(crate) fn states_of(row: &TrialRow) -> Result<Vec<ArmState>, ControlError> {
+pub(crate) fn states_of(row: &SplitRow) -> Result<Vec<ArmState>, ControlError> {
     Ok(serde_json::from_str(&row.state).map_err(|_| damaged("state"))?)
 }
 
@@ -143,25 +143,25 @@ pub(crate) fn states_json(states: &[ArmState]) -> Result<String, ControlError> {
         .map_err(|_| ControlError::Internal("the state of an experiment cannot be written"))
 }
 
-pub(crate) fn scoring_of(row: &TrialRow) -> Result<Scoring, ControlError> {
+pub(crate) fn scoring_of(row: &SplitRow) -> Result<Scoring, ControlError> {
     let StoredScoring { output, positive_from } =
         serde_json::from_str(&row.scoring).map_err(|_| damaged("scoring"))?;
     Ok(Scoring { output, positive_from })
 }
 
-pub(crate) fn traffic_of(row: &TrialRow) -> Result<Traffic, ControlError> {
+pub(crate) fn traffic_of(row: &SplitRow) -> Result<Traffic, ControlError> {
     let arms = definition_of(row)?.arms.iter().map(|arm| arm.share).collect();
     let split = Split { arms, ..Split::default() };
     Traffic::new(split, &row.salt).map_err(|_| damaged("split").into())
 }
 
 /// The versions of the arms, the control first.
-pub(crate) fn arms_of(row: &TrialRow) -> Result<Vec<u32>, ControlError> {
+pub(crate) fn arms_of(row: &SplitRow) -> Result<Vec<u32>, ControlError> {
     Ok(declared(row)?.arms.iter().map(|arm| arm.version).collect())
 }
 
 /// Which arms were stopped, as snapshots are described.
-pub(crate) fn stops(row: &TrialRow) -> Value {
+pub(crate) fn stops(row: &SplitRow) -> Value {
     let states = states_of(row).unwrap_or_default();
     json!(states.iter().map(|state| state.stopped.is_some()).collect::<Vec<_>>())
 }
@@ -255,7 +255,7 @@ impl Control {
     /// answers.
     pub(crate) fn served_experiment(
         &self,
-        row: &TrialRow,
+        row: &SplitRow,
         versions: Vec<Result<ServedVersion, Box<str>>>,
     ) -> Option<Arc<ServedExperiment>> {
         let served = || -> Result<ServedExperiment, Box<str>> {
@@ -284,7 +284,7 @@ impl Control {
     /// An experiment as it is told.
     pub(crate) fn shown_experiment(
         &self,
-        row: &TrialRow,
+        row: &SplitRow,
         with_history: bool,
     ) -> Result<api::Experiment, ControlError> {
         let deployment = self.store.read(|r| r.deployment(row.deployment))?;
@@ -298,7 +298,7 @@ impl Control {
             Some(api::StoppedArm { arm: arm.name.clone(), at, why: stopped.why })
         });
         let history =
-            if with_history { self.store.read(|r| r.trial_steps(row.id))? } else { Vec::new() };
+            if with_history { self.store.read(|r| r.split_steps(row.id))? } else { Vec::new() };
         Ok(api::Experiment {
             id: row.id,
             deployment: deployment.name,

@@ -8,7 +8,7 @@ use crate::experiment_state::{Kept, declared, states_json, states_of};
 use crate::rollout::By;
 use plimsoll_policy::Action;
 use plimsoll_release::experiment::Role;
-use plimsoll_store::{DeploymentRow, TrialRow};
+use plimsoll_store::{DeploymentRow, SplitRow};
 use plimsoll_types::{Severity, Signal, SignalKind};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Control {
     /// The first [`ControlError`]; the other experiments are looked after all the same, and what
     /// failed is tried again.
     pub fn tend_experiments(&self) -> Result<(), ControlError> {
-        let rows = self.store.read(|r| r.trials_under_way())?;
+        let rows = self.store.read(|r| r.splits_under_way())?;
         let mut wrong = Ok(());
         for row in &rows {
             if let Err(error) = self.tend_experiment(row) {
@@ -36,7 +36,7 @@ impl Control {
         wrong
     }
 
-    fn tend_experiment(&self, row: &TrialRow) -> Result<(), ControlError> {
+    fn tend_experiment(&self, row: &SplitRow) -> Result<(), ControlError> {
         let deployment = self.store.read(|r| r.deployment(row.deployment))?;
         let deployment =
             deployment.ok_or(ControlError::Internal("an experiment has no deployment"))?;
@@ -63,7 +63,7 @@ impl Control {
     fn keep_experiment(
         &self,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         kept: &Kept,
     ) -> Result<(), ControlError> {
         let now = self.clock.now();
@@ -77,14 +77,14 @@ impl Control {
         let seen = kept.answers();
         if seen != kept.seen {
             let state = states_json(&kept.states(&states))?;
-            self.store.note_trial(row.id, &state, (row.updated_at, now))?;
+            self.store.note_split(row.id, &state, (row.updated_at, now))?;
         }
         self.experiments.note(row.id, now, seen);
         Ok(())
     }
 
     /// An arm that is worse in a guardrail metric by more than is put up with.
-    fn harmed(&self, row: &TrialRow) -> Result<Option<(usize, String)>, ControlError> {
+    fn harmed(&self, row: &SplitRow) -> Result<Option<(usize, String)>, ControlError> {
         let reading = self.experiments.reading(row)?;
         let reading = lock(&reading);
         let definition = reading.tally.definition();
@@ -104,7 +104,7 @@ impl Control {
     fn stop_by_itself(
         &self,
         deployment: &DeploymentRow,
-        row: &TrialRow,
+        row: &SplitRow,
         arms: &[usize],
         why: &str,
     ) -> Result<(), ControlError> {

@@ -107,7 +107,7 @@ impl Control {
 
     /// Nothing is tried in the deployment: no version, and no experiment.
     pub(crate) fn no_rollout_in(&self, deployment: &DeploymentRow) -> Result<(), ControlError> {
-        if self.store.read(|r| r.trial_in(deployment.id))?.is_some() {
+        if self.store.read(|r| r.split_in(deployment.id))?.is_some() {
             let detail = "an experiment is under way in the deployment; conclude it first";
             return Err(ControlError::conflict(detail));
         }

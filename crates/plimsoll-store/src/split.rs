@@ -1,4 +1,4 @@
-//! Experiments on live traffic, and the history of each. The word here is trial, as MLflow has
+//! Experiments on live traffic, and the history of each. The word here is split, as MLflow has
 //! experiments of its own.
 
 use crate::error::StoreError;
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// An experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrialRow {
+pub struct SplitRow {
     /// Its id.
     pub id: ExperimentId,
     /// The deployment whose traffic is split.
@@ -41,7 +41,7 @@ pub struct TrialRow {
     pub ended_at: Option<Time>,
 }
 
-impl Columns for TrialRow {
+impl Columns for SplitRow {
     const COLUMNS: &'static str = "id, deployment, definition, salt, scoring, state, phase, \
          first_index, started_by, started_at, updated_at, ended_at";
     fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
@@ -67,26 +67,26 @@ impl Read<'_> {
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn trial_in(&self, deployment: DeploymentId) -> Result<Option<TrialRow>> {
+    pub fn split_in(&self, deployment: DeploymentId) -> Result<Option<SplitRow>> {
         self.one("experiments WHERE deployment = ?1 AND ended_at IS NULL", [deployment.as_bytes()])
     }
     /// The experiment with this id.
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn trial(&self, id: ExperimentId) -> Result<Option<TrialRow>> {
+    pub fn split(&self, id: ExperimentId) -> Result<Option<SplitRow>> {
         self.one("experiments WHERE id = ?1", [id.as_bytes()])
     }
     /// Experiments of a deployment, latest first, before `before`.
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn trials(
+    pub fn splits(
         &self,
         deployment: DeploymentId,
         before: Option<ExperimentId>,
         limit: u32,
-    ) -> Result<Vec<TrialRow>> {
+    ) -> Result<Vec<SplitRow>> {
         let before = before.map_or([0xff; 16], |id| *id.as_bytes());
         let from = "experiments WHERE deployment = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
         self.many(from, params![deployment.as_bytes(), before, limit.min(MAX_PAGE)])
@@ -95,14 +95,14 @@ impl Read<'_> {
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn trials_under_way(&self) -> Result<Vec<TrialRow>> {
+    pub fn splits_under_way(&self) -> Result<Vec<SplitRow>> {
         self.whole("experiments WHERE ended_at IS NULL ORDER BY id", [])
     }
     /// What happened to an experiment, oldest first.
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn trial_steps(&self, id: ExperimentId) -> Result<Vec<RolloutStepRow>> {
+    pub fn split_steps(&self, id: ExperimentId) -> Result<Vec<RolloutStepRow>> {
         let from = "experiment_steps WHERE experiment = ?1 ORDER BY place LIMIT ?2";
         self.many(from, params![id.as_bytes(), MAX_PAGE])
     }
@@ -113,13 +113,13 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::Exists`] if one is under way in the deployment.
-    pub fn insert_trial(&self, row: &TrialRow) -> Result<()> {
+    pub fn insert_split(&self, row: &SplitRow) -> Result<()> {
         self.insert(
             "experiment in this deployment",
             &format!(
                 "INSERT INTO experiments ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
                  ?11, ?12)",
-                TrialRow::COLUMNS
+                SplitRow::COLUMNS
             ),
             params![
                 row.id.as_bytes(),
@@ -141,7 +141,7 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::Gone`] if it has ended.
-    pub fn update_trial(&self, row: &TrialRow) -> Result<()> {
+    pub fn update_split(&self, row: &SplitRow) -> Result<()> {
         self.update(
             "experiment",
             "UPDATE experiments SET state = ?2, phase = ?3, updated_at = ?4, ended_at = ?5
@@ -159,7 +159,7 @@ impl Write<'_> {
     ///
     /// # Errors
     /// See [`Read::meta`].
-    pub fn insert_trial_step(&self, id: ExperimentId, step: &RolloutStepRow) -> Result<()> {
+    pub fn insert_split_step(&self, id: ExperimentId, step: &RolloutStepRow) -> Result<()> {
         self.insert(
             "step of an experiment",
             "INSERT INTO experiment_steps (experiment, place, what, facts, principal, created_at)
@@ -182,7 +182,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] if it cannot be written.
-    pub fn note_trial(
+    pub fn note_split(
         &self,
         id: ExperimentId,
         state: &str,
