@@ -191,6 +191,9 @@ impl Control {
         if let Some(rollout) = self.store.read(|r| r.rollout_in(row.id))? {
             self.check_fit(&changed, rollout.candidate)?;
         }
+        for number in self.arms_in(&row)? {
+            self.check_fit(&changed, number)?;
+        }
         let mut facts = json!(wanted);
         if let Some(change) = self.contract_change(ctx, &row, &changed)? {
             facts["contract_change"] = change;

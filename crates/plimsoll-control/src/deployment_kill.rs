@@ -13,7 +13,8 @@ use serde_json::json;
 
 impl Control {
     /// Switches a deployment's models off, or on again. While they are off, its fallback answers,
-    /// or nothing does; a rollout that is under way is rolled back first.
+    /// or nothing does; a rollout that is under way is rolled back first, and an experiment
+    /// ends.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`]. A conflict if it is so already.
@@ -33,6 +34,7 @@ impl Control {
         }
         if off {
             self.roll_back_rollout(ctx, &row)?;
+            self.end_experiment_in(ctx, &row, "kill")?;
         }
         let settings = Settings { killed: off, ..settings };
         let facts = json!({ "killed": off, "fallback": settings.fallback });

@@ -274,7 +274,7 @@ impl Control {
     }
 
     /// Refuses who could tell nothing of any deployment.
-    fn may_tell_anything(
+    pub(crate) fn may_tell_anything(
         &self,
         ctx: &RequestContext,
         telling: Telling,
@@ -476,7 +476,7 @@ impl Control {
     }
 
     /// What a record of an outcome says; `None` if its keys were erased.
-    fn outcome_body(&self, entry: &Entry) -> Result<Option<OutcomeBody>, ControlError> {
+    pub(crate) fn outcome_body(&self, entry: &Entry) -> Result<Option<OutcomeBody>, ControlError> {
         let bytes = match self.ledger.open_body(entry) {
             Err(LedgerError::KeyGone) => return Ok(None),
             other => other.map_err(ControlError::Unreadable)?,

@@ -15,7 +15,7 @@ use serde_json::json;
 const MAX_REASON: usize = 2_000;
 
 impl Control {
-    /// Rolls back the rollout that is under way; without one, lets the version answer again that
+    /// Rolls back the rollout that is under way, or ends the experiment; without either, lets the version answer again that
     /// was released before the present one, and marks the present one as rolled back, so that
     /// going back once more goes further back. When this returns, gateways of this process route
     /// to it.
@@ -47,7 +47,7 @@ impl Control {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        if self.roll_back_rollout(ctx, &row)? {
+        if self.roll_back_rollout(ctx, &row)? || self.end_experiment_in(ctx, &row, "rollback")? {
             return self.shown_deployment(row);
         }
         let nothing = || ControlError::conflict("there is no earlier version to go back to");

@@ -81,7 +81,8 @@ impl Control {
         }
         self.check_usable(&deployment, wanted.version)?;
         self.check_fit(&deployment, wanted.version)?;
-        let scoring = self.scoring(&deployment, (incumbent, wanted.version), wanted)?;
+        let read = (wanted.score_output, wanted.positive_from);
+        let scoring = self.scoring(&deployment, (incumbent, wanted.version), read)?;
         let mut rollout = begun(wanted, self.clock.now())?;
         let (records, failed) = self.known(deployment.id)?;
         rollout.learn_errors(records, failed);
@@ -104,8 +105,12 @@ impl Control {
         Ok(deployment.released.ok_or_else(|| ControlError::conflict(none))?.number)
     }
 
-    /// Nothing is tried in the deployment.
+    /// Nothing is tried in the deployment: no version, and no experiment.
     pub(crate) fn no_rollout_in(&self, deployment: &DeploymentRow) -> Result<(), ControlError> {
+        if self.store.read(|r| r.split_in(deployment.id))?.is_some() {
+            let detail = "an experiment is under way in the deployment; conclude it first";
+            return Err(ControlError::conflict(detail));
+        }
         match self.store.read(|r| r.rollout_in(deployment.id))? {
             None => Ok(()),
             Some(rollout) => Err(ControlError::conflict(format!(
@@ -117,11 +122,11 @@ impl Control {
 
     /// How answers are read; refuses a version whose answers have another shape than the
     /// incumbent's, as callers would notice.
-    fn scoring(
+    pub(crate) fn scoring(
         &self,
         deployment: &DeploymentRow,
         (incumbent, candidate): (u32, u32),
-        wanted: &api::StartRollout,
+        (score_output, positive_from): (Option<u32>, Option<f64>),
     ) -> Result<Scoring, ControlError> {
         let model = |number| {
             let (version, files) = self.store.read(|r| {
@@ -142,12 +147,12 @@ impl Control {
             );
             return Err(ControlError::invalid("version", detail));
         }
-        let output = wanted.score_output.map_or(after.count.saturating_sub(1), |n| n as usize);
+        let output = score_output.map_or(after.count.saturating_sub(1), |n| n as usize);
         if output >= after.count {
             let detail = format!("a row has {} outputs, counted from 0", after.count);
             return Err(ControlError::invalid("score_output", detail));
         }
-        let positive_from = wanted.positive_from.unwrap_or(POSITIVE_FROM);
+        let positive_from = positive_from.unwrap_or(POSITIVE_FROM);
         if !positive_from.is_finite() {
             return Err(ControlError::invalid("positive_from", "must be a finite number"));
         }
@@ -155,7 +160,7 @@ impl Control {
     }
 
     /// How many of the incumbent's last answers are known, and how many of them failed.
-    fn known(&self, deployment: DeploymentId) -> Result<(u64, u64), ControlError> {
+    pub(crate) fn known(&self, deployment: DeploymentId) -> Result<(u64, u64), ControlError> {
         let (mut records, mut failed) = (0, 0);
         for entry in self.ledger.entries_rev(self.ledger.durable()).take(LOOKED_THROUGH) {
             let draft = entry.map_err(ControlError::Unreadable)?.leaf.draft;

@@ -33,9 +33,9 @@ pub(crate) struct Kept {
 
 /// How answers are read, as the store keeps it.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct StoredScoring {
-    output: usize,
-    positive_from: f64,
+pub(crate) struct StoredScoring {
+    pub(crate) output: usize,
+    pub(crate) positive_from: f64,
 }
 
 pub(crate) fn scoring_json(scoring: Scoring) -> String {
@@ -173,7 +173,9 @@ impl Control {
     }
 }
 
-fn shown_change(step: plimsoll_store::RolloutStepRow) -> Result<api::RolloutChange, ControlError> {
+pub(crate) fn shown_change(
+    step: plimsoll_store::RolloutStepRow,
+) -> Result<api::RolloutChange, ControlError> {
     let damaged = |_| StoreError::Damaged("a step of a rollout is unreadable".into());
     Ok(api::RolloutChange {
         at: step.created_at.into(),
@@ -259,7 +261,7 @@ fn step(step: &api::RolloutStep) -> Result<Step, ControlError> {
     })
 }
 
-fn guardrail(wanted: &api::RolloutGuardrail) -> Weighted {
+pub(crate) fn guardrail(wanted: &api::RolloutGuardrail) -> Weighted {
     let guardrail = match wanted.kind {
         api::GuardrailKind::Errors => Guardrail::Errors,
         api::GuardrailKind::Refusals => Guardrail::Refusals,

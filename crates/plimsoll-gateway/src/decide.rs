@@ -78,7 +78,7 @@ impl Work {
 pub(crate) struct Facts {
     pub(crate) caller_id: Option<String>,
     pub(crate) subjects: Vec<String>,
-    interaction: Option<[u8; 16]>,
+    pub(crate) interaction: Option<[u8; 16]>,
     pub(crate) mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
@@ -519,6 +519,9 @@ impl Pass {
         let rows = work.scratch.rows.len();
         if plan.rollout.is_some() {
             self.watch(&plan, facts, explained.as_ref().err(), work);
+        }
+        if let Some(arm) = plan.arm {
+            self.watch_arm(arm, explained.as_ref().err(), work);
         }
         let Ending { route, result, refusal, explanation, is_reviewed } =
             self.ending(plan.route, explained, rows, &mut work.values);

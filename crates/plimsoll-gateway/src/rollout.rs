@@ -10,8 +10,8 @@ use crate::pass::{Pass, PhaseClock, ended};
 use crate::recorder::Ended;
 use plimsoll_release::rollout::{Event, Seen};
 use plimsoll_serving::{
-    Caller, LiveRollout, RoutePlan, Scoring, ServedDeployment, ServedRollout, Serving,
-    ServingSnapshot, plan, route,
+    Caller, LiveRollout, RoutePlan, Scoring, ServedDeployment, Serving, ServingSnapshot, plan,
+    route,
 };
 use plimsoll_types::record::{Flag, Kind, Mapped, Output, ResultClass, Route};
 use plimsoll_types::{Clock, DecisionId, Phase, Protocol, Refusal, RefusalCode, Rows};
@@ -70,8 +70,8 @@ impl Default for ShadowQueue {
 /// A request's turn with a candidate, from the plan until its answer is durable and leaves.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    live: Arc<LiveRollout>,
-    clock: Arc<dyn Clock>,
+    pub(crate) live: Arc<LiveRollout>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Drop for Turn {
@@ -111,13 +111,15 @@ impl Gateway {
             route: Route::Shadow,
             version: &rollout.candidate,
             rollout: Some(rollout),
+            arm: None,
             is_shadowed: false,
         };
         let predicted = pass.predict(plan.version, &mut work).await;
         pass.mark(Phase::Predict);
         let guarded = predicted.and_then(|()| pass.guard(&plan, &work));
         let latency = pass.clock.of(Phase::Predict).into();
-        let mut candidate = seen(rollout, guarded.as_ref().err(), &work.values, latency);
+        let mut candidate =
+            seen(rollout.live.scoring, guarded.as_ref().err(), &work.values, latency);
         if plan.version.upstream.is_none() {
             // Here it ran beside the requests, on another thread: how long that took says nothing.
             candidate.latency_us = shadow.incumbent.latency_us;
@@ -151,7 +153,7 @@ impl Gateway {
     }
 
     /// Lets guardrails see what happened; tells of the verdict, if that was one.
-    fn judge(&self, live: &LiveRollout, event: &Event) {
+    pub(crate) fn judge(&self, live: &LiveRollout, event: &Event) {
         if live.see(event, self.0.clock.monotonic()) {
             self.0.shadows.verdicts.notify_one();
         }
@@ -159,14 +161,14 @@ impl Gateway {
 }
 
 /// What guardrails see of an answer, or of a refusal.
-fn seen(
-    rollout: &ServedRollout,
+pub(crate) fn seen(
+    scoring: Scoring,
     refusal: Option<&Refusal>,
     values: &[f64],
     latency_ns: u64,
 ) -> Seen {
     match refusal {
-        None => rollout.live.scoring.seen(values, latency_ns),
+        None => scoring.seen(values, latency_ns),
         Some(refusal) => {
             let result = ended(refusal.code);
             let failed = matches!(result, ResultClass::Failed | ResultClass::TimedOut);
@@ -184,7 +186,13 @@ impl Pass {
         serving: &'a Serving,
         facts: &Facts,
     ) -> (RoutePlan<'a>, Option<Turn>) {
-        if serving.rollout.is_none() || facts.is_pinned {
+        if facts.is_pinned {
+            return (plan(serving), None);
+        }
+        if let Some(experiment) = serving.experiment.as_deref() {
+            return self.arm(serving, experiment, facts);
+        }
+        if serving.rollout.is_none() {
             return (plan(serving), None);
         }
         let planned = match facts.subjects.first() {
@@ -225,7 +233,7 @@ impl Pass {
     ) {
         let Some(rollout) = plan.rollout else { return };
         let latency = self.clock.of(Phase::Predict).into();
-        let seen = seen(rollout, refusal, &work.values, latency);
+        let seen = seen(rollout.live.scoring, refusal, &work.values, latency);
         if plan.is_shadowed {
             self.shadow = Some(Box::new(self.shadow_of(facts, work, seen)));
             return;

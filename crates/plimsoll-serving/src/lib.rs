@@ -6,6 +6,7 @@
 //! **Architecture invariant:** nothing here awaits, reads a clock, or knows storage.
 
 mod deployment;
+mod experiment;
 mod fit;
 mod keys;
 mod limit;
@@ -19,6 +20,7 @@ pub use deployment::{
     Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
     Settings, plan, route,
 };
+pub use experiment::{ArmPlan, ServedArm, ServedExperiment};
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};

@@ -39,7 +39,13 @@ impl ServedRollout {
             Target::Canary => (Route::Canary, &*self.candidate),
             Target::Primary | Target::Arm(_) => (Route::Primary, primary),
         };
-        RoutePlan { route, version, rollout: Some(self), is_shadowed: assigned.is_shadowed }
+        RoutePlan {
+            route,
+            version,
+            rollout: Some(self),
+            arm: None,
+            is_shadowed: assigned.is_shadowed,
+        }
     }
 }
 

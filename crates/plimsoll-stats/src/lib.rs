@@ -12,6 +12,7 @@
 //! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
 //! | [`contest`] | the same for two streams: is the candidate worse than the incumbent? |
+//! | [`difference`], [`power`] | two means compared at any time, with a covariate; units that are needed |
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
@@ -23,6 +24,7 @@ pub mod cbpe;
 pub mod cells;
 pub mod contest;
 pub mod counts;
+pub mod difference;
 pub mod discovery;
 pub mod dle;
 pub mod drift;
@@ -30,6 +32,7 @@ pub mod fairness;
 pub mod ks;
 pub mod multivariate;
 pub mod performance;
+pub mod power;
 pub mod ranks;
 pub mod realized;
 pub mod sample;

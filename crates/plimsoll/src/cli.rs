@@ -228,6 +228,9 @@ Examples:
     /// Versions tried under traffic, step by step, and rolled back when they do worse
     #[command(subcommand)]
     Rollout(crate::commands::rollout::Verb),
+    /// Versions that answer shares of the same traffic, and which of them does better
+    #[command(subcommand)]
+    Experiment(crate::commands::experiment::Verb),
     /// Prove that what is needed in trouble works
     #[command(subcommand)]
     Drill(crate::commands::drill::Drill),

@@ -5,6 +5,8 @@ mod bootstrap;
 #[cfg(test)]
 mod contest;
 #[cfg(test)]
+mod difference;
+#[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod loss;

@@ -20,6 +20,8 @@ mod datasets;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod experiments;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod findings;

@@ -32,7 +32,7 @@ map:
 ";
 
 /// Flags payments from an amount on: one tree with one split.
-fn flags_from(amount: f64) -> String {
+pub(crate) fn flags_from(amount: f64) -> String {
     format!(
         r#"{{"version":[3,0,0],"learner":{{"attributes":{{}},"feature_names":["amount","hour"],"feature_types":["float","float"],
         "learner_model_param":{{"base_score":"0E0","boost_from_average":"1","num_class":"0","num_feature":"2","num_target":"1"}},
@@ -46,7 +46,7 @@ fn flags_from(amount: f64) -> String {
 }
 
 /// A service that is not there.
-const DEAD: &str = "
+pub(crate) const DEAD: &str = "
 upstream: 1
 kind: json-template
 endpoints: [http://127.0.0.1:9]
@@ -179,7 +179,7 @@ impl Server {
 }
 
 /// What the ledger holds.
-fn entries(folder: &Path) -> Vec<Entry> {
+pub(crate) fn entries(folder: &Path) -> Vec<Entry> {
     let reader = LedgerReader::open(&folder.join("data"), None).expect("opens");
     reader.verify().expect("the chain holds");
     reader.entries(0).collect::<Result<Vec<_>, _>>().expect("reads")
