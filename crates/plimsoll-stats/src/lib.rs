@@ -10,6 +10,7 @@
 //! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
 //! | [`contest`] | the same for two streams: is the candidate worse than the incumbent? |
+//! | [`outage`] | the same for failures, so that an outage is found within five answers |
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
@@ -25,6 +26,7 @@ pub mod dle;
 pub mod drift;
 pub mod fairness;
 pub mod ks;
+pub mod outage;
 pub mod performance;
 pub mod ranks;
 pub mod realized;
