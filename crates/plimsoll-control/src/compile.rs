@@ -9,6 +9,7 @@ use crate::deployment::Settings;
 use crate::error::ControlError;
 use crate::limit;
 use crate::rollout_state::exposed;
+use crate::routes;
 use crate::words::{roles, stored};
 use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
@@ -84,6 +85,8 @@ struct Deployed {
     released: Option<(VersionRow, Vec<FileRow>)>,
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
+    /// The versions that rules name.
+    routed: Vec<(VersionRow, Vec<FileRow>)>,
 }
 
 impl Control {
@@ -176,9 +179,15 @@ impl Control {
             let rollout = deployed.tried.as_ref().and_then(|(rollout, version, files)| {
                 let candidate =
                     self.served_version(deployed, (version, files), &contract, &settings, explain);
-                self.served_rollout(rollout, candidate)
+                self.served_rollout(rollout, candidate, &contract)
             });
-            Ok(Serving { contract, contract_digest, primary: Arc::new(primary), rollout })
+            let routes = routes::served(&settings.routes, &contract, |number| {
+                let (version, files) = deployed.routed.iter().find(|(v, _)| v.number == number)?;
+                let wanted = (version, files.as_slice());
+                let served = self.served_version(deployed, wanted, &contract, &settings, explain);
+                served.ok().map(Arc::new)
+            });
+            Ok(Serving { contract, contract_digest, primary: Arc::new(primary), rollout, routes })
         });
         Ok(ServedDeployment {
             index,
@@ -457,7 +466,8 @@ impl Compiler {
         let is_used = |digest: &Digest| {
             let answers = |d: &Deployed| d.released.as_ref().is_some_and(|r| r.0.digest == *digest);
             let is_tried = |d: &Deployed| d.tried.as_ref().is_some_and(|t| t.1.digest == *digest);
-            deployed.iter().any(|d| answers(d) || is_tried(d))
+            let is_routed = |d: &Deployed| d.routed.iter().any(|(v, _)| v.digest == *digest);
+            deployed.iter().any(|d| answers(d) || is_tried(d) || is_routed(d))
         };
         crate::act::lock(&self.models).retain(|digest, _| is_used(digest));
         crate::act::lock(&self.explainers).retain(|(digest, _), _| is_used(digest));
@@ -511,6 +521,13 @@ impl Deployed {
             }
             None => None,
         };
+        let mut routed = Vec::new();
+        for number in routes::versions(&settings_of(&row)?.routes) {
+            // One that is gone has its rule left out.
+            if let Some(version) = store.version(row.model, number)? {
+                routed.push((version, store.files(row.model, number)?));
+            }
+        }
         let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
         let profile = profile.map(|digest| {
             let row = store.profile(digest)?;
@@ -523,6 +540,7 @@ impl Deployed {
             profile,
             released,
             tried,
+            routed,
             row,
         })
     }

@@ -97,6 +97,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         contract_digest: Digest::from_bytes([2; 32]),
         primary: Arc::new(primary),
         rollout: None,
+        routes: Vec::new(),
     };
     let deployment = |index, name: &str, serving| {
         Arc::new(ServedDeployment {

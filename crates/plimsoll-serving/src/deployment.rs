@@ -1,6 +1,7 @@
 //! What is served under a deployment's name, and which version gets a request.
 
 use crate::rollout::ServedRollout;
+use crate::routes::ServedRoute;
 use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
@@ -60,6 +61,8 @@ pub struct Serving {
     pub primary: Arc<ServedVersion>,
     /// The version that is tried under traffic, if one is.
     pub rollout: Option<Arc<ServedRollout>>,
+    /// Rules that choose a version whatever the split says; the first that fits counts.
+    pub routes: Vec<ServedRoute>,
 }
 
 /// What decisions that are made elsewhere are held against.
