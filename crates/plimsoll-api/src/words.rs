@@ -249,6 +249,8 @@ words! {
         Score = "score",
         /// The share of positive answers.
         Mix = "mix",
+        /// Answers that turned out to be wrong.
+        Outcomes = "outcomes",
     }
 
     /// Where an experiment stands.

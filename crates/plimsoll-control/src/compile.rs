@@ -10,6 +10,7 @@ use crate::error::ControlError;
 use crate::experiment_state::{arms_of, stops};
 use crate::limit;
 use crate::rollout_state::exposed;
+use crate::routes;
 use crate::words::{roles, stored};
 use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
@@ -87,6 +88,8 @@ struct Deployed {
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
     /// The experiment that is under way, and the versions of its arms.
     arms: Option<(SplitRow, Vec<(VersionRow, Vec<FileRow>)>)>,
+    /// The versions that rules name.
+    routed: Vec<(VersionRow, Vec<FileRow>)>,
 }
 
 impl Control {
@@ -179,7 +182,7 @@ impl Control {
             let rollout = deployed.tried.as_ref().and_then(|(rollout, version, files)| {
                 let candidate =
                     self.served_version(deployed, (version, files), &contract, &settings, explain);
-                self.served_rollout(rollout, candidate)
+                self.served_rollout(rollout, candidate, &contract)
             });
             let experiment = deployed.arms.as_ref().and_then(|(row, arms)| {
                 let arm = |(version, files): &(VersionRow, Vec<FileRow>)| {
@@ -187,8 +190,14 @@ impl Control {
                 };
                 self.served_experiment(row, arms.iter().map(arm).collect())
             });
+            let routes = routes::served(&settings.routes, &contract, |number| {
+                let (version, files) = deployed.routed.iter().find(|(v, _)| v.number == number)?;
+                let wanted = (version, files.as_slice());
+                let served = self.served_version(deployed, wanted, &contract, &settings, explain);
+                served.ok().map(Arc::new)
+            });
             let primary = Arc::new(primary);
-            Ok(Serving { contract, contract_digest, primary, rollout, experiment })
+            Ok(Serving { contract, contract_digest, primary, rollout, experiment, routes })
         });
         Ok(ServedDeployment {
             index,
@@ -470,7 +479,9 @@ impl Compiler {
             let is_arm = |d: &Deployed| {
                 d.arms.as_ref().is_some_and(|(_, arms)| arms.iter().any(|a| a.0.digest == *digest))
             };
-            deployed.iter().any(|d| answers(d) || is_tried(d) || is_arm(d))
+            let is_routed = |d: &Deployed| d.routed.iter().any(|(v, _)| v.digest == *digest);
+            let used = |d: &Deployed| answers(d) || is_tried(d) || is_arm(d) || is_routed(d);
+            deployed.iter().any(used)
         };
         crate::act::lock(&self.models).retain(|digest, _| is_used(digest));
         crate::act::lock(&self.explainers).retain(|(digest, _), _| is_used(digest));
@@ -536,6 +547,13 @@ impl Deployed {
             }
             None => None,
         };
+        let mut routed = Vec::new();
+        for number in routes::versions(&settings_of(&row)?.routes) {
+            // One that is gone has its rule left out.
+            if let Some(version) = store.version(row.model, number)? {
+                routed.push((version, store.files(row.model, number)?));
+            }
+        }
         let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
         let profile = profile.map(|digest| {
             let row = store.profile(digest)?;
@@ -549,6 +567,7 @@ impl Deployed {
             released,
             tried,
             arms,
+            routed,
             row,
         })
     }

@@ -190,7 +190,7 @@ pub(crate) fn definition(wanted: &api::StartExperiment) -> Result<Definition, Co
         units_planned: wanted.units.unwrap_or(UNITS_PLANNED),
         guardrails: match guardrails {
             None => Definition::usual_guardrails(),
-            Some(guardrails) => guardrails.iter().map(guardrail).collect(),
+            Some(guardrails) => guardrails.iter().map(guardrail).collect::<Result<_, _>>()?,
         },
         false_stop: wanted.false_stop.unwrap_or(FALSE_STOP),
     })

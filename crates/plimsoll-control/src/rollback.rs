@@ -5,6 +5,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
+use crate::routes;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{DeploymentRow, Release};
@@ -48,6 +49,9 @@ impl Control {
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         if self.roll_back_rollout(ctx, &row)? || self.end_experiment_in(ctx, &row, "rollback")? {
+            // Going back may take rules away from the settings.
+            let (row, _) = self.deployment_resource(ctx, name)?;
+            let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
             return self.shown_deployment(row);
         }
         let nothing = || ControlError::conflict("there is no earlier version to go back to");
@@ -65,7 +69,8 @@ impl Control {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             tx.withdraw(row.id, present, now)?;
             let release = Release { number: earlier, by: ctx.id, at: now };
-            let row = DeploymentRow { released: Some(release), updated_at: now, ..row };
+            let settings = routes::settings_without(&row, present)?;
+            let row = DeploymentRow { released: Some(release), updated_at: now, settings, ..row };
             tx.update_deployment(&row)?;
             Ok(row)
         })?;

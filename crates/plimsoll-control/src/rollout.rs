@@ -12,11 +12,12 @@ use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
-use crate::rollout_state::{begun, scoring_json, state_json};
+use crate::rollout_state::{begun, progress, scoring_json, state_json};
+use crate::routes;
 use aws_lc_rs::rand;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_release::rollout::{Phase, Rollout};
+use plimsoll_release::rollout::{Guardrail, Phase, Rollout};
 use plimsoll_release::watched::Watched;
 use plimsoll_serving::Scoring;
 use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow};
@@ -84,6 +85,7 @@ impl Control {
         let read = (wanted.score_output, wanted.positive_from);
         let scoring = self.scoring(&deployment, (incumbent, wanted.version), read)?;
         let mut rollout = begun(wanted, self.clock.now())?;
+        self.check_groups(&deployment, &rollout)?;
         let (records, failed) = self.known(deployment.id)?;
         rollout.learn_errors(records, failed);
         let row = self.begin_rollout(
@@ -157,6 +159,24 @@ impl Control {
             return Err(ControlError::invalid("positive_from", "must be a finite number"));
         }
         Ok(Scoring { output, positive_from })
+    }
+
+    /// Groups that guardrails look at are by keys that the contract has.
+    fn check_groups(
+        &self,
+        deployment: &DeploymentRow,
+        rollout: &Rollout,
+    ) -> Result<(), ControlError> {
+        let keys = self.slice_keys(deployment)?;
+        for weighted in &rollout.plan().guardrails {
+            if let Guardrail::Mix { group: Some(group), .. } = &weighted.guardrail
+                && !keys.contains(&group.by)
+            {
+                let detail = "`by` must be a slice key of the deployment's contract";
+                return Err(ControlError::invalid("guardrails", detail));
+            }
+        }
+        Ok(())
     }
 
     /// How many of the incumbent's last answers are known, and how many of them failed.
@@ -413,6 +433,15 @@ impl Control {
             let facts = facts.to_string();
             let step = RolloutStepRow { what: what.to_owned(), facts, principal, created_at: now };
             tx.insert_rollout_step(row.id, &step)?;
+            if rollout.phase() == Phase::RolledBack && !row.is_drill {
+                // What was sent back is not reached by a rule either.
+                let now_in = tx.deployment(deployment.id)?;
+                let now_in = now_in.ok_or(ControlError::Internal("a rollout has no deployment"))?;
+                let settings = routes::settings_without(&now_in, row.candidate)?;
+                if settings != now_in.settings {
+                    tx.update_deployment(&DeploymentRow { settings, updated_at: now, ..now_in })?;
+                }
+            }
             if is_promoted {
                 unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
                 let by = if principal == SERVER { row.started_by } else { principal };
@@ -428,7 +457,7 @@ impl Control {
         if rollout.is_over() {
             self.rollouts.forget(row.id);
         } else {
-            let seen = rollout.counts();
+            let seen = progress(rollout);
             self.rollouts.note(row.id, |kept| {
                 (kept.phase, kept.step) = (rollout.phase(), rollout.step());
                 (kept.noted, kept.seen) = (written.updated_at, seen);
@@ -515,7 +544,7 @@ fn facts(row: &RolloutRow, what: &str, after: &Watched) -> Value {
     json!({
         "rollout": row.id, "what": what, "incumbent": row.incumbent, "candidate": row.candidate,
         "phase": rollout.phase(), "step": rollout.step(), "exposure": rollout.exposure(),
-        "candidates": candidates, "pairs": pairs, "reason": rollout.reason(),
+        "candidates": candidates, "pairs": pairs, "outcomes": rollout.outcomes(), "reason": rollout.reason(),
         "evidence": evidence, "agreement": after.pairs.agreement(),
         "score_shift": after.pairs.mean_shift(), "drill": row.is_drill,
     })

@@ -84,6 +84,12 @@ pub(crate) struct Facts {
     why: bool,
     /// Whether the caller named the version.
     pub(crate) is_pinned: bool,
+    /// The groups of persons that guardrails look at, as marks.
+    pub(crate) groups: u16,
+    /// The rule of the deployment that chooses the version, if one does.
+    pub(crate) rule: Option<usize>,
+    /// Whether that rule was followed.
+    pub(crate) is_routed: bool,
     form: Form,
 }
 
@@ -123,11 +129,11 @@ impl Pass {
         }
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| unready(&deployment))?;
-        let facts = self.validate(headers, body, &mut work.scratch)?;
+        let mut facts = self.validate(headers, body, &mut work.scratch)?;
         if deployment.settings.is_killed {
             return Ok(self.switched_off(serving, &facts, work));
         }
-        let (plan, turn) = self.route(serving, &facts);
+        let (plan, turn) = self.route(serving, &mut facts);
         self.turn = turn;
         if let Some(upstream) = &plan.version.upstream
             && !upstream.takes(work.scratch.rows.len())
@@ -380,11 +386,13 @@ impl Pass {
                 facts.mapped.push((role, text.into_owned()));
             }
         }
+        facts.groups = self.groups(headers, scratch);
+        facts.rule = self.ruled(headers, scratch);
         Ok(facts)
     }
 
     /// The text that `source` gives for `row`.
-    fn mapped<'a>(
+    pub(crate) fn mapped<'a>(
         &'a self,
         headers: &'a HeaderMap,
         scratch: &'a Scratch,

@@ -98,6 +98,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         primary: Arc::new(primary),
         rollout: None,
         experiment: None,
+        routes: Vec::new(),
     };
     let deployment = |index, name: &str, serving| {
         Arc::new(ServedDeployment {

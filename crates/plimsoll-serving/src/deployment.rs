@@ -2,6 +2,7 @@
 
 use crate::experiment::{ArmPlan, ServedExperiment};
 use crate::rollout::ServedRollout;
+use crate::routes::ServedRoute;
 use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
@@ -63,6 +64,8 @@ pub struct Serving {
     pub rollout: Option<Arc<ServedRollout>>,
     /// The versions that answer shares of the traffic, if an experiment is under way.
     pub experiment: Option<Arc<ServedExperiment>>,
+    /// Rules that choose a version whatever the split says; the first that fits counts.
+    pub routes: Vec<ServedRoute>,
 }
 
 /// What decisions that are made elsewhere are held against.

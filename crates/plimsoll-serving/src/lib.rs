@@ -12,6 +12,7 @@ mod keys;
 mod limit;
 mod recompute;
 mod rollout;
+mod routes;
 mod snapshot;
 pub mod traffic;
 mod watch;
@@ -27,6 +28,7 @@ pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};
 pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };
-pub use rollout::{LiveRollout, Scoring, ServedRollout};
+pub use rollout::{LiveRollout, Scoring, ServedGroup, ServedRollout};
+pub use routes::{RouteTarget, ServedRoute};
 pub use snapshot::{ServingSnapshot, SnapshotParts};
 pub use watch::{Seen, Watch};

@@ -13,6 +13,7 @@
 //! | [`sequential`] | tests that may be looked at after every record |
 //! | [`contest`] | the same for two streams: is the candidate worse than the incumbent? |
 //! | [`difference`], [`power`] | two means compared at any time, with a covariate; units that are needed |
+//! | [`outage`] | the same for failures, so that an outage is found within five answers |
 //! | [`discovery`] | false-discovery control: Benjamini–Hochberg, Benjamini–Yekutieli, e-BH |
 //!
 //! **Architecture invariant:** this crate knows neither deployments nor storage. It opens no
@@ -31,6 +32,7 @@ pub mod drift;
 pub mod fairness;
 pub mod ks;
 pub mod multivariate;
+pub mod outage;
 pub mod performance;
 pub mod power;
 pub mod ranks;

@@ -82,6 +82,8 @@ mod tls;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
+mod traffic;
+#[cfg(test)]
 mod upstream;
 #[cfg(test)]
 mod upstream_grpc;
