@@ -12,6 +12,7 @@
 //! | [`approval`] | whether a promotion has the approvals that its tier requires |
 //! | [`rollout`] | a promotion under traffic: steps, guardrails, rollback |
 //! | [`watched`] | a rollout with what pairs of answers say of the two versions |
+//! | [`experiment`] | several versions under traffic, and which of them does better |
 //! | [`simulate`] | rollouts on made-up traffic, next to the rules of others |
 //!
 //! **Architecture invariant:** nothing here reads a clock, draws a random number, does I/O or
@@ -23,6 +24,7 @@ pub mod attestation;
 pub mod catalog;
 mod day;
 pub mod evidence;
+pub mod experiment;
 pub mod facts;
 pub mod gate;
 pub mod questions;

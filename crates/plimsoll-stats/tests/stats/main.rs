@@ -5,9 +5,13 @@ mod bootstrap;
 #[cfg(test)]
 mod contest;
 #[cfg(test)]
+mod difference;
+#[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod loss;
+#[cfg(test)]
+mod multivariate;
 #[cfg(test)]
 mod performance;
 #[cfg(test)]

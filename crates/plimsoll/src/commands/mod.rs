@@ -25,6 +25,8 @@ mod document;
 pub(crate) mod drift;
 pub(crate) mod drill;
 mod event;
+pub(crate) mod experiment;
+mod experiment_plan;
 mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
@@ -45,6 +47,7 @@ mod model;
 pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
+mod monitor_explain;
 mod monitor_performance;
 pub(crate) mod observe;
 mod offline;
@@ -182,6 +185,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Apply(args) => apply::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
         Command::Rollout(verb) => rollout::run(context, verb),
+        Command::Experiment(verb) => experiment::run(context, verb),
         Command::Drill(drill) => drill::run(context, &drill),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),

@@ -20,6 +20,8 @@ mod datasets;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod experiments;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod findings;
@@ -79,6 +81,8 @@ mod sinks;
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod traffic;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
