@@ -311,7 +311,6 @@ impl Look<'_> {
     }
 
     /// The artifact of another version, and its first outputs, or why there are none.
-    #[expect(clippy::type_complexity, reason = "an error, or words, or what was asked for")]
     fn scores_of(
         &self,
         sheet: &Sheet,
