@@ -290,6 +290,9 @@ pub struct MonitoredWindows {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceQuery {
+    /// The number of a version that need not answer yet; the one that answers unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// `csv` or `parquet`: what the body is. Without it the reference is of decisions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,

@@ -133,7 +133,20 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
     let query: api::ReferenceQuery = input.query()?;
     let snapshot = app.gateway.snapshot();
     let served = snapshot.deployment(name.as_str()).filter(|served| served.id == id);
-    let subject = served.and_then(|served| Subject::of(served)).ok_or_else(|| {
+    let answering = served.and_then(|served| Subject::of(served));
+    // Of a version that does not answer yet, so that it is watched from its first answer on.
+    let early = match (query.version, &answering) {
+        (Some(number), Some(subject)) if subject.number() == number => None,
+        (Some(number), _) => Some(app.control.version_to_watch(ctx, &name, number)?),
+        (None, _) => None,
+    };
+    let subject = match &early {
+        Some((contract, digest, version)) => {
+            Some(Subject { contract, digest: *digest, version: Some(version) })
+        }
+        None => answering,
+    };
+    let subject = subject.ok_or_else(|| {
         Fail::problem(409, "conflict", "the deployment serves no version that could be watched")
     })?;
     let number = subject.number();

@@ -32,6 +32,7 @@ mod handlers;
 mod handlers_artifact;
 mod handlers_batches;
 mod handlers_dataset;
+mod handlers_experiments;
 mod handlers_explain;
 mod handlers_findings;
 mod handlers_forensics;

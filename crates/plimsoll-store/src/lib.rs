@@ -32,6 +32,7 @@ mod rollout;
 mod row;
 mod schema;
 mod sink;
+mod split;
 mod store;
 mod subject;
 mod write;
@@ -61,6 +62,7 @@ pub use row::{
     Release, VersionRow,
 };
 pub use sink::{SinkCursor, SinkRow};
+pub use split::SplitRow;
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;

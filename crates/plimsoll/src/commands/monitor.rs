@@ -92,13 +92,14 @@ Examples:
 /// Verbs of references.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReferenceVerb {
-    /// Set the reference of the version that answers, in place of the one before
+    /// Set the reference of a version, in place of the one before
     ///
     /// Rows are read against the deployment's contract, and the version is asked what it answers
     /// to them. Frozen quantiles and counts are kept, not the rows. Windows begin anew.
     #[command(after_help = "\
 Examples:
   plimsoll monitor reference set credit-default training.parquet
+  plimsoll monitor reference set credit-default training.parquet --version 3
   plimsoll monitor reference set credit-default validation.csv --window 1h --min-rows 500
   plimsoll monitor reference set credit-default --from 2026-10-01T00:00:00Z --until 2026-11-01T00:00:00Z")]
     Set(Box<Set>),
@@ -119,6 +120,9 @@ pub(crate) struct Set {
     /// Before this time
     #[arg(long, value_name = "TIME", requires = "from")]
     until: Option<Timestamp>,
+    /// Of this version, which need not answer yet [default: the one that answers]
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
     /// A window's length, such as 1h or 7d [default: 1d]
     #[arg(long, value_name = "TIME", conflicts_with = "window_rows")]
     window: Option<String>,
@@ -202,6 +206,7 @@ pub(super) fn path(deployment: &str, rest: &str) -> String {
 fn set_reference(context: &Context, set: Set) -> Result<(), Failure> {
     let window_seconds = set.window.as_deref().map(seconds).transpose()?;
     let mut query = ReferenceQuery {
+        version: set.version,
         from: set.from,
         until: set.until,
         window_seconds,
