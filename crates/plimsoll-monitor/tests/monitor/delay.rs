@@ -25,7 +25,7 @@ const ALPHA: f64 = 1.0 / 30.0;
 const KINDS: [(&str, Option<Traffic>); 8] = [
     ("sudden, one feature by 0.5", Some(Traffic::Sudden { features: 1, by: 0.5 })),
     ("sudden, one feature by 1", Some(Traffic::Sudden { features: 1, by: 1.0 })),
-    ("sudden, all features by 0.3", Some(Traffic::Sudden { features: FEATURES, by: 0.3 })),
+    ("sudden, all features by 0.5", Some(Traffic::Sudden { features: FEATURES, by: 0.5 })),
     ("gradual over 60 days", Some(Traffic::Gradual { days: 60.0 })),
     ("incremental over 60 days", Some(Traffic::Incremental { days: 60.0 })),
     ("recurring every other week", Some(Traffic::Recurring)),
