@@ -12,6 +12,7 @@ use plimsoll_explain::{Explainer, Room, Row};
 use plimsoll_serving::ServedVersion;
 use plimsoll_stats::multivariate::{Draws, SEED};
 use plimsoll_types::Rows;
+use plimsoll_types::record::ExplainMethod;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -93,6 +94,10 @@ fn means(
     inputs: &[f64],
     width: usize,
 ) -> Option<Contributions> {
+    // What can only be asked is asked thousands of times for each row, and estimates.
+    if explainer.method() == ExplainMethod::Permutation {
+        return None;
+    }
     let outputs = version.model.output().count;
     // Always the same margin, whatever the answer is: that of the score that is watched.
     let mut answer = vec![0.0; outputs];

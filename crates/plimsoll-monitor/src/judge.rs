@@ -133,7 +133,11 @@ fn weigh(column: &Column, values: &Values, habits: &Habits, before: Evidence) ->
     if seen < habits.min_rows {
         return Weighed { shown, after, has_rows: false };
     }
-    let p = quality(&shown, n, seen);
+    // What is missing or unknown is told of its own column, not of all together once more.
+    let p = match column.source {
+        Source::Joint => 1.0,
+        Source::Field(_) | Source::Output(_) => quality(&shown, n, seen),
+    };
     (after.quality, after.quality_run) = add(before.quality, before.quality_run, p);
     if n >= habits.min_rows
         && n_ref > 0

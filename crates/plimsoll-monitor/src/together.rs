@@ -1,10 +1,10 @@
 //! What a reference's columns say together, and how much of the score hangs on each.
 //!
-//! Neither keeps a row: the principal components of the reference, fitted on every other row, and
-//! the errors of the rows between, so that the reference is held against itself as traffic is.
+//! Neither keeps a row: the principal components of the reference, fitted on a drawn half of its
+//! rows, and the errors of the other half, so that the reference is held against itself as traffic is.
 
 use crate::tally::number;
-use plimsoll_stats::multivariate::{COLUMNS_MAX, Kind, Reconstruction};
+use plimsoll_stats::multivariate::{COLUMNS_MAX, Kind, Reconstruction, SEED, choose};
 use plimsoll_types::Cell;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -59,13 +59,23 @@ impl Together {
         if !(2..=COLUMNS_MAX).contains(&known.len()) || rows < ROWS_PER_COLUMN * known.len() {
             return None;
         }
-        let half = |odd: usize| -> Vec<Vec<f64>> {
-            let of = |values: &[f64]| values.iter().skip(odd).step_by(2).copied().collect();
+        // Drawn, and not every other row: rows may come in pairs.
+        let mut is_fitted = vec![false; rows];
+        for row in choose(rows, rows.div_ceil(2), SEED + 1) {
+            if let Some(is) = is_fitted.get_mut(row) {
+                *is = true;
+            }
+        }
+        let half = |wanted: bool| -> Vec<Vec<f64>> {
+            let of = |values: &[f64]| {
+                let kept = values.iter().zip(&is_fitted).filter(|(_, is)| **is == wanted);
+                kept.map(|(value, _)| *value).collect()
+            };
             known.iter().map(|(_, _, values)| of(values)).collect()
         };
         let kinds: Vec<Kind> = known.iter().map(|(_, kind, _)| *kind).collect();
-        let components = Reconstruction::fit(&kinds, &half(0))?;
-        let errors = components.errors(&half(1));
+        let components = Reconstruction::fit(&kinds, &half(true))?;
+        let errors = components.errors(&half(false));
         let fields = known.iter().map(|(place, kind, _)| (*place, *kind != Kind::Number));
         Some((Self { fields: fields.collect(), components }, errors))
     }

@@ -230,7 +230,9 @@ fn what_moved_is_told_after_two_windows_and_nothing_else() {
     let states: Vec<WatchState> = ended.iter().map(|window| window.state).collect();
     use WatchState::{Moved, Steady};
     assert_eq!(states, [Steady, Steady, Moved, Steady]);
-    let told = signals((DEPLOYMENT, 1), &ended[2]);
+    let mut told = signals((DEPLOYMENT, 1), &ended[2]);
+    // Incomes that no longer go with the rest may be told of all columns together, too.
+    told.retain(|signal| signal.about != plimsoll_monitor::together::NAME);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!((told[0].kind, &*told[0].about), (SignalKind::InputDrift, "income"));
     assert_eq!(told[0].severity, Severity::Warning);
