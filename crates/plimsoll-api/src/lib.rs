@@ -80,8 +80,8 @@ pub use forensics::{
     TracedRoute,
 };
 pub use governance::{
-    ApprovalChallenge, ApprovalKey, ApproveRelease, BreakGlass, BrokenGlass, ChangeWindow,
-    GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
+    ApprovalChallenge, ApprovalKey, ApproveRelease, AssessmentPreview, BreakGlass, BrokenGlass, ChangeWindow,
+    FactQuestion, GateCatalogue, GateDemand, GateDuty, GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
     PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
     RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
 };
@@ -128,8 +128,8 @@ pub use review::{
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
 pub use rollout::{
-    DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence, RolloutGuardrail,
-    RolloutStep, StartRollout,
+    Because, DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence,
+    RolloutGuardrail, RolloutPoint, RolloutStep, StartRollout,
 };
 pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};

@@ -40,14 +40,11 @@ impl Control {
         name: &Name,
         reason: Option<&str>,
     ) -> Result<api::Deployment, ControlError> {
-        if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON) {
-            let rule = format!("must have at most {MAX_REASON} characters");
-            return Err(ControlError::invalid("reason", rule));
-        }
+        check_reason(reason)?;
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        if self.roll_back_rollout(ctx, &row)? {
+        if self.roll_back_rollout(ctx, &row, reason)? {
             return self.shown_deployment(row);
         }
         let nothing = || ControlError::conflict("there is no earlier version to go back to");
@@ -71,4 +68,13 @@ impl Control {
         })?;
         self.shown_deployment(row)
     }
+}
+
+/// A reason is short enough to be kept for ever.
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), ControlError> {
+    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON) {
+        let rule = format!("must have at most {MAX_REASON} characters");
+        return Err(ControlError::invalid("reason", rule));
+    }
+    Ok(())
 }
