@@ -21,7 +21,7 @@ test("a gate says what is missing, with duty, source and what to do, and its dif
   const open = checks.getByRole("row", { name: /not evaluable MON-01/ });
   await open.getByText("GOV-T1").waitFor();
   await open.getByText("liability guide, exception 2").waitFor();
-  await open.getByText("Run the gate; what it says is missing beside it.").waitFor();
+  await open.getByText("A team's own checks run where").waitFor();
   await shot(page, "gate-open");
   await page.getByLabel("Shown").selectOption("open");
   await page.waitForURL(/shown=open/);

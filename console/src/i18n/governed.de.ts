@@ -129,7 +129,7 @@ export const governed: typeof english = {
       not_applicable: "",
       exempted: "Vor dem Ende der Ausnahme erfüllen.",
       stale: "Das Tor erneut prüfen: das Ergebnis ist älter, als es zählt.",
-      not_evaluable: "Das Tor prüfen; was fehlt, steht daneben.",
+      not_evaluable: "Das Tor prüfen. Eigene Prüfungen laufen, wo `plimsoll gate run` läuft, oder melden ihre Ergebnisse.",
       none: "Keine Prüfung dieser Fassung beweist es: ein Plug-in im Torplan erklären oder das Ergebnis einer eigenen Prüfung melden.",
       fail: "Version, Vertrag oder Deployment ändern, bis die Prüfung besteht, dann das Tor erneut prüfen.",
       deferrable: "Eine Ausnahme darf es aufschieben.",

@@ -127,7 +127,7 @@ export const governed = {
       not_applicable: "",
       exempted: "Meet it before the exception ends.",
       stale: "Run the gate again: the result is older than it counts.",
-      not_evaluable: "Run the gate; what it says is missing beside it.",
+      not_evaluable: "Run the gate. A team's own checks run where `plimsoll gate run` runs, or post their results.",
       none: "No check of this build proves it: declare a plug-in in the gate plan, or post a result of your own check.",
       fail: "Change the version, the contract or the deployment so that the check passes, then run the gate again.",
       deferrable: "It may be put off by an exception.",
