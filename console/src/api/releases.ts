@@ -66,11 +66,12 @@ export const useRollouts = () =>
 export const useRolloutsOf = (name: string) =>
   usePages(["rollouts", name], (cursor) => got(client.GET("/api/v1/deployments/{name}/rollouts", { params: { path: { name }, query: paged(cursor) } })), LATELY / 2);
 /** One rollout, looked at every second while it is under way; `current` is the one under way, or the last. */
-export const useRollout = (name: string, id: string) =>
+export const useRollout = (name: string, id: string, enabled = true) =>
   useQuery({
     queryKey: ["rollout", name, id],
     queryFn: () => got(client.GET("/api/v1/deployments/{name}/rollouts/{id}", { params: { path: { name, id } } })),
     refetchInterval: ({ state }) => (state.data?.ended_at ? false : WATCH),
+    enabled,
     placeholderData: keepPreviousData,
   });
 

@@ -4095,23 +4095,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/rollouts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Rollouts of a deployment, latest first */
-        get: operations["x1"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/gate-catalogue": {
         parameters: {
             query?: never;
@@ -4119,8 +4102,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Rollouts of a deployment, latest first */
-        get: operations["x2"];
+        /** What may be asked of a release, and of who assesses one */
+        get: operations["get_gate_catalogue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4138,8 +4121,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Rollouts of a deployment, latest first */
-        post: operations["x3"];
+        /** What facts would lead to today; nothing is kept */
+        post: operations["preview_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts of all deployments, latest first */
+        get: operations["list_all_rollouts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -8359,6 +8359,7 @@ export interface components {
             ended_at?: string | null;
             /** @description What happened to it, oldest first; not in lists. */
             history?: components["schemas"]["RolloutChange"][];
+            /** @description How the evidence came to be, thinned evenly; not in lists. */
             trail?: components["schemas"]["RolloutPoint"][];
         };
         /** @description What happened to a rollout. */
@@ -9299,40 +9300,80 @@ export interface components {
         WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
         /** @description A day of the week. */
         Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
+        /** @description What facts would lead to today; nothing of it is kept. */
+        AssessmentPreview: {
+            /** @description As `plimsoll assess --json` prints it. */
+            assessment: unknown;
+        };
+        /** @description Why something is done, for those who read the event. */
         Because: {
+            /** @description The reason; at most 2,000 characters. */
             reason?: string | null;
         };
-        RolloutPoint: {
-            seen: number;
-            step: number;
-            log10: number[];
-        };
-        GateDemand: {
-            id: string;
-            question: string;
-            tier?: string | null;
-            blocks: boolean;
-            deferrable: boolean;
-        };
-        GateDuty: {
-            id: string;
-            applies: string;
-            source: string;
-            demands: string[];
-        };
+        /** @description A question that states one fact. */
         FactQuestion: {
+            /** @description The fact's name. */
             fact: string;
+            /** @description The question. */
             asks: string;
+            /** @description What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`. */
             answer: string;
+            /** @description Of `one` and `any`: the words. */
             words?: string[];
         };
+        /**
+         * @description What may be asked of a release, and of whoever assesses one: the same on every server of a
+         *     version.
+         */
         GateCatalogue: {
+            /** @description The demands. */
             demands: components["schemas"]["GateDemand"][];
+            /** @description The duties that demand them. */
             duties: components["schemas"]["GateDuty"][];
+            /** @description The facts, as questions. */
             questions: components["schemas"]["FactQuestion"][];
         };
-        AssessmentPreview: {
-            assessment: unknown;
+        /** @description A demand of the catalogue. */
+        GateDemand: {
+            /** @description Which, such as `DOC-01`. */
+            id: string;
+            /** @description What it asks. */
+            question: string;
+            /** @description The lowest tier that demands it; absent if only a duty of its own does. */
+            tier?: string | null;
+            /** @description Whether a release waits for it. */
+            blocks: boolean;
+            /** @description Whether an exception may put it off. */
+            deferrable: boolean;
+        };
+        /** @description A duty of the catalogue. */
+        GateDuty: {
+            /** @description Which, such as `MONROLL`. */
+            id: string;
+            /** @description When it applies. */
+            applies: string;
+            /** @description Where it comes from. */
+            source: string;
+            /** @description The demands that it makes. */
+            demands: string[];
+        };
+        /** @description What guardrails said after so many answers of the candidate. */
+        RolloutPoint: {
+            /**
+             * Format: uint64
+             * @description The candidate's answers and pairs until then.
+             */
+            seen: number;
+            /**
+             * Format: uint32
+             * @description The step it was in, from 1.
+             */
+            step: number;
+            /**
+             * @description Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
+             *     evidence against the candidate was; it is rolled back from that of `goal` on.
+             */
+            log10: number[];
         };
     };
     responses: never;
@@ -20380,6 +20421,15 @@ export interface operations {
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20407,8 +20457,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20451,6 +20519,15 @@ export interface operations {
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20478,8 +20555,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20522,6 +20617,15 @@ export interface operations {
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20549,8 +20653,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20593,6 +20715,15 @@ export interface operations {
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20620,8 +20751,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20664,6 +20813,15 @@ export interface operations {
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20691,8 +20849,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20735,6 +20911,15 @@ export interface operations {
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -20762,8 +20947,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29969,66 +30172,7 @@ export interface operations {
             };
         };
     };
-    x1: {
-        parameters: {
-            query?: {
-                limit?: number | null;
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RolloutPage"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    x2: {
+    get_gate_catalogue: {
         parameters: {
             query?: never;
             header?: never;
@@ -30046,15 +30190,6 @@ export interface operations {
                     "application/json": components["schemas"]["GateCatalogue"];
                 };
             };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -30073,6 +30208,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -30084,7 +30237,7 @@ export interface operations {
             };
         };
     };
-    x3: {
+    preview_assessment: {
         parameters: {
             query?: never;
             header?: never;
@@ -30104,6 +30257,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssessmentPreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_all_rollouts: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
                 };
             };
             /** @description Bad Request */

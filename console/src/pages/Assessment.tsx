@@ -41,7 +41,7 @@ export default function Assessment({ name }: { name: string }) {
           {words.gate.open}
         </Link>
       </Head>
-      <Loaded of={assessment}>{(found) => <Loaded of={catalogue}>{(known) => <Wizard key={found?.id ?? ""} name={name} found={found} catalogue={known} />}</Loaded>}</Loaded>
+      <Loaded of={assessment}>{(found) => <Loaded of={catalogue}>{(known) => <Wizard name={name} found={found} catalogue={known} />}</Loaded>}</Loaded>
     </>
   );
 }

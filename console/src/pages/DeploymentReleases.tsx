@@ -44,7 +44,7 @@ function Routes({ of }: Of) {
   const said = words.releases;
   const rollouts = useRolloutsOf(of.name);
   const under = rollouts.items.find(({ ended_at }) => !ended_at);
-  const rollout = useRollout(of.name, under?.id ?? "current");
+  const rollout = useRollout(of.name, under?.id ?? "current", under !== undefined);
   const tried = under && rollout.data && !rollout.data.ended_at ? rollout.data : under;
   const share = tried?.percent ?? 0;
   const isOff = of.killed === true;
