@@ -54,7 +54,7 @@ export const governed: typeof english = {
     decided: (what) => `entschieden durch ${what}`,
     watching: "Jede Sekunde angesehen",
     over: "Vorbei",
-    automatic: (what) => `Vom Server zurückgerollt: die Leitplanke ${what} entschied.`,
+    automatic: (what) => `Vom Server zurückgerollt: die Leitplanke ${what} entschied`,
     verbs: { advance: "Nächste Stufe", resume: "Fortsetzen", hold: "Anhalten", rollback: "Zurückrollen", kill: "Abschalten", revive: "Wieder einschalten" },
     asks: {
       advance: "Der Kandidat geht jetzt in seine nächste Stufe; nach der letzten antwortet er allen. Tor und Zustimmungen werden erneut gefragt.",
@@ -298,7 +298,8 @@ export const governed: typeof english = {
     whyNot: "Das Logbuch kann nicht aufzeichnen",
     sandbox: "Ein Sandkasten: nichts wird verlangt",
     standing: "Tor und Zustimmungen der antwortenden Version zählen jetzt",
-    ungoverned: "Die antwortende Version würde jetzt nicht zugelassen",
+    letIn: (when) => `Ihr Tor bestand am ${when}, vor der Freigabe; jetzt`,
+    ungoverned: "Kein Tor der antwortenden Version bestand vor ihrer Freigabe",
     noVersion: "Keine Version antwortet",
     findings: (n) => `${n} offene Befunde`,
     noFindings: "Kein offener Befund",

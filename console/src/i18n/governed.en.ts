@@ -52,7 +52,7 @@ export const governed = {
     decided: (what: string) => `decided by ${what}`,
     watching: "Looked at every second",
     over: "Over",
-    automatic: (what: string) => `Rolled back by the server: the guardrail ${what} decided.`,
+    automatic: (what: string) => `Rolled back by the server: the guardrail ${what} decided`,
     verbs: { advance: "Next step", resume: "Resume", hold: "Hold", rollback: "Roll back", kill: "Switch off", revive: "Switch on again" },
     asks: {
       advance: "The candidate goes to its next step now; past the last, it answers everybody. The gate and approvals are asked again.",
@@ -260,7 +260,8 @@ export const governed = {
     whyNot: "The ledger cannot record",
     sandbox: "A sandbox: nothing is asked for",
     standing: "Gate and approvals of the version that answers count now",
-    ungoverned: "The version that answers would not be let in now",
+    letIn: (when: string) => `Its gate passed on ${when}, before it was released; now`,
+    ungoverned: "No gate of the version that answers passed before it was released",
     noVersion: "No version answers",
     findings: (n: number) => `${n} open findings`,
     noFindings: "No open finding",

@@ -76,6 +76,7 @@ function useHeld(keys: readonly Schemas["ApprovalKey"][] | undefined) {
 
 function Own({ of }: { of: Schemas["ReleaseStanding"] }) {
   const words = useWords().gate;
+  const { created } = useWords().common;
   const queries = useQueryClient();
   const keys = useApprovalKeys(true);
   const { can, held } = useHeld(keys.data?.items);
@@ -104,7 +105,7 @@ function Own({ of }: { of: Schemas["ReleaseStanding"] }) {
                 columns={[
                   { name: words.yourKey, cell: (key) => <Short of={key.public_key} /> },
                   { name: "", cell: (key) => <Badge tone={held.includes(key.public_key) ? "good" : "idle"}>{held.includes(key.public_key) ? words.here : words.elsewhere}</Badge> },
-                  { name: words.ran, cell: (key) => <When at={key.at} /> },
+                  { name: created, cell: (key) => <When at={key.at} /> },
                   { name: "", cell: (key) => <EndKey of={key} done={again} /> },
                 ]}
               />

@@ -2,7 +2,7 @@
 import { Link } from "wouter";
 import type { Schemas } from "../api/client";
 import { useDeployments, useSession, useStatus } from "../api/queries";
-import { type GateResult, useOpenFindings, useRollouts, useStanding } from "../api/releases";
+import { type GateResult, useGates, useOpenFindings, useRollouts, useStanding } from "../api/releases";
 import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { Badge, Empty, Loaded, Panel, Table, type Tone } from "../ui/basics";
@@ -122,12 +122,17 @@ function Governed({ of }: Of) {
   const said = useWords().promises;
   const number = of.released?.number;
   const standing = useStanding(of.name, number);
+  const gates = useGates(of.name);
   if (number === undefined) return <Promise of={{ tone: "idle", says: "–", why: said.noVersion }} />;
-  if (standing.data === undefined) return <NotKnown />;
+  if (standing.data === undefined || gates.data === undefined) return <NotKnown />;
   const { gate_asked, is_allowed, is_emergency, reasons } = standing.data;
   const href = gatePath(of.name, number);
   if (!gate_asked) return <Promise of={{ tone: "idle", says: "–", why: said.sandbox, href }} />;
   if (is_allowed && !is_emergency) return <Promise of={{ tone: "good", says: said.yes, why: said.standing, href }} />;
+  // What was let in stays so: a gate is judged for releases, not for answers.
+  const released = of.released?.released_at ?? "";
+  const passed = gates.items.find((run) => run.version === number && run.is_passed && Date.parse(run.at) <= Date.parse(released));
+  if (passed) return <Promise of={{ tone: "good", says: said.yes, why: `${said.letIn(passed.at)}: ${reasons.join("; ")}`, href }} />;
   return <Promise of={{ tone: "bad", says: said.no, why: `${said.ungoverned}: ${reasons.join("; ")}`, href }} />;
 }
 

@@ -82,8 +82,7 @@ function Verdict({ of }: Of) {
     <div aria-live="polite">
       {of.phase === "rolled_back" && (
         <div className="note bad">
-          {isAutomatic ? words.automatic(of.reason ?? "") : `${words.phase.rolled_back}: ${of.reason ?? ""}`}
-          {took(end, words.took)}
+          {[isAutomatic ? words.automatic(of.reason ?? "") : `${words.phase.rolled_back}: ${of.reason ?? ""}`, took(end, words.took)].filter(Boolean).join("; ")}
         </div>
       )}
       {of.phase === "promoted" && <div className="note good">{words.phase.promoted}</div>}
@@ -99,7 +98,7 @@ function Verdict({ of }: Of) {
 
 function took(of: Schemas["RolloutChange"] | undefined, says: (us: string) => string): string {
   const us = (of?.facts as { took_us?: number } | undefined)?.took_us;
-  return typeof us === "number" ? ` ${says(duration(us * 1e3))}` : "";
+  return typeof us === "number" ? says(duration(us * 1e3)) : "";
 }
 
 function Standing({ of }: Of) {
@@ -191,7 +190,7 @@ function Guardrails({ of }: Of) {
         {
           name: words.threshold,
           cell: (one) => (
-            <meter min={0} max={1} high={0.5} optimum={0} value={part(one.most, one.goal)} aria-label={`${one.guardrail}: ${percent(part(one.most, one.goal))}`}>
+            <meter min={0} max={1} low={0.25} high={0.75} optimum={0} value={part(one.most, one.goal)} aria-label={`${one.guardrail}: ${percent(part(one.most, one.goal))}`}>
               {percent(part(one.most, one.goal))}
             </meter>
           ),
@@ -235,7 +234,7 @@ function History({ of }: Of) {
       name: said.why,
       cell: (row) => {
         const { what, because } = why(row.facts);
-        const told = [what && said.decided(what), took(row, said.took).trim()].filter(Boolean).join("; ");
+        const told = [what && said.decided(what), took(row, said.took)].filter(Boolean).join("; ");
         return (
           <>
             {because && <div>{because}</div>}

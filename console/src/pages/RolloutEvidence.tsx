@@ -7,6 +7,9 @@ import { Empty } from "../ui/basics";
 import Plot, { type Line } from "../ui/Plot";
 import { odds } from "../ui/release";
 
+/** Short enough for an axis. */
+const short = (value: number) => (value >= 1e6 ? `${odds(value / 1e6)}M` : value >= 1000 ? `${odds(value / 1000)}k` : odds(value));
+
 export default function RolloutEvidence({ of }: { of: Schemas["Rollout"] }) {
   const words = useWords().releases;
   const [chosen, choose] = useAddress("guardrail");
@@ -19,6 +22,7 @@ export default function RolloutEvidence({ of }: { of: Schemas["Rollout"] }) {
   const isAll = one < 0;
   return (
     <>
+      <div className="bar">
       <label>
         {words.guardrail}
         <select value={isAll ? "" : (chosen ?? "")} onChange={(event) => choose(event.target.value)}>
@@ -28,12 +32,13 @@ export default function RolloutEvidence({ of }: { of: Schemas["Rollout"] }) {
           ))}
         </select>
       </label>
+      </div>
       <Plot
         title={isAll ? `${words.evidence}: ${words.allRelative}` : `${words.evidence}: ${names[one]}`}
         times={times}
         lines={lines}
         counts={words.seen}
-        format={isAll ? (value) => `${Math.round(value)} %` : (value) => words.odds(odds(10 ** value))}
+        format={isAll ? (value) => `${Math.round(value)} %` : (value) => words.odds(short(10 ** value))}
       />
     </>
   );

@@ -240,7 +240,7 @@ export default function Plot({ title, times, lines, format, height = 220, counts
     act();
   };
   const when = (place: number) =>
-    counts !== undefined ? `${(times[place] ?? 0).toLocaleString(language)} ${counts}` : shown(new Date((times[place] ?? 0) * 1e3).toISOString(), zone, language);
+    counts !== undefined ? `${counts}: ${(times[place] ?? 0).toLocaleString(language)}` : shown(new Date((times[place] ?? 0) * 1e3).toISOString(), zone, language);
   const said = at === null || at >= times.length ? null : { time: when(at), values: lines.map(({ values }) => values[at]) };
 
   return (
@@ -288,7 +288,7 @@ function AsTable({ title, times, lines, format, when, counts }: Plotted & { when
   const [isOpen, setOpen] = useState(false);
   const columns = useMemo(
     () => [
-      { name: counts ?? words.common.time, cell: when, text: (place: number) => (counts !== undefined ? String(times[place] ?? 0) : new Date((times[place] ?? 0) * 1e3).toISOString()) },
+      { name: counts ?? words.common.time, cell: counts === undefined ? when : (place: number) => times[place] ?? 0, text: (place: number) => (counts !== undefined ? String(times[place] ?? 0) : new Date((times[place] ?? 0) * 1e3).toISOString()) },
       ...lines.map(({ label, values }) => ({
         name: label,
         isNumber: true,

@@ -80,10 +80,11 @@ pub use forensics::{
     TracedRoute,
 };
 pub use governance::{
-    ApprovalChallenge, ApprovalKey, ApproveRelease, AssessmentPreview, BreakGlass, BrokenGlass, ChangeWindow,
-    FactQuestion, GateCatalogue, GateDemand, GateDuty, GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
-    PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
-    RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
+    ApprovalChallenge, ApprovalKey, ApproveRelease, AssessmentPreview, BreakGlass, BrokenGlass,
+    ChangeWindow, FactQuestion, GateCatalogue, GateDemand, GateDuty, GateException, GatePlan,
+    GateRun, MeasuredShare, PluginCheck, PostCheckResult, PostInteractions, PutAssessment,
+    PutEvaluation, RegisterApprovalKey, ReleaseStanding, RequestException, RunGate,
+    StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{

@@ -27,7 +27,8 @@ impl Control {
     ) -> Result<api::Deployment, ControlError> {
         check_reason(reason)?;
         let (row, resource) = self.deployment_resource(ctx, name)?;
-        let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?.because(reason);
+        let permit =
+            self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?.because(reason);
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let settings = settings_of(&row)?;
         if settings.killed == off {
