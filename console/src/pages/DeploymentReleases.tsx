@@ -90,8 +90,8 @@ function Drill({ of }: Of) {
       <Lacks actions={["RollBack"]} />
       {drill.error !== null && <Wrong error={drill.error} />}
       {drill.data && (
-        <p className="note good" role="status">
-          {words.drillDone(drill.data.requests, duration(drill.data.took_us * 1e3))}
+        <p className={`note ${drill.data.requests > 0 ? "good" : "warn"}`} role="status">
+          {drill.data.requests > 0 ? words.drillDone(drill.data.requests, duration(drill.data.took_us * 1e3)) : words.drillIdle}
         </p>
       )}
     </Panel>
