@@ -76,10 +76,11 @@ impl Trail {
     }
 }
 
-/// The decimal logarithm of evidence, to hundredths; between one in a million and
-/// a million million to one.
+/// The decimal logarithm of evidence, to hundredths; between one in a million and a million million
+/// to one.
 fn hundredths(wealth: f64) -> f32 {
-    let log = wealth.max(1e-6).min(1e12).log10();
+    // JSON has no word for what is no number.
+    let log = if wealth.is_nan() { 0.0 } else { wealth.clamp(1e-6, 1e12).log10() };
     #[expect(clippy::cast_possible_truncation, reason = "a small number, rounded to hundredths")]
     let short = ((log * 100.0).round() / 100.0) as f32;
     short
