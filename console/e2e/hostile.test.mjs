@@ -36,7 +36,7 @@ test("nothing that somebody stored runs in anybody's browser", async () => {
   const id = await furnished();
   await api("reviewer", "POST", `/api/v1/decisions/${id}/contest`, { reason: BAIT });
   const pages = {
-    auditor: ["", "deployments", "deployments/hostile", "deployments/hostile?tab=contract", "deployments/hostile?tab=history", "deployments/hostile?tab=live", "decisions?deployment=hostile&range=all", `decisions/${id}`, "reviews", "ledger", "models", "query", `decisions?deployment=${encodeURIComponent(BAIT)}`, `deployments/${encodeURIComponent(BAIT)}`],
+    auditor: ["", "deployments", "deployments/hostile", "deployments/hostile?tab=contract", "deployments/hostile?tab=history", "deployments/hostile?tab=live", "deployments/hostile?tab=releases", "deployments/hostile/gate", "compliance", "compliance/hostile", "releases", "decisions?deployment=hostile&range=all", `decisions/${id}`, "reviews", "ledger", "models", "query", `decisions?deployment=${encodeURIComponent(BAIT)}`, `deployments/${encodeURIComponent(BAIT)}`],
     admin: ["access"],
     dpo: ["subjects"],
   };

@@ -9,6 +9,8 @@ const PAGES = {
   deployments: "Deployments",
   "deployments/credit-default": "credit-default",
   decisions: "Decisions",
+  releases: "Releases",
+  compliance: "Compliance",
   reviews: "Reviews",
   models: "Models",
   "models/credit": "credit",

@@ -9,12 +9,13 @@ const LIVE = 4000;
 const PAGE = 100;
 
 /** A list of the API: its pages, read on as the reader does. */
-function usePages<T>(key: readonly unknown[], page: (cursor: string | null) => Promise<{ items: T[]; next_cursor?: string | null }>) {
+export function usePages<T>(key: readonly unknown[], page: (cursor: string | null) => Promise<{ items: T[]; next_cursor?: string | null }>, refetchInterval?: number) {
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => page(pageParam),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor ?? null,
+    ...(refetchInterval === undefined ? {} : { refetchInterval }),
   });
   return { ...query, items: query.data?.pages.flatMap((found) => found.items) ?? [] };
 }

@@ -4095,6 +4095,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gate-catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be asked of a release, and of who assesses one */
+        get: operations["get_gate_catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assessment-previews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What facts would lead to today; nothing is kept */
+        post: operations["preview_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts of all deployments, latest first */
+        get: operations["list_all_rollouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -8308,6 +8359,8 @@ export interface components {
             ended_at?: string | null;
             /** @description What happened to it, oldest first; not in lists. */
             history?: components["schemas"]["RolloutChange"][];
+            /** @description How the evidence came to be, thinned evenly; not in lists. */
+            trail?: components["schemas"]["RolloutPoint"][];
         };
         /** @description What happened to a rollout. */
         RolloutChange: {
@@ -9247,6 +9300,81 @@ export interface components {
         WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
         /** @description A day of the week. */
         Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
+        /** @description A question that states one fact. */
+        FactQuestion: {
+            /** @description The fact's name. */
+            fact: string;
+            /** @description The question. */
+            asks: string;
+            /** @description What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`. */
+            answer: string;
+            /** @description Of `one` and `any`: the words. */
+            words?: string[];
+        };
+        /** @description A demand of the catalogue. */
+        GateDemand: {
+            /** @description Which, such as `DOC-01`. */
+            id: string;
+            /** @description What it asks. */
+            question: string;
+            /** @description The lowest tier that demands it; absent if only a duty of its own does. */
+            tier?: string | null;
+            /** @description Whether a release waits for it. */
+            blocks: boolean;
+            /** @description Whether an exception may put it off. */
+            deferrable: boolean;
+        };
+        /** @description A duty of the catalogue. */
+        GateDuty: {
+            /** @description Which, such as `MONROLL`. */
+            id: string;
+            /** @description When it applies. */
+            applies: string;
+            /** @description Where it comes from. */
+            source: string;
+            /** @description The demands that it makes. */
+            demands: string[];
+        };
+        /** @description What guardrails said after so many answers of the candidate. */
+        RolloutPoint: {
+            /**
+             * Format: uint64
+             * @description The candidate's answers and pairs until then.
+             */
+            seen: number;
+            /**
+             * Format: uint32
+             * @description The step it was in, from 1.
+             */
+            step: number;
+            /**
+             * @description Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
+             *     evidence against the candidate was; it is rolled back from that of `goal` on.
+             */
+            log10: number[];
+        };
+        /** @description What facts would lead to today; nothing of it is kept. */
+        AssessmentPreview: {
+            /** @description As `plimsoll assess --json` prints it. */
+            assessment: unknown;
+        };
+        /**
+         * @description What may be asked of a release, and of whoever assesses one: the same on every server of a
+         *     version.
+         */
+        GateCatalogue: {
+            /** @description The demands. */
+            demands: components["schemas"]["GateDemand"][];
+            /** @description The duties that demand them. */
+            duties: components["schemas"]["GateDuty"][];
+            /** @description The facts, as questions. */
+            questions: components["schemas"]["FactQuestion"][];
+        };
+        /** @description Why something is done, for those who read the event. */
+        Because: {
+            /** @description The reason; at most 2,000 characters. */
+            reason?: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -20278,7 +20406,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20345,7 +20477,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20412,7 +20548,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20479,7 +20619,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20546,7 +20690,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20613,7 +20761,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -29840,6 +29992,226 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_gate_catalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateCatalogue"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_assessment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutAssessment"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssessmentPreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_all_rollouts: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,11 +1,15 @@
 // German.
 import type { Words } from ".";
+import { governed } from "./governed.de";
 
 export const de: Words = {
+  ...governed,
   nav: {
     overview: "Übersicht",
     deployments: "Deployments",
     decisions: "Entscheidungen",
+    releases: "Freigaben",
+    compliance: "Compliance",
     reviews: "Prüfungen",
     models: "Modelle",
     access: "Zugriff",
@@ -238,6 +242,8 @@ export const de: Words = {
       ["g d", "Entscheidungen"],
       ["g p", "Deployments"],
       ["g r", "Prüfungen"],
+      ["g e", "Freigaben"],
+      ["g c", "Compliance"],
       ["g l", "Protokoll"],
       ["g q", "Abfragen"],
       ["Tab, ⇧ Tab", "Weiter, zurück"],

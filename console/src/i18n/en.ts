@@ -1,9 +1,14 @@
 // English, the language whose members all others have.
+import { governed } from "./governed.en";
+
 export const en = {
+  ...governed,
   nav: {
     overview: "Overview",
     deployments: "Deployments",
     decisions: "Decisions",
+    releases: "Releases",
+    compliance: "Compliance",
     reviews: "Reviews",
     models: "Models",
     access: "Access",
@@ -236,6 +241,8 @@ export const en = {
       ["g d", "Decisions"],
       ["g p", "Deployments"],
       ["g r", "Reviews"],
+      ["g e", "Releases"],
+      ["g c", "Compliance"],
       ["g l", "Ledger"],
       ["g q", "Query"],
       ["Tab, ⇧ Tab", "Next, previous"],

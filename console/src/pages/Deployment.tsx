@@ -8,10 +8,13 @@ import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { useAddress } from "../ui/address";
 import { Ask, Badge, Empty, Facts, Head, List, Loaded, Panel, Short, Skeleton, Table, type Tone, When, Wrong } from "../ui/basics";
+import { gatePath, StepIn } from "../ui/release";
 import { ModelLink, useDecisionColumns } from "../ui/words";
+import { StartRollout } from "./RolloutStart";
 
 // Charts are loaded when somebody looks at them.
 const Live = lazy(() => import("./DeploymentLive"));
+const Releases = lazy(() => import("./DeploymentReleases"));
 
 export default function Deployment({ name }: { name: string }) {
   const words = useWords();
@@ -22,7 +25,12 @@ export default function Deployment({ name }: { name: string }) {
     <>
       <Head title={name}>
         {deployment.data && may(session, "Release") && <ReleaseVersion of={deployment.data} />}
+        {deployment.data?.released && may(session, "Release") && <StartRollout of={deployment.data} />}
         {deployment.data?.released && may(session, "RollBack") && <RollBack of={deployment.data} />}
+        {deployment.data && !deployment.data.observe && may(session, "RollBack") && <StepIn name={name} verb={deployment.data.killed ? "revive" : "kill"} />}
+        <Link className="button" href={gatePath(name)}>
+          {words.gate.title}
+        </Link>
         <Link className="button" href={`/decisions?deployment=${encodeURIComponent(name)}`}>
           {words.nav.decisions}
         </Link>
@@ -33,6 +41,7 @@ export default function Deployment({ name }: { name: string }) {
             <TabList aria-label={name}>
               <Tab id="now">{words.deployments.now}</Tab>
               {may(session, "TailDecisions") && <Tab id="live">{words.common.live}</Tab>}
+              <Tab id="releases">{words.releases.tab}</Tab>
               {may(session, "ReadContract") && <Tab id="contract">{words.deployments.contract}</Tab>}
               {may(session, "ReadEvents") && <Tab id="history">{words.deployments.history}</Tab>}
             </TabList>
@@ -47,6 +56,11 @@ export default function Deployment({ name }: { name: string }) {
             <TabPanel id="live">
               <Suspense fallback={<Skeleton />}>
                 <Live name={name} />
+              </Suspense>
+            </TabPanel>
+            <TabPanel id="releases">
+              <Suspense fallback={<Skeleton />}>
+                <Releases of={found} />
               </Suspense>
             </TabPanel>
             <TabPanel id="contract">
@@ -72,6 +86,7 @@ function Served({ of }: { of: Schemas["Deployment"] }) {
             {of.archived_at ? words.deployments.archived : of.is_ready ? words.overview.ready : words.overview.notReady}
           </Badge>
         </div>
+        {of.killed && <div className="note bad">{words.releases.killed}</div>}
         {of.not_ready_reason && <div className="note bad">{of.not_ready_reason}</div>}
         <Facts
           of={[

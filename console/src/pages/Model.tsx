@@ -4,6 +4,7 @@ import { useWords } from "../i18n";
 import { useAddress } from "../ui/address";
 import { Head, List, Loaded, Panel, Short, When } from "../ui/basics";
 import { Bars } from "../ui/charts";
+import { ModelVersion } from "./ModelVersion";
 
 const MOST_BARS = 20;
 
@@ -13,6 +14,7 @@ export default function Model({ name }: { name: string }) {
   const [chosen, choose] = useAddress("version");
   const latest = versions.items.reduce((most, version) => Math.max(most, version.number), 0);
   const number = Number(chosen ?? latest);
+  const version = versions.items.find((one) => one.number === number);
   return (
     <>
       <Head title={name} />
@@ -41,6 +43,7 @@ export default function Model({ name }: { name: string }) {
           ]}
         />
       </Panel>
+      {version && <ModelVersion key={version.number} of={version} all={versions.items} />}
       {number > 0 && <Report model={name} number={number} />}
     </>
   );

@@ -5,6 +5,7 @@ import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { Badge, Empty, Facts, Head, Loaded, Panel, Table, When } from "../ui/basics";
 import { DeploymentLink, useDecisionColumns } from "../ui/words";
+import { OpenFindings, Promises, UnderWay } from "./OverviewPromises";
 
 export default function Overview() {
   const words = useWords();
@@ -15,7 +16,10 @@ export default function Overview() {
       <div className="grid">
         {may(session, "ReadStatus") && <Ledger />}
         {may(session, "ListReviews") && <Reviews />}
+        {may(session, "ListFindings") && <OpenFindings />}
+        {may(session, "ListDeployments") && <UnderWay />}
       </div>
+      {may(session, "ListDeployments") && <Promises />}
       {may(session, "ListDeployments") && <Deployments />}
       {may(session, "ListDecisions") && <Latest />}
     </>

@@ -16,6 +16,11 @@ const Deployments = lazy(() => import("../pages/Deployments"));
 const Deployment = lazy(() => import("../pages/Deployment"));
 const Decisions = lazy(() => import("../pages/Decisions"));
 const Decision = lazy(() => import("../pages/Decision"));
+const Releases = lazy(() => import("../pages/Releases"));
+const Rollout = lazy(() => import("../pages/Rollout"));
+const Gate = lazy(() => import("../pages/Gate"));
+const Compliance = lazy(() => import("../pages/Compliance"));
+const Assessment = lazy(() => import("../pages/Assessment"));
 const Reviews = lazy(() => import("../pages/Reviews"));
 const Models = lazy(() => import("../pages/Models"));
 const Model = lazy(() => import("../pages/Model"));
@@ -30,6 +35,8 @@ export const PAGES = [
   { path: "/", word: "overview", action: null },
   { path: "/deployments", word: "deployments", action: "ListDeployments" },
   { path: "/decisions", word: "decisions", action: "ListDecisions" },
+  { path: "/releases", word: "releases", action: "ListDeployments" },
+  { path: "/compliance", word: "compliance", action: "ListDeployments" },
   { path: "/reviews", word: "reviews", action: "ListReviews" },
   { path: "/models", word: "models", action: "ListModels" },
   { path: "/access", word: "access", action: "ListPrincipals" },
@@ -75,6 +82,11 @@ export function App() {
             <Route path="/" component={Overview} />
             <Route path="/deployments" component={Deployments} />
             <Route path="/deployments/:name">{({ name }) => <Deployment name={decodeURIComponent(name)} />}</Route>
+            <Route path="/deployments/:name/rollouts/:id">{({ name, id }) => <Rollout key={id} name={decodeURIComponent(name)} id={id} />}</Route>
+            <Route path="/deployments/:name/gate">{({ name }) => <Gate name={decodeURIComponent(name)} />}</Route>
+            <Route path="/releases" component={Releases} />
+            <Route path="/compliance" component={Compliance} />
+            <Route path="/compliance/:name">{({ name }) => <Assessment key={name} name={decodeURIComponent(name)} />}</Route>
             <Route path="/decisions" component={Decisions} />
             <Route path="/decisions/:id">{({ id }) => <Decision key={id} id={id} />}</Route>
             <Route path="/reviews" component={Reviews} />

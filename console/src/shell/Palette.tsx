@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import type { Schemas } from "../api/client";
 import { useDeployments } from "../api/queries";
 import { useWords } from "../i18n";
+import { gatePath } from "../ui/release";
 import { may, PAGES } from "./App";
 
 export const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -52,6 +53,8 @@ function Targets({ session, done }: { session: Schemas["Session"]; done: () => v
       path: `/deployments/${encodeURIComponent(found.name)}`,
       name: `${words.nav.deployments}: ${found.name}`,
     })),
+    ...deployments.items.map((found) => ({ path: gatePath(found.name), name: words.gate.of(found.name) })),
+    ...deployments.items.map((found) => ({ path: `/compliance/${encodeURIComponent(found.name)}`, name: words.assess.of(found.name) })),
   ];
   return (
     <Autocomplete inputValue={text} onInputChange={setText} filter={contains}>

@@ -21,6 +21,8 @@ interface Plotted {
   /** A value for people. */
   format: (value: number) => string;
   height?: number;
+  /** What is counted where it is no time: its name. */
+  counts?: string;
 }
 
 /** Rows that the table beside a chart shows: the latest. */
@@ -112,7 +114,7 @@ export class View {
 }
 
 /** What a chart is made with. */
-export function options(of: { width: number; height: number; lines: readonly string[]; format: (value: number) => string; isUtc: boolean; moved: (at: number | null) => void; chosen: (from: number, to: number) => void; reset: () => void }): uPlot.Options {
+export function options(of: { width: number; height: number; lines: readonly string[]; format: (value: number) => string; isUtc: boolean; isCount?: boolean; moved: (at: number | null) => void; chosen: (from: number, to: number) => void; reset: () => void }): uPlot.Options {
   const axis = { stroke: style("--soft"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 } };
   return {
     width: of.width,
@@ -120,7 +122,7 @@ export function options(of: { width: number; height: number; lines: readonly str
     legend: { show: false },
     cursor: { drag: { setScale: false, x: true, y: false }, bind: { dblclick: () => () => (of.reset(), null) }, points: { size: 7 } },
     tzDate: (seconds) => (of.isUtc ? uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") : new Date(seconds * 1e3)),
-    scales: { x: { time: true, auto: false }, y: { range: (_, least, most) => [Math.min(least ?? 0, 0), Math.max(most ?? 1, 1e-9) * 1.05] } },
+    scales: { x: { time: !of.isCount, auto: false }, y: { range: (_, least, most) => [Math.min(least ?? 0, 0), Math.max(most ?? 1, 1e-9) * 1.05] } },
     axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map(of.format) }],
     series: [
       {},
@@ -146,7 +148,7 @@ export function options(of: { width: number; height: number; lines: readonly str
   };
 }
 
-export default function Plot({ title, times, lines, format, height = 220 }: Plotted) {
+export default function Plot({ title, times, lines, format, height = 220, counts }: Plotted) {
   const words = useWords().chart;
   const language = useLanguage();
   const [zone] = useSetting("zone");
@@ -178,6 +180,7 @@ export default function Plot({ title, times, lines, format, height = 220 }: Plot
         lines: key === "" ? [] : key.split("\n"),
         format: (value) => data.current.format(value),
         isUtc: zone === "UTC",
+        isCount: counts !== undefined,
         moved: (drawn) => setAt(drawn === null ? null : (view.current?.place(drawn) ?? null)),
         chosen: (from, to) => moved((view) => view.look(from, to)),
         reset: () => moved((view) => view.all()),
@@ -236,7 +239,8 @@ export default function Plot({ title, times, lines, format, height = 220 }: Plot
     event.preventDefault();
     act();
   };
-  const when = (place: number) => shown(new Date((times[place] ?? 0) * 1e3).toISOString(), zone, language);
+  const when = (place: number) =>
+    counts !== undefined ? `${counts}: ${(times[place] ?? 0).toLocaleString(language)}` : shown(new Date((times[place] ?? 0) * 1e3).toISOString(), zone, language);
   const said = at === null || at >= times.length ? null : { time: when(at), values: lines.map(({ values }) => values[at]) };
 
   return (
@@ -267,7 +271,7 @@ export default function Plot({ title, times, lines, format, height = 220 }: Plot
           {said?.time ?? ""}
         </span>
       </div>
-      <AsTable title={title} times={times} lines={lines} format={format} when={when} />
+      <AsTable title={title} times={times} lines={lines} format={format} when={when} {...(counts === undefined ? {} : { counts })} />
     </div>
   );
 }
@@ -279,12 +283,12 @@ const toggled = (all: ReadonlySet<string>, one: string): ReadonlySet<string> => 
 };
 
 /** The same as numbers, for readers and spreadsheets. */
-function AsTable({ title, times, lines, format, when }: Plotted & { when: (place: number) => string }) {
+function AsTable({ title, times, lines, format, when, counts }: Plotted & { when: (place: number) => string }) {
   const words = useWords();
   const [isOpen, setOpen] = useState(false);
   const columns = useMemo(
     () => [
-      { name: words.common.time, cell: when, text: (place: number) => new Date((times[place] ?? 0) * 1e3).toISOString() },
+      { name: counts ?? words.common.time, cell: counts === undefined ? when : (place: number) => times[place] ?? 0, text: (place: number) => (counts !== undefined ? String(times[place] ?? 0) : new Date((times[place] ?? 0) * 1e3).toISOString()) },
       ...lines.map(({ label, values }) => ({
         name: label,
         isNumber: true,
@@ -292,7 +296,7 @@ function AsTable({ title, times, lines, format, when }: Plotted & { when: (place
         text: (place: number) => String(values[place] ?? ""),
       })),
     ],
-    [words, when, times, lines, format],
+    [words, when, times, lines, format, counts],
   );
   const places = Array.from({ length: times.length }, (_, place) => place);
   return (

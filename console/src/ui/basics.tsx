@@ -50,7 +50,9 @@ export function When({ at }: { at: string | null | undefined }) {
 export function Wrong({ error, retry }: { error: unknown; retry?: () => void }) {
   const words = useWords();
   const known = error instanceof ProblemError ? error : null;
-  const said = known?.status === 403 ? words.common.notAllowed : known?.status === 0 ? words.common.unreachable : known?.message;
+  // What governance refuses says what is missing; what policy refuses is the roles' matter.
+  const isRoles = known?.status === 403 && known.problem.code !== "ungoverned";
+  const said = isRoles ? words.common.notAllowed : known?.status === 0 ? words.common.unreachable : known?.message;
   return (
     <div className="note bad" role="alert">
       <strong>{words.common.problem}</strong>

@@ -43,6 +43,13 @@ pub struct StoredAssessment {
     pub at: Timestamp,
 }
 
+/// What facts would lead to today; nothing of it is kept.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AssessmentPreview {
+    /// As `plimsoll assess --json` prints it.
+    pub assessment: Value,
+}
+
 /// A measured part of a posted whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MeasuredShare {
@@ -515,4 +522,59 @@ pub struct BrokenGlass {
     pub until: Timestamp,
     /// Who looked at it afterwards; while nobody did, gates do not pass.
     pub reviewed_by: Option<String>,
+}
+
+/// What may be asked of a release, and of whoever assesses one: the same on every server of a
+/// version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct GateCatalogue {
+    /// The demands.
+    pub demands: Vec<GateDemand>,
+    /// The duties that demand them.
+    pub duties: Vec<GateDuty>,
+    /// The facts, as questions.
+    pub questions: Vec<FactQuestion>,
+}
+
+/// A demand of the catalogue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct GateDemand {
+    /// Which, such as `DOC-01`.
+    pub id: String,
+    /// What it asks.
+    pub question: String,
+    /// The lowest tier that demands it; absent if only a duty of its own does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Whether a release waits for it.
+    pub blocks: bool,
+    /// Whether an exception may put it off.
+    pub deferrable: bool,
+}
+
+/// A duty of the catalogue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct GateDuty {
+    /// Which, such as `MONROLL`.
+    pub id: String,
+    /// When it applies.
+    pub applies: String,
+    /// Where it comes from.
+    pub source: String,
+    /// The demands that it makes.
+    pub demands: Vec<String>,
+}
+
+/// A question that states one fact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FactQuestion {
+    /// The fact's name.
+    pub fact: String,
+    /// The question.
+    pub asks: String,
+    /// What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`.
+    pub answer: String,
+    /// Of `one` and `any`: the words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
 }

@@ -86,10 +86,11 @@ pub use forensics::{
     TracedRoute,
 };
 pub use governance::{
-    ApprovalChallenge, ApprovalKey, ApproveRelease, Attest, AttestableDemand, Attestation,
-    Attestations, BreakGlass, BrokenGlass, ChangeWindow, DeclaredOutcomes, GateException, GatePlan,
-    GateRun, MeasuredShare, PluginCheck, PostCheckResult, PostInteractions, PutAssessment,
-    PutEvaluation, RegisterApprovalKey, ReleaseStanding, RequestException, RunGate, StandingQuery,
+    ApprovalChallenge, ApprovalKey, ApproveRelease, AssessmentPreview, Attest, AttestableDemand,
+    Attestation, Attestations, BreakGlass, BrokenGlass, ChangeWindow, DeclaredOutcomes,
+    FactQuestion, GateCatalogue, GateDemand, GateDuty, GateException, GatePlan, GateRun,
+    MeasuredShare, PluginCheck, PostCheckResult, PostInteractions, PutAssessment, PutEvaluation,
+    RegisterApprovalKey, ReleaseStanding, RequestException, RunGate, StandingQuery,
     StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
@@ -136,8 +137,8 @@ pub use review::{
     ReviewHistory, ReviewRecord, ReviewSummary, ReviewWindow,
 };
 pub use rollout::{
-    DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence, RolloutGuardrail,
-    RolloutStep, StartRollout,
+    Because, DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence,
+    RolloutGuardrail, RolloutPoint, RolloutStep, StartRollout,
 };
 pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};

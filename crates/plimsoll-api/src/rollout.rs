@@ -152,6 +152,9 @@ pub struct Rollout {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// How the evidence came to be, thinned evenly; not in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trail: Vec<RolloutPoint>,
     /// What happened to it, oldest first; not in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<RolloutChange>,
@@ -173,6 +176,18 @@ pub struct RolloutEvidence {
     pub note: Option<String>,
 }
 
+/// What guardrails said after so many answers of the candidate.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutPoint {
+    /// The candidate's answers and pairs until then.
+    pub seen: u64,
+    /// The step it was in, from 1.
+    pub step: u32,
+    /// Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
+    /// evidence against the candidate was; it is rolled back from that of `goal` on.
+    pub log10: Vec<f32>,
+}
+
 /// What happened to a rollout.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutChange {
@@ -185,6 +200,15 @@ pub struct RolloutChange {
     pub by: Option<PrincipalId>,
     /// The numbers that decided.
     pub facts: Value,
+}
+
+/// Why something is done, for those who read the event.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Because {
+    /// The reason; at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How long a drill tries.

@@ -26,6 +26,7 @@ pub(crate) struct Permit<'a> {
     context: &'a RequestContext,
     action: &'static str,
     label: Box<str>,
+    reason: Option<Box<str>>,
 }
 
 impl Permit<'_> {
@@ -33,13 +34,25 @@ impl Permit<'_> {
     pub(crate) fn for_named(self, label: impl Into<Box<str>>) -> Self {
         Self { label: label.into(), ..self }
     }
+    /// The same leave, with why it is used, which is recorded.
+    pub(crate) fn because(self, reason: Option<&str>) -> Self {
+        Self { reason: reason.map(Into::into), ..self }
+    }
+    /// Why it is used, if that was told.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
     /// Who does what to what.
     pub(crate) fn who(&self) -> Who<'_> {
         Who { principal: self.context.id, action: self.action, resource: &self.label }
     }
     /// Facts as they go to the ledger, with the request they came in.
     pub(crate) fn payload(&self, facts: Value) -> Value {
-        json!({"request": self.context.request_id, "facts": facts})
+        let mut payload = json!({"request": self.context.request_id, "facts": facts});
+        if let Some(reason) = &self.reason {
+            payload["reason"] = json!(reason);
+        }
+        payload
     }
 }
 
@@ -137,7 +150,8 @@ impl Control {
     ) -> Result<Permit<'a>, ControlError> {
         let verdict = self.policies.authorize(&ctx.principal, action, what);
         if verdict.allowed {
-            return Ok(Permit { context: ctx, action: action.as_str(), label: label(what) });
+            let (action, label) = (action.as_str(), label(what));
+            return Ok(Permit { context: ctx, action, label, reason: None });
         }
         let denied = Denied::new(ctx, action, what, &verdict);
         if let Err(error) = self.record(&denied.event(0)) {

@@ -5,6 +5,7 @@ use crate::compile::settings_of;
 use crate::context::RequestContext;
 use crate::deployment::{Settings, unchanged};
 use crate::error::ControlError;
+use crate::rollback::check_reason;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::DeploymentRow;
@@ -14,7 +15,7 @@ use serde_json::json;
 impl Control {
     /// Switches a deployment's models off, or on again. While they are off, its fallback answers,
     /// or nothing does; a rollout that is under way is rolled back first, and an experiment
-    /// ends.
+    /// ends. `reason` is recorded.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`]. A conflict if it is so already.
@@ -23,9 +24,12 @@ impl Control {
         ctx: &RequestContext,
         name: &Name,
         off: bool,
+        reason: Option<&str>,
     ) -> Result<api::Deployment, ControlError> {
+        check_reason(reason)?;
         let (row, resource) = self.deployment_resource(ctx, name)?;
-        let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
+        let permit =
+            self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?.because(reason);
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let settings = settings_of(&row)?;
         if settings.killed == off {
@@ -33,7 +37,7 @@ impl Control {
             return Err(ControlError::conflict(detail));
         }
         // Going back may take rules away from the settings.
-        let row = match off && self.roll_back_rollout(ctx, &row)? {
+        let row = match off && self.roll_back_rollout(ctx, &row, reason)? {
             true => self.deployment_resource(ctx, name)?.0,
             false => Some(row),
         };

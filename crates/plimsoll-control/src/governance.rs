@@ -102,7 +102,7 @@ pub(crate) fn check_id(field: &'static str, name: &str) -> Result<CheckId, Contr
 }
 
 /// The day of a time, in UTC.
-fn day_of(time: Time) -> Result<Day, ControlError> {
+pub(crate) fn day_of(time: Time) -> Result<Day, ControlError> {
     let text: String = api::Timestamp(time).to_string().chars().take(10).collect();
     text.parse().map_err(|_| ControlError::Internal("the clock shows no day"))
 }
@@ -125,6 +125,18 @@ pub(crate) fn window_at(window: &api::ChangeWindow, now: Time) -> (Time, Time) {
     }
     let at = |minute: u16| Time::from_micros((day * 86_400 + u64::from(minute) * 60) * 1_000_000);
     (at(window.from_minute), at(window.until_minute))
+}
+
+/// The facts that are stated, and what is known to be in place.
+pub(crate) fn read_sheet(wanted: &api::PutAssessment) -> Result<(Facts, Controls), ControlError> {
+    let facts = serde_json::from_value(wanted.facts.clone())
+        .map_err(|error| ControlError::invalid("facts", format!("do not fit: {error}")))?;
+    let controls = match &wanted.controls {
+        None | Some(Value::Null) => Controls::default(),
+        Some(controls) => serde_json::from_value(controls.clone())
+            .map_err(|error| ControlError::invalid("controls", format!("do not fit: {error}")))?,
+    };
+    Ok((facts, controls))
 }
 
 impl Control {
@@ -177,14 +189,7 @@ impl Control {
         let what = Resource::Deployment(resource);
         let permit = self.permit(ctx, Action::AssessDeployment, &what)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        let facts: Facts = serde_json::from_value(wanted.facts.clone())
-            .map_err(|error| ControlError::invalid("facts", format!("do not fit: {error}")))?;
-        let controls: Controls = match &wanted.controls {
-            None | Some(Value::Null) => Controls::default(),
-            Some(controls) => serde_json::from_value(controls.clone()).map_err(|error| {
-                ControlError::invalid("controls", format!("do not fit: {error}"))
-            })?,
-        };
+        let (facts, controls) = read_sheet(wanted)?;
         let as_of = day_of(self.clock.now())?;
         let tier = assess(&facts, &controls, as_of).tier;
         if tier.as_str() < row.tier.as_str() && row.tier != api::Tier::Unassessed.as_str() {

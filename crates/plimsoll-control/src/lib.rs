@@ -22,6 +22,7 @@ mod batch;
 mod bom;
 mod bootstrap;
 mod card;
+mod catalogue;
 mod compile;
 mod context;
 mod contract;

@@ -41,14 +41,13 @@ impl Control {
         name: &Name,
         reason: Option<&str>,
     ) -> Result<api::Deployment, ControlError> {
-        if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON) {
-            let rule = format!("must have at most {MAX_REASON} characters");
-            return Err(ControlError::invalid("reason", rule));
-        }
+        check_reason(reason)?;
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        if self.roll_back_rollout(ctx, &row)? || self.end_experiment_in(ctx, &row, "rollback")? {
+        if self.roll_back_rollout(ctx, &row, reason)?
+            || self.end_experiment_in(ctx, &row, "rollback")?
+        {
             // Going back may take rules away from the settings.
             let (row, _) = self.deployment_resource(ctx, name)?;
             let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
@@ -76,4 +75,13 @@ impl Control {
         })?;
         self.shown_deployment(row)
     }
+}
+
+/// A reason is short enough to be kept for ever.
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), ControlError> {
+    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON) {
+        let rule = format!("must have at most {MAX_REASON} characters");
+        return Err(ControlError::invalid("reason", rule));
+    }
+    Ok(())
 }

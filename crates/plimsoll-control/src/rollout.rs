@@ -12,6 +12,7 @@ use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
+use crate::rollback::check_reason;
 use crate::rollout_state::{begun, progress, scoring_json, state_json};
 use crate::routes;
 use aws_lc_rs::rand;
@@ -251,7 +252,8 @@ impl Control {
         Ok(row)
     }
 
-    /// A person holds the rollout of a deployment, lets it go on, or rolls it back.
+    /// A person holds the rollout of a deployment, lets it go on, or rolls it back; `reason` is
+    /// recorded.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`]. A conflict if none is under way.
@@ -260,7 +262,9 @@ impl Control {
         ctx: &RequestContext,
         name: &Name,
         verb: RolloutVerb,
+        reason: Option<&str>,
     ) -> Result<api::Rollout, ControlError> {
+        check_reason(reason)?;
         let (deployment, resource) = self.deployment_resource(ctx, name)?;
         let row = match &deployment {
             Some(deployment) => self.store.read(|r| r.rollout_in(deployment.id))?,
@@ -277,6 +281,7 @@ impl Control {
                 self.permit(ctx, Action::Release, &resource)?
             }
         };
+        let permit = permit.because(reason);
         let deployment = deployment.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let none = || ControlError::conflict("no version is tried in the deployment");
         let row = row.ok_or_else(none)?;
@@ -303,12 +308,13 @@ impl Control {
         &self,
         ctx: &RequestContext,
         deployment: &DeploymentRow,
+        reason: Option<&str>,
     ) -> Result<bool, ControlError> {
         let Some(row) = self.store.read(|r| r.rollout_in(deployment.id))? else {
             return Ok(false);
         };
         let resource = Resource::Deployment(crate::deployment::resource_of(deployment)?);
-        let permit = self.permit(ctx, Action::RollBack, &resource)?;
+        let permit = self.permit(ctx, Action::RollBack, &resource)?.because(reason);
         self.undo(By::Person(permit), deployment, &row)?;
         Ok(true)
     }
@@ -412,6 +418,9 @@ impl Control {
         let label = format!("deployment/{}", deployment.name);
         let (principal, action, label, payload) = match &by {
             By::Person(permit) => {
+                if let Some(reason) = permit.reason() {
+                    facts["because"] = reason.into();
+                }
                 let who = permit.who();
                 (who.principal, who.action, who.resource, permit.payload(facts.clone()))
             }
@@ -521,6 +530,32 @@ impl Control {
         let (before, limit) = (cursor(query.cursor.as_deref())?, limit(query.limit)?);
         let rows = self.store.read(|r| r.rollouts(row.id, before, limit))?;
         page(query, rows, |row| row.id.to_string(), |row| self.shown_rollout(&row, false).map(Some))
+    }
+
+    /// Rollouts of every deployment that the caller may read, latest first.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn list_all_rollouts(
+        &self,
+        ctx: &RequestContext,
+        query: &api::PageQuery,
+    ) -> Result<api::Page<api::Rollout>, ControlError> {
+        self.may_read(ctx, Action::ListDeployments, &self.server())?;
+        let (before, limit) = (cursor(query.cursor.as_deref())?, limit(query.limit)?);
+        let rows = self.store.read(|r| r.all_rollouts(before, limit))?;
+        page(
+            query,
+            rows,
+            |row| row.id.to_string(),
+            |row| {
+                let deployment = self.store.read(|r| r.deployment(row.deployment))?;
+                let Some(deployment) = deployment else { return Ok(None) };
+                let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
+                let may = self.allows(ctx, Action::ReadDeployment, &resource);
+                may.then(|| self.shown_rollout(&row, false)).transpose()
+            },
+        )
     }
 }
 

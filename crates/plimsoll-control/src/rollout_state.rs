@@ -9,7 +9,7 @@ use plimsoll_release::rollout::{
     Evidence, Exposure, GUARDRAILS_MAX, Group, Guardrail, Phase, Plan, Rollout, STEPS_MAX, Step,
     Weighted,
 };
-use plimsoll_release::watched::Watched;
+use plimsoll_release::watched::{Point, Watched};
 use plimsoll_serving::traffic::{Split, Traffic, WHOLE};
 use plimsoll_serving::{LiveRollout, Scoring, ServedGroup, ServedRollout, ServedVersion};
 use plimsoll_store::{RolloutRow, StoreError};
@@ -188,9 +188,19 @@ impl Control {
             started_by: row.started_by,
             started_at: row.started_at.into(),
             ended_at: row.ended_at.map(Into::into),
+            trail: if with_history { shown_trail(&watched) } else { Vec::new() },
             history: history.into_iter().map(shown_change).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn shown_trail(watched: &Watched) -> Vec<api::RolloutPoint> {
+    let point = |point: &Point| api::RolloutPoint {
+        seen: point.seen,
+        step: u32::from(point.step).saturating_add(1),
+        log10: point.log10.clone(),
+    };
+    watched.trail.points().iter().map(point).collect()
 }
 
 pub(crate) fn shown_change(

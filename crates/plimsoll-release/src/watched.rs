@@ -4,6 +4,10 @@
 use crate::rollout::{Event, Rollout, Verdict};
 use serde::{Deserialize, Serialize};
 
+/// The most points of a trail: as many as a chart of a page's width can show, and some 10 KiB
+/// where a rollout is written down.
+const TRAIL_MAX: usize = 240;
+
 /// A rollout with what pairs said.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Watched {
@@ -11,6 +15,75 @@ pub struct Watched {
     pub rollout: Rollout,
     /// What pairs said.
     pub pairs: Pairs,
+    /// How the evidence came to be; empty of rollouts from before it was kept.
+    #[serde(default)]
+    pub trail: Trail,
+}
+
+/// Evidence after so many answers, for people to look at; nothing is decided by it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Trail {
+    /// A point is kept of so many.
+    every: u64,
+    points: Vec<Point>,
+}
+
+impl Default for Trail {
+    fn default() -> Self {
+        Self { every: 1, points: Vec::new() }
+    }
+}
+
+/// What guardrails said at a moment.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// The candidate's answers and pairs until then.
+    pub seen: u64,
+    /// The step, from 0.
+    pub step: u16,
+    /// Of each guardrail: the decimal logarithm of how many to 1 the evidence is, to hundredths.
+    pub log10: Vec<f32>,
+}
+
+impl Trail {
+    /// The points, oldest first.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Keeps a point if it is its turn, or the last one. A trail that is full is thinned to half,
+    /// so its points stay evenly spread however long the rollout lasts.
+    fn mark(&mut self, rollout: &Rollout) {
+        let (candidates, pairs) = rollout.counts();
+        let seen = candidates.saturating_add(pairs);
+        if !seen.is_multiple_of(self.every) && !rollout.is_over() {
+            return;
+        }
+        if self.points.len() >= TRAIL_MAX {
+            self.every = self.every.saturating_mul(2);
+            let every = self.every;
+            self.points.retain(|point| point.seen.is_multiple_of(every));
+            if !seen.is_multiple_of(every) && !rollout.is_over() {
+                return;
+            }
+        }
+        self.points.push(Point {
+            seen,
+            step: u16::try_from(rollout.step()).unwrap_or(u16::MAX),
+            log10: rollout.evidence().map(|(_, evidence)| hundredths(evidence.wealth)).collect(),
+        });
+    }
+}
+
+/// The decimal logarithm of evidence, to hundredths; between one in a million and a million million
+/// to one.
+fn hundredths(wealth: f64) -> f32 {
+    // JSON has no word for what is no number.
+    let log = if wealth.is_nan() { 0.0 } else { wealth.clamp(1e-6, 1e12).log10() };
+    #[expect(clippy::cast_possible_truncation, reason = "a small number, rounded to hundredths")]
+    let short = ((log * 100.0).round() / 100.0) as f32;
+    short
 }
 
 /// Answers of both versions to the same inputs, compared.
@@ -30,7 +103,7 @@ impl Watched {
     /// A rollout of which nothing was seen yet.
     #[must_use]
     pub fn new(rollout: Rollout) -> Self {
-        Self { rollout, pairs: Pairs::default() }
+        Self { rollout, pairs: Pairs::default(), trail: Trail::default() }
     }
 
     /// Sees what happened; see [`Rollout::see`].
@@ -44,7 +117,13 @@ impl Watched {
             self.pairs.shift += after - before;
             self.pairs.distance += (after - before).abs();
         }
-        self.rollout.see(event)
+        let was_over = self.rollout.is_over();
+        let verdict = self.rollout.see(event);
+        let is_new = matches!(event, Event::Candidate(_) | Event::Pair(..));
+        if !was_over && (is_new || self.rollout.is_over()) {
+            self.trail.mark(&self.rollout);
+        }
+        verdict
     }
 }
 
@@ -94,5 +173,33 @@ mod tests {
         assert_eq!((pairs.mean_shift(), pairs.mean_distance()), (Some(0.0), Some(0.25)));
         let kept = serde_json::to_string(&watched).unwrap();
         assert_eq!(serde_json::from_str::<Watched>(&kept).unwrap(), watched);
+    }
+
+    #[test]
+    fn a_trail_is_even_bounded_and_ends_with_the_end() {
+        let rollout = Rollout::begin(Plan::default(), Time::EPOCH).unwrap();
+        let mut watched = Watched::new(rollout);
+        let seen = |failed| Seen { failed, score: Some(0.5), ..Seen::default() };
+        for _ in 0..10_000 {
+            watched.see(&Event::Pair(seen(false), seen(false)));
+        }
+        let seen_at: Vec<u64> = watched.trail.points().iter().map(|point| point.seen).collect();
+        assert!(seen_at.len() <= TRAIL_MAX && seen_at.len() >= TRAIL_MAX / 2, "{}", seen_at.len());
+        let gap = seen_at[1] - seen_at[0];
+        assert!(seen_at.windows(2).all(|two| two[1] - two[0] == gap), "{seen_at:?}");
+        while !watched.rollout.is_over() {
+            watched.see(&Event::Pair(seen(false), seen(true)));
+        }
+        let last = watched.trail.points().last().unwrap();
+        assert_eq!(last.seen, watched.rollout.counts().1, "the point that decided is kept");
+        let goal = watched.rollout.evidence().next().unwrap().1.goal;
+        assert!(f64::from(last.log10[0]) >= goal.log10() - 0.01);
+        assert_eq!(last.log10.len(), watched.rollout.evidence().count());
+        let kept = serde_json::to_string(&watched).unwrap();
+        assert_eq!(serde_json::from_str::<Watched>(&kept).unwrap(), watched);
+        // What was kept before there were trails is read, too.
+        let mut old = serde_json::to_value(&watched).unwrap();
+        old.as_object_mut().unwrap().remove("trail");
+        assert!(serde_json::from_value::<Watched>(old).unwrap().trail.points().is_empty());
     }
 }

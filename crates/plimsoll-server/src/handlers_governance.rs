@@ -53,8 +53,19 @@ fn attestations() -> Vec<Route> {
 }
 
 fn assessments() -> Vec<Route> {
-    use Action::{AssessDeployment, ReadDeployment};
+    use Action::{AssessDeployment, ListDeployments, ReadDeployment};
     vec![
+        control("GET", "/api/v1/gate-catalogue", ListDeployments, |app, ctx, _| {
+            ok(&app.control.gate_catalogue(ctx)?)
+        })
+        .named("get_gate_catalogue", "What may be asked of a release, and of who assesses one")
+        .gives(200, schema_of::<api::GateCatalogue>),
+        control("POST", "/api/v1/assessment-previews", ListDeployments, |app, ctx, input| {
+            ok(&app.control.preview_assessment(ctx, &input.json()?)?)
+        })
+        .named("preview_assessment", "What facts would lead to today; nothing is kept")
+        .reads(schema_of::<api::PutAssessment>)
+        .gives(200, schema_of::<api::AssessmentPreview>),
         control(
             "PUT",
             "/api/v1/deployments/{name}/assessment",

@@ -117,6 +117,15 @@ impl Read<'_> {
         let from = "rollouts WHERE deployment = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
         self.many(from, params![deployment.as_bytes(), before, limit.min(MAX_PAGE)])
     }
+    /// Rollouts of all deployments, latest first, before `before`.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn all_rollouts(&self, before: Option<RolloutId>, limit: u32) -> Result<Vec<RolloutRow>> {
+        let before = before.map_or([0xff; 16], |id| *id.as_bytes());
+        let from = "rollouts WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+        self.many(from, params![before, limit.min(MAX_PAGE)])
+    }
     /// Every rollout that is under way.
     ///
     /// # Errors

@@ -196,7 +196,7 @@ fn going_back_and_switching_off_end_it() {
     assert!(live.is_back());
     assert_eq!((tried.now().phase, tried.released()), (ExperimentPhase::Stopped, 1));
     tried.start(&tried.approver, &[1, 2], |_| {}).expect("begun");
-    tried.bench.control.kill_deployment(&tried.engineer, &deployed, true).expect("off");
+    tried.bench.control.kill_deployment(&tried.engineer, &deployed, true, None).expect("off");
     assert_eq!(tried.now().phase, ExperimentPhase::Stopped);
     assert_eq!(code(tried.start(&tried.approver, &[1, 2], |_| {})).0, 409, "its models are off");
 }

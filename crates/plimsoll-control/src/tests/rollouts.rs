@@ -59,7 +59,7 @@ impl Tried {
         who: &RequestContext,
         verb: RolloutVerb,
     ) -> Result<api::Rollout, ControlError> {
-        self.bench.control.change_rollout(who, &name("credit-default"), verb)
+        self.bench.control.change_rollout(who, &name("credit-default"), verb, None)
     }
     fn now(&self) -> api::Rollout {
         let deployed = name("credit-default");

@@ -164,7 +164,9 @@ impl Server {
     pub(crate) fn reaches(&self, phase: &str) -> Value {
         for _ in 0..PATIENCE {
             let now = self.rollout();
-            if now["phase"] == phase {
+            // A verdict is there before it is written down.
+            let is_end = ["rolled_back", "promoted"].contains(&phase);
+            if now["phase"] == phase && (!is_end || !now["ended_at"].is_null()) {
                 return now;
             }
             assert!(now["ended_at"].is_null(), "{now:#}");
