@@ -18,6 +18,7 @@ mod explain;
 mod finding;
 mod forensics;
 mod governance;
+mod ledger;
 mod limit;
 mod lineage;
 mod live;
@@ -85,6 +86,7 @@ pub use governance::{
     PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
     RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
 };
+pub use ledger::{LedgerTimeline, LedgerTimelineQuery, TimelinePart};
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{
     AdoptVersion, ArchiveVersion, CardOfVersion, CreateOverride, LineageQuery, ScanBlock,
@@ -97,7 +99,8 @@ pub use model::{
 };
 pub use monitoring::{
     Age, Backfill, ColumnTest, MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows,
-    Monitoring, MonitoringReference, MonitoringSignal, ReferenceQuery, WatchState, WindowsQuery,
+    Monitoring, MonitoringReference, MonitoringSignal, ReferenceCells, ReferenceQuery, WatchState,
+    WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

@@ -45,6 +45,7 @@ mod governance;
 mod identity;
 mod key;
 mod ledger_scan;
+mod ledger_timeline;
 mod limit;
 mod lineage;
 mod lineage_nodes;

@@ -6,6 +6,7 @@
 //! | [`reference`] | what traffic is compared with: frozen edges, counts, what is tolerated |
 //! | [`tally`] | what was seen of a deployment in a slot of time; it merges |
 //! | [`recorder`] | sees every decision on the thread that made it |
+//! | [`cells`] | what is shown of a column's distribution |
 //! | [`judge`] | a window against the reference: distances, tests, evidence that adds up |
 //! | [`track`] | windows of one version one after the other, and what they say |
 //! | [`files`] | what outlives the process |
@@ -17,6 +18,7 @@
 //! ledger and can be made anew. The request path reaches [`recorder`] only, which waits for
 //! nothing and opens no file.
 
+pub mod cells;
 pub mod files;
 pub mod judge;
 pub mod monitor;
