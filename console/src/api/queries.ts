@@ -9,7 +9,7 @@ const LIVE = 4000;
 const PAGE = 100;
 
 /** A list of the API: its pages, read on as the reader does. */
-function usePages<T>(key: readonly unknown[], page: (cursor: string | null) => Promise<{ items: T[]; next_cursor?: string | null }>) {
+export function usePages<T>(key: readonly unknown[], page: (cursor: string | null) => Promise<{ items: T[]; next_cursor?: string | null }>) {
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => page(pageParam),
@@ -18,7 +18,7 @@ function usePages<T>(key: readonly unknown[], page: (cursor: string | null) => P
   });
   return { ...query, items: query.data?.pages.flatMap((found) => found.items) ?? [] };
 }
-const paged = (cursor: string | null) => ({ limit: PAGE, cursor });
+export const paged = (cursor: string | null) => ({ limit: PAGE, cursor });
 
 export const useSession = () =>
   useQuery({

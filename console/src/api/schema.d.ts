@@ -4095,6 +4095,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ledger/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_ledger_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6709,6 +6725,7 @@ export interface components {
             is_drift_told: boolean;
             /** @description The same of missing values and values outside. */
             is_quality_told: boolean;
+            cells?: number[];
         };
         /** @description What a column is of. */
         MonitoredKind: "input" | "output";
@@ -6772,6 +6789,7 @@ export interface components {
         MonitoredWindows: {
             /** @description The windows. */
             items: components["schemas"]["MonitoredWindow"][];
+            reference?: components["schemas"]["ReferenceCells"][];
         };
         /** @description How a deployment is watched, and how it stands. */
         Monitoring: {
@@ -9247,6 +9265,31 @@ export interface components {
         WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
         /** @description A day of the week. */
         Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
+        ReferenceCells: {
+            name: string;
+            slice?: string | null;
+            edges?: number[];
+            categories?: string[];
+            cells: number[];
+            missing: number;
+        };
+        TimelinePart: {
+            from: string;
+            until: string;
+            records: number;
+            results: {
+                [key: string]: number;
+            };
+            published: number;
+            witnessed: number;
+        };
+        LedgerTimeline: {
+            parts: components["schemas"]["TimelinePart"][];
+            records: number;
+            published: number;
+            witnessed: number;
+            is_whole: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -19495,6 +19538,8 @@ export interface operations {
                 version?: number | null;
                 limit?: number | null;
                 column?: string | null;
+                since?: string | null;
+                until?: string | null;
             };
             header?: never;
             path: {
@@ -21705,6 +21750,9 @@ export interface operations {
                 severity?: components["schemas"]["FindingSeverity"] | null;
                 limit?: number | null;
                 cursor?: string | null;
+                owner?: string | null;
+                opened_before?: string | null;
+                is_overdue?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -22711,6 +22759,7 @@ export interface operations {
                 state?: components["schemas"]["AlertState"] | null;
                 limit?: number | null;
                 cursor?: string | null;
+                finding?: string | null;
             };
             header?: never;
             path?: never;
@@ -29854,6 +29903,30 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger_timeline: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+                parts?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerTimeline"];
                 };
             };
         };

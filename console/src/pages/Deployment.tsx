@@ -12,6 +12,9 @@ import { ModelLink, useDecisionColumns } from "../ui/words";
 
 // Charts are loaded when somebody looks at them.
 const Live = lazy(() => import("./DeploymentLive"));
+const Monitoring = lazy(() => import("./DeploymentMonitoring"));
+const Performance = lazy(() => import("./DeploymentPerformance"));
+const Fairness = lazy(() => import("./DeploymentFairness"));
 
 export default function Deployment({ name }: { name: string }) {
   const words = useWords();
@@ -33,6 +36,9 @@ export default function Deployment({ name }: { name: string }) {
             <TabList aria-label={name}>
               <Tab id="now">{words.deployments.now}</Tab>
               {may(session, "TailDecisions") && <Tab id="live">{words.common.live}</Tab>}
+              {may(session, "ReadMonitoring") && <Tab id="monitoring">{words.watch.monitoring.tab}</Tab>}
+              {may(session, "ReadPerformance") && <Tab id="performance">{words.watch.performance.tab}</Tab>}
+              {may(session, "ReadFairness") && <Tab id="fairness">{words.watch.fairness.tab}</Tab>}
               {may(session, "ReadContract") && <Tab id="contract">{words.deployments.contract}</Tab>}
               {may(session, "ReadEvents") && <Tab id="history">{words.deployments.history}</Tab>}
             </TabList>
@@ -49,6 +55,19 @@ export default function Deployment({ name }: { name: string }) {
                 <Live name={name} />
               </Suspense>
             </TabPanel>
+            {(
+              [
+                ["monitoring", Monitoring],
+                ["performance", Performance],
+                ["fairness", Fairness],
+              ] as const
+            ).map(([id, Watched]) => (
+              <TabPanel key={id} id={id}>
+                <Suspense fallback={<Skeleton />}>
+                  <Watched name={name} />
+                </Suspense>
+              </TabPanel>
+            ))}
             <TabPanel id="contract">
               <Contract digest={found.contract} />
             </TabPanel>

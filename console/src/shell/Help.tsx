@@ -5,7 +5,7 @@ import { useWords } from "../i18n";
 import { Ask, Table } from "../ui/basics";
 
 /** After `g`. */
-const PLACES: Record<string, string> = { o: "/", d: "/decisions", p: "/deployments", r: "/reviews", l: "/ledger", q: "/query" };
+const PLACES: Record<string, string> = { o: "/", d: "/decisions", p: "/deployments", r: "/reviews", l: "/ledger", q: "/query", f: "/findings", i: "/lineage" };
 /** How long the second key may take, in milliseconds. */
 const PATIENCE = 1200;
 
