@@ -305,7 +305,7 @@ export const watch: typeof english = {
     title: "Datensätze",
     list: "Datensätze",
     matrix: "Wer was nutzen darf",
-    empty: "Kein Datensatz ist registriert. `plimsoll dataset add` registriert einen, mit Spalten, Lizenz und Zwecken.",
+    empty: "Kein Datensatz ist registriert. `plimsoll dataset register` registriert einen, mit Spalten, Lizenz und Zwecken.",
     latest: "Neueste Version",
     matrixHint: "Jede Nutzung braucht eine Erlaubnis für einen Zweck. Leer: keine Nutzung.",
     noGrants: "Noch wurde niemandem eine Nutzung dieser Datensätze erlaubt. Öffnen Sie einen Datensatz, um eine zu erlauben.",

@@ -303,7 +303,7 @@ export const watch = {
     title: "Datasets",
     list: "Datasets",
     matrix: "Who may use what",
-    empty: "No dataset is registered. `plimsoll dataset add` registers one, with its columns, licence and purposes.",
+    empty: "No dataset is registered. `plimsoll dataset register` registers one, with its columns, licence and purposes.",
     latest: "Latest version",
     matrixHint: "Every use needs a grant for a purpose. Empty: no use.",
     noGrants: "Nobody was granted a use of these datasets yet. Open a dataset to grant one.",

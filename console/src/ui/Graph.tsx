@@ -18,6 +18,8 @@ export interface GraphEdge {
 const WIDE = 190;
 const HIGH = 44;
 const MARGIN = 16;
+/** Letters of a label that fit; the list and the panel beside have all of it. */
+const LETTERS = 25;
 const cut = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 interface Laid {
@@ -90,7 +92,7 @@ export default function Graph({ title, nodes, edges, root, chosen, choose }: { t
               role="button"
               tabIndex={0}
               aria-pressed={node.id === chosen}
-              aria-label={`${own.kinds[node.kind] ?? node.kind} ${node.label}`}
+              aria-label={`${own.kinds[node.kind] ?? node.kind} ${cut(node.label, LETTERS)}`}
               onClick={() => choose(node.id)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;
@@ -98,12 +100,11 @@ export default function Graph({ title, nodes, edges, root, chosen, choose }: { t
                 choose(node.id);
               }}
             >
-              <title>{node.id}</title>
               <rect width={WIDE} height={HIGH} rx={6} />
               <text className="soft" x={10} y={16}>
-                {own.kinds[node.kind] ?? node.kind}
+                {`${own.kinds[node.kind] ?? node.kind} `}
               </text>
-              <text x={10} y={33}>{cut(node.label, 25)}</text>
+              <text x={10} y={33}>{cut(node.label, LETTERS)}</text>
             </g>
           ))}
         </svg>
