@@ -60,6 +60,12 @@ function Compared({ of }: { of: Schemas["FairnessReport"] }) {
   );
 }
 
+/** Below four fifths; only if all of the interval is, it is said to be broken. */
+function FourFifths({ isSure }: { isSure: boolean }) {
+  const own = useWords().watch.fairness;
+  return <Badge tone={isSure ? "bad" : "warn"}>{isSure ? own.fourFifths : own.perhaps}</Badge>;
+}
+
 function Comparison({ of, least }: { of: Schemas["FairnessComparison"]; least: number }) {
   const { watch: words, common } = useWords();
   const own = words.fairness;
@@ -93,6 +99,7 @@ function Comparison({ of, least }: { of: Schemas["FairnessComparison"]; least: n
         <button type="button" onClick={() => save("fairness.csv", "text/csv", csv(of.groups, columns))}>{common.exportCsv}</button>
       </div>
       {drawn.length > 0 && <Intervals title={`${title}: ${own.selection}`} of={drawn} />}
+      {of.groups.some((group) => group.is_small) && <p className="small soft">{own.smallWhy}</p>}
       <Table label={title} of={of.groups} id={(group) => group.name} columns={columns} />
       {of.metrics.length > 0 && (
         <Table
@@ -106,7 +113,7 @@ function Comparison({ of, least }: { of: Schemas["FairnessComparison"]; least: n
               isNumber: true,
               cell: (metric) => (
                 <>
-                  {metric.value.toFixed(4)} {metric.name === "disparate_impact" && metric.value < FOUR_FIFTHS && <Badge tone="bad">{own.fourFifths}</Badge>}
+                  {metric.value.toFixed(4)} {metric.name === "disparate_impact" && metric.value < FOUR_FIFTHS && <FourFifths isSure={metric.upper != null && metric.upper < FOUR_FIFTHS} />}
                 </>
               ),
             },

@@ -76,7 +76,7 @@ export default function DeploymentPerformance({ name }: { name: string }) {
         <Loaded of={performance}>{(found) => <Measured of={found} />}</Loaded>
       </Panel>
       {performance.data && (
-        <Panel title={own.calibration}>
+        <Panel>
           {(performance.data.reliability?.length ?? 0) === 0 ? (
             <Empty>{own.noCalibration}</Empty>
           ) : (
@@ -114,14 +114,16 @@ function Measured({ of }: { of: Schemas["Performance"] }) {
         </p>
       )}
       {names.length > 0 && (
-        <label>
-          {own.metric}
-          <select value={chosen ?? ""} onChange={(event) => setMetric(event.target.value)}>
-            {names.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
+        <div className="bar">
+          <label>
+            {own.metric}
+            <select value={chosen ?? ""} onChange={(event) => setMetric(event.target.value)}>
+              {names.map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+        </div>
       )}
       {chosen !== null && <Over of={all} metric={chosen} />}
       {chosen !== null && <Slices of={of.windows} metric={chosen} />}
