@@ -32,6 +32,7 @@ mod rollout;
 mod row;
 mod schema;
 mod sink;
+mod split;
 mod store;
 mod subject;
 mod write;
@@ -51,7 +52,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
-pub use monitoring::ReferenceRow;
+pub use monitoring::{FreshnessRow, ReferenceRow};
 pub use read::{MAX_PAGE, Read};
 pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
@@ -61,6 +62,7 @@ pub use row::{
     Release, VersionRow,
 };
 pub use sink::{SinkCursor, SinkRow};
+pub use split::SplitRow;
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
 pub use write::Write;
