@@ -202,6 +202,7 @@ export const watch: typeof english = {
     noSignals: "Keine Beobachtung hat etwas gesagt.",
     input: "Eingabe",
     output: "Ausgabe",
+    together: "alle Eingaben zusammen",
     asTable: "Als Tabelle",
   },
   performance: {

@@ -200,6 +200,7 @@ export const watch = {
     noSignals: "No watch has said anything.",
     input: "input",
     output: "output",
+    together: "all inputs together",
     asTable: "As a table",
   },
   performance: {

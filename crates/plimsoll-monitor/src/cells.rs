@@ -33,7 +33,7 @@ pub fn counts(values: &Values, reference: &Values) -> Vec<u64> {
 pub fn shown(column: &Column, names: Names<'_>) -> ReferenceCells {
     let place = match column.source {
         Source::Field(place) => Some(place),
-        Source::Output(_) => None,
+        Source::Output(_) | Source::Joint => None,
     };
     let edges = match &column.values {
         Values::Numbers(numbers) => numbers.edges().as_slice().to_vec(),
