@@ -127,7 +127,6 @@ bench-lake: tools-c
 bench-console: tools-c tools-console console
 	cargo build $(CARGO_FLAGS) -p plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/console.py
-	cd console && npm run --silent bench
 
 bench-start: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) -p plimsoll

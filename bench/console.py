@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""`make bench-console`: how long lists of decisions take over a million of them.
+"""`make bench-console`: how long lists of decisions take over a million of them, and what a browser takes.
 
 A server of its own scores a million rows of the demo's applications, of which one in a thousand breaks
 the contract, and a second deployment has a handful of decisions in between. Then the API is asked as
 the console asks it. Reported: median and 95th percentile of the time to the last byte, over the
-given number of requests. Environment: CONSOLE_DECISIONS (1000000), CONSOLE_REQUESTS (40), PLIMSOLL
-(binary), CARGO_TARGET_DIR.
+given number of requests. Last, while the server has all of them, `console/bench/charts.mjs` is run against
+it: the size of the first load, the first paint on a slow CPU, script time per frame of charts. Environment:
+CONSOLE_DECISIONS (1000000), CONSOLE_REQUESTS (40), PLIMSOLL (binary), CARGO_TARGET_DIR.
 """
 
 import csv
@@ -43,24 +44,24 @@ def score(url, deployment, names, rows, folder):
         sys.exit(f"the job is not what it should be: {batch}")
 
 
-def ask(url, **query):
-    path = "/api/v1/decisions?" + urllib.parse.urlencode(query)
+def ask(url, path, **query):
     started = time.perf_counter()
-    with urllib.request.urlopen(url + path) as answer:
+    with urllib.request.urlopen(f"{url}{path}?{urllib.parse.urlencode(query)}") as answer:
         body = answer.read()
     return time.perf_counter() - started, json.loads(body)
 
 
-def told(url, what, **query):
-    query.setdefault("limit", 100)
+def told(url, what, path="/api/v1/decisions", rows="items", **query):
+    if path == "/api/v1/decisions":
+        query.setdefault("limit", 100)
     times, found = [], None
     for _ in range(REQUESTS):
-        seconds, found = ask(url, **query)
+        seconds, found = ask(url, path, **query)
         times.append(seconds)
     times.sort()
     p95 = times[int(len(times) * 0.95)]
     mark = "" if p95 < BOUND else f"   beyond {BOUND * 1000:.0f} ms"
-    print(f"{what:<52} {len(found['items']):>5} rows  p50 {times[len(times) // 2] * 1000:>8.1f} ms  p95 {p95 * 1000:>8.1f} ms{mark}", flush=True)
+    print(f"{what:<52} {len(found[rows]):>5} rows  p50 {times[len(times) // 2] * 1000:>8.1f} ms  p95 {p95 * 1000:>8.1f} ms{mark}", flush=True)
     return found
 
 
@@ -109,6 +110,10 @@ def main():
             told(url, "before the middle", until=middle)
             told(url, "refused before the middle", until=middle, result="refused")
             told(url, "of a time before any", until="2020-01-01T00:00:00Z")
+            told(url, "the page of refused after", result="refused", cursor=told(url, "refused again", result="refused")["next_cursor"])
+            told(url, "the ledger in 48 parts of its time", "/api/v1/ledger/timeline", "parts")
+            sys.stdout.flush()
+            subprocess.run(["node", "bench/charts.mjs"], cwd=Path(__file__).parent.parent / "console", env={**os.environ, "PLIMSOLL_CONSOLE": url}, check=True)
         finally:
             server.terminate()
             server.wait()

@@ -1,5 +1,6 @@
-// `npm run bench`: what panning and zooming a chart of 100,000 points costs in script time per frame, in a real
-// Chromium; and how soon a page paints on a slow machine, if PLIMSOLL_CONSOLE names a server.
+// `npm run bench`: how much the first load is, what panning and zooming a chart of 100,000 points costs in script
+// time per frame, in a real Chromium; and how soon a page paints on a slow machine, if PLIMSOLL_CONSOLE names a server.
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 
@@ -17,6 +18,12 @@ const built = await build({
 });
 const script = built[0].output.find(({ type }) => type === "chunk").code;
 
+const dist = `${root}dist/`;
+if (existsSync(`${dist}index.html`)) {
+  const loaded = [...readFileSync(`${dist}index.html`, "utf8").matchAll(/(?:src|href)="\/console\/(assets\/[^"]+\.js)"/g)].map(([, file]) => `${dist}${file}`);
+  const size = loaded.reduce((sum, file) => sum + statSync(existsSync(`${file}.br`) ? `${file}.br` : file).size, 0);
+  console.log(`first load: ${(size / 1024).toFixed(1)} KiB of compressed JavaScript in ${loaded.length} files`);
+}
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 const shown = (times) => {
   const sorted = [...times].sort((a, b) => a - b);

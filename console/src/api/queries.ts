@@ -19,7 +19,7 @@ export function usePages<T>(key: readonly unknown[], page: (cursor: string | nul
   });
   return { ...query, items: query.data?.pages.flatMap((found) => found.items) ?? [] };
 }
-const paged = (cursor: string | null) => ({ limit: PAGE, cursor });
+export const paged = (cursor: string | null) => ({ limit: PAGE, cursor });
 
 export const useSession = () =>
   useQuery({

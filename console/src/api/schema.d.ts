@@ -4095,49 +4095,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/gate-catalogue": {
+    "/api/v1/ledger/timeline": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What may be asked of a release, and of who assesses one */
-        get: operations["get_gate_catalogue"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/assessment-previews": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** What facts would lead to today; nothing is kept */
-        post: operations["preview_assessment"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/rollouts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Rollouts of all deployments, latest first */
-        get: operations["list_all_rollouts"];
+        get: operations["get_ledger_timeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6760,6 +6725,7 @@ export interface components {
             is_drift_told: boolean;
             /** @description The same of missing values and values outside. */
             is_quality_told: boolean;
+            cells?: number[];
         };
         /** @description What a column is of. */
         MonitoredKind: "input" | "output";
@@ -6823,6 +6789,7 @@ export interface components {
         MonitoredWindows: {
             /** @description The windows. */
             items: components["schemas"]["MonitoredWindow"][];
+            reference?: components["schemas"]["ReferenceCells"][];
         };
         /** @description How a deployment is watched, and how it stands. */
         Monitoring: {
@@ -8359,8 +8326,6 @@ export interface components {
             ended_at?: string | null;
             /** @description What happened to it, oldest first; not in lists. */
             history?: components["schemas"]["RolloutChange"][];
-            /** @description How the evidence came to be, thinned evenly; not in lists. */
-            trail?: components["schemas"]["RolloutPoint"][];
         };
         /** @description What happened to a rollout. */
         RolloutChange: {
@@ -9300,80 +9265,30 @@ export interface components {
         WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
         /** @description A day of the week. */
         Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
-        /** @description A question that states one fact. */
-        FactQuestion: {
-            /** @description The fact's name. */
-            fact: string;
-            /** @description The question. */
-            asks: string;
-            /** @description What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`. */
-            answer: string;
-            /** @description Of `one` and `any`: the words. */
-            words?: string[];
+        ReferenceCells: {
+            name: string;
+            slice?: string | null;
+            edges?: number[];
+            categories?: string[];
+            cells: number[];
+            missing: number;
         };
-        /** @description A demand of the catalogue. */
-        GateDemand: {
-            /** @description Which, such as `DOC-01`. */
-            id: string;
-            /** @description What it asks. */
-            question: string;
-            /** @description The lowest tier that demands it; absent if only a duty of its own does. */
-            tier?: string | null;
-            /** @description Whether a release waits for it. */
-            blocks: boolean;
-            /** @description Whether an exception may put it off. */
-            deferrable: boolean;
+        TimelinePart: {
+            from: string;
+            until: string;
+            records: number;
+            results: {
+                [key: string]: number;
+            };
+            published: number;
+            witnessed: number;
         };
-        /** @description A duty of the catalogue. */
-        GateDuty: {
-            /** @description Which, such as `MONROLL`. */
-            id: string;
-            /** @description When it applies. */
-            applies: string;
-            /** @description Where it comes from. */
-            source: string;
-            /** @description The demands that it makes. */
-            demands: string[];
-        };
-        /** @description What guardrails said after so many answers of the candidate. */
-        RolloutPoint: {
-            /**
-             * Format: uint64
-             * @description The candidate's answers and pairs until then.
-             */
-            seen: number;
-            /**
-             * Format: uint32
-             * @description The step it was in, from 1.
-             */
-            step: number;
-            /**
-             * @description Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
-             *     evidence against the candidate was; it is rolled back from that of `goal` on.
-             */
-            log10: number[];
-        };
-        /** @description What facts would lead to today; nothing of it is kept. */
-        AssessmentPreview: {
-            /** @description As `plimsoll assess --json` prints it. */
-            assessment: unknown;
-        };
-        /**
-         * @description What may be asked of a release, and of whoever assesses one: the same on every server of a
-         *     version.
-         */
-        GateCatalogue: {
-            /** @description The demands. */
-            demands: components["schemas"]["GateDemand"][];
-            /** @description The duties that demand them. */
-            duties: components["schemas"]["GateDuty"][];
-            /** @description The facts, as questions. */
-            questions: components["schemas"]["FactQuestion"][];
-        };
-        /** @description Why something is done, for those who read the event. */
-        Because: {
-            /** @description The reason; at most 2,000 characters. */
-            reason?: string | null;
+        LedgerTimeline: {
+            parts: components["schemas"]["TimelinePart"][];
+            records: number;
+            published: number;
+            witnessed: number;
+            is_whole: boolean;
         };
     };
     responses: never;
@@ -19623,6 +19538,8 @@ export interface operations {
                 version?: number | null;
                 limit?: number | null;
                 column?: string | null;
+                since?: string | null;
+                until?: string | null;
             };
             header?: never;
             path: {
@@ -20406,11 +20323,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -20477,11 +20390,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -20548,11 +20457,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -20619,11 +20524,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -20690,11 +20591,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -20761,11 +20658,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description done */
             200: {
@@ -21857,6 +21750,9 @@ export interface operations {
                 severity?: components["schemas"]["FindingSeverity"] | null;
                 limit?: number | null;
                 cursor?: string | null;
+                owner?: string | null;
+                opened_before?: string | null;
+                is_overdue?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -22863,6 +22759,7 @@ export interface operations {
                 state?: components["schemas"]["AlertState"] | null;
                 limit?: number | null;
                 cursor?: string | null;
+                finding?: string | null;
             };
             header?: never;
             path?: never;
@@ -30010,172 +29907,12 @@ export interface operations {
             };
         };
     };
-    get_gate_catalogue: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GateCatalogue"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    preview_assessment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PutAssessment"];
-            };
-        };
-        responses: {
-            /** @description done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AssessmentPreview"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Content Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Content */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_all_rollouts: {
+    get_ledger_timeline: {
         parameters: {
             query?: {
-                limit?: number | null;
-                cursor?: string | null;
+                since?: string | null;
+                until?: string | null;
+                parts?: number | null;
             };
             header?: never;
             path?: never;
@@ -30189,43 +29926,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RolloutPage"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["LedgerTimeline"];
                 };
             };
         };

@@ -2,6 +2,8 @@
 import type { Words } from ".";
 import { governed } from "./governed.de";
 
+import { watch } from "./watch.de";
+
 export const de: Words = {
   ...governed,
   nav: {
@@ -12,6 +14,11 @@ export const de: Words = {
     compliance: "Compliance",
     reviews: "Prüfungen",
     models: "Modelle",
+    findings: "Befunde",
+    retrains: "Erneutes Training",
+    outcomes: "Ergebnisse",
+    lineage: "Herkunft",
+    datasets: "Datensätze",
     access: "Zugriff",
     ledger: "Protokoll",
     subjects: "Betroffene",
@@ -244,6 +251,8 @@ export const de: Words = {
       ["g r", "Prüfungen"],
       ["g e", "Freigaben"],
       ["g c", "Compliance"],
+      ["g f", "Befunde"],
+      ["g i", "Herkunft"],
       ["g l", "Protokoll"],
       ["g q", "Abfragen"],
       ["Tab, ⇧ Tab", "Weiter, zurück"],
@@ -307,4 +316,5 @@ export const de: Words = {
   subjects: { title: "Betroffene", subject: "Person", hint: "Die Kennung der Person, wie der Vertrag sie abbildet. Sie geht an den Server und wird nirgends aufgeschrieben.", look: "Nachsehen", known: "Über diese Person ist etwas aufgezeichnet.", unknown: "Über diese Person ist nichts aufgezeichnet.", hold: "Aufbewahrungspflicht", erase: "Löschen", eraseHint: "Die Schlüssel der Person werden vernichtet: Aufgezeichnetes bleibt beweisbar und ist für niemanden mehr lesbar. Das lässt sich nicht zurücknehmen.", erasures: "Löschungen", pending: "läuft", final: "endgültig", key: "Schlüssel", asked: "Verlangt", finalAt: "Endgültig", empty: "Keine Löschung wurde verlangt.", exported: "Aufgezeichnetes ausgeben" },
   query: { title: "Abfragen", statement: "Ein SELECT über Entscheidungstabellen", run: "Ausführen", parquet: "Als Parquet sichern", tables: "Tabellen", sealed: "versiegelt", closed: "Werte nicht gezeigt", empty: "Keine Zeile antwortet darauf.", rows: (n: number, more: boolean) => (more ? `Die ersten ${n} Zeilen; eine Datei hat mehr` : `${n} Zeilen`) },
   settings: { title: "Einstellungen", theme: "Aussehen", auto: "Wie das System", light: "Hell", dark: "Dunkel", language: "Sprache", zone: "Zeiten in", local: "der Zone dieses Browsers", server: "Server", generation: "Zustand", session: "Sitzung", ends: "endet", roles: "Rollen" },
+  watch,
 };

@@ -1,5 +1,6 @@
 // English, the language whose members all others have.
 import { governed } from "./governed.en";
+import { watch } from "./watch.en";
 
 export const en = {
   ...governed,
@@ -11,6 +12,11 @@ export const en = {
     compliance: "Compliance",
     reviews: "Reviews",
     models: "Models",
+    findings: "Findings",
+    retrains: "Training again",
+    outcomes: "Outcomes",
+    lineage: "Lineage",
+    datasets: "Datasets",
     access: "Access",
     ledger: "Ledger",
     subjects: "Subjects",
@@ -243,6 +249,8 @@ export const en = {
       ["g r", "Reviews"],
       ["g e", "Releases"],
       ["g c", "Compliance"],
+      ["g f", "Findings"],
+      ["g i", "Lineage"],
       ["g l", "Ledger"],
       ["g q", "Query"],
       ["Tab, ⇧ Tab", "Next, previous"],
@@ -306,4 +314,5 @@ export const en = {
   subjects: { title: "Subjects", subject: "Subject", hint: "The person's identifier, as the contract maps it. It is sent to the server and written nowhere.", look: "Look up", known: "Something is held about this subject.", unknown: "Nothing is held about this subject.", hold: "Legal hold", erase: "Erase", eraseHint: "The subject's keys are destroyed: what is recorded stays provable and can be read by nobody. This cannot be undone.", erasures: "Erasures", pending: "pending", final: "final", key: "Key", asked: "Asked", finalAt: "Final", empty: "No erasure was asked for.", exported: "Export what is held" },
   query: { title: "Query", statement: "One SELECT over decision tables", run: "Run", parquet: "Save as Parquet", tables: "Tables", sealed: "sealed", closed: "values not shown", empty: "No row answers this.", rows: (n: number, more: boolean) => (more ? `The first ${n} rows; a file has more` : `${n} rows`) },
   settings: { title: "Settings", theme: "Theme", auto: "As the system", light: "Light", dark: "Dark", language: "Language", zone: "Times in", local: "this browser's zone", server: "Server", generation: "State", session: "Session", ends: "ends", roles: "Roles" },
+  watch,
 };

@@ -2,6 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, lazy, Suspense, useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import { Link } from "wouter";
 import type { Schemas } from "../api/client";
 import { useErase, useExplanation, useReplay, useSession, useTrace } from "../api/queries";
 import { useLanguage, useWords } from "../i18n";
@@ -27,6 +28,11 @@ export default function Decision({ id }: { id: string }) {
           <button type="button" onClick={() => save(`decision-${id}.json`, "application/json", JSON.stringify(trace.data, null, 2))}>
             {words.decision.save}
           </button>
+        )}
+        {trace.data && may(session, "ReadLineage") && (
+          <Link className="button" href={`/lineage?at=decision:${id}`}>
+            {words.nav.lineage}
+          </Link>
         )}
         {trace.data && may(session, "EraseSubject") && <Forget of={trace.data.decision} />}
       </Head>

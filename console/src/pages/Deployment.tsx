@@ -15,6 +15,9 @@ import { StartRollout } from "./RolloutStart";
 // Charts are loaded when somebody looks at them.
 const Live = lazy(() => import("./DeploymentLive"));
 const Releases = lazy(() => import("./DeploymentReleases"));
+const Monitoring = lazy(() => import("./DeploymentMonitoring"));
+const Performance = lazy(() => import("./DeploymentPerformance"));
+const Fairness = lazy(() => import("./DeploymentFairness"));
 
 export default function Deployment({ name }: { name: string }) {
   const words = useWords();
@@ -42,6 +45,9 @@ export default function Deployment({ name }: { name: string }) {
               <Tab id="now">{words.deployments.now}</Tab>
               {may(session, "TailDecisions") && <Tab id="live">{words.common.live}</Tab>}
               <Tab id="releases">{words.releases.tab}</Tab>
+              {may(session, "ReadMonitoring") && <Tab id="monitoring">{words.watch.monitoring.tab}</Tab>}
+              {may(session, "ReadPerformance") && <Tab id="performance">{words.watch.performance.tab}</Tab>}
+              {may(session, "ReadFairness") && <Tab id="fairness">{words.watch.fairness.tab}</Tab>}
               {may(session, "ReadContract") && <Tab id="contract">{words.deployments.contract}</Tab>}
               {may(session, "ReadEvents") && <Tab id="history">{words.deployments.history}</Tab>}
             </TabList>
@@ -63,6 +69,19 @@ export default function Deployment({ name }: { name: string }) {
                 <Releases of={found} />
               </Suspense>
             </TabPanel>
+            {(
+              [
+                ["monitoring", Monitoring],
+                ["performance", Performance],
+                ["fairness", Fairness],
+              ] as const
+            ).map(([id, Watched]) => (
+              <TabPanel key={id} id={id}>
+                <Suspense fallback={<Skeleton />}>
+                  <Watched name={name} />
+                </Suspense>
+              </TabPanel>
+            ))}
             <TabPanel id="contract">
               <Contract digest={found.contract} />
             </TabPanel>

@@ -2,6 +2,7 @@
 import { useEvents, useSession, useSinks, useStatus } from "../api/queries";
 import { useWords } from "../i18n";
 import { may } from "../shell/App";
+import LedgerTimeline from "./LedgerTimeline";
 import { Badge, Facts, Head, List, Loaded, Panel, Short, Table, type Tone, When } from "../ui/basics";
 
 export default function Ledger() {
@@ -11,6 +12,7 @@ export default function Ledger() {
     <>
       <Head title={words.ledger.title} />
       <Log />
+      <LedgerTimeline />
       {may(session, "ReadSinks") && <Sinks />}
       {may(session, "ReadEvents") && <Events />}
     </>
@@ -75,6 +77,9 @@ function Sinks() {
           { name: words.common.state, cell: (sink) => sink.state },
           { name: words.ledger.lag, cell: (sink) => `${words.ledger.entries(sink.progress.lag_entries)} · ${words.ledger.seconds(sink.progress.lag_seconds)}`, isNumber: true },
           { name: words.ledger.delivered, cell: (sink) => sink.progress.delivered.toLocaleString(), isNumber: true },
+          { name: words.watch.sinks.failures, cell: (sink) => sink.progress.failures.toLocaleString(), isNumber: true },
+          { name: words.watch.sinks.since, cell: (sink) => (sink.progress.failing_since ? <When at={sink.progress.failing_since} /> : "–") },
+          { name: words.watch.sinks.retry, cell: (sink) => (sink.progress.retry_at ? <When at={sink.progress.retry_at} /> : "–") },
           { name: words.ledger.failing, cell: (sink) => (sink.progress.reason ? <Badge tone="bad">{sink.progress.reason}</Badge> : "") },
         ]}
       />

@@ -1,4 +1,5 @@
 // One model: its versions, and what the chosen one attends to.
+import { Link } from "wouter";
 import { useReport, useVersions } from "../api/queries";
 import { useWords } from "../i18n";
 import { useAddress } from "../ui/address";
@@ -17,7 +18,13 @@ export default function Model({ name }: { name: string }) {
   const version = versions.items.find((one) => one.number === number);
   return (
     <>
-      <Head title={name} />
+      <Head title={name}>
+        {number > 0 && (
+          <Link className="button" href={`/lineage?at=${encodeURIComponent(`model:${name}/${number}`)}`}>
+            {words.nav.lineage}
+          </Link>
+        )}
+      </Head>
       <Panel title={words.models.versions}>
         <List
           of={versions}

@@ -24,6 +24,14 @@ const Assessment = lazy(() => import("../pages/Assessment"));
 const Reviews = lazy(() => import("../pages/Reviews"));
 const Models = lazy(() => import("../pages/Models"));
 const Model = lazy(() => import("../pages/Model"));
+const Findings = lazy(() => import("../pages/Findings"));
+const Finding = lazy(() => import("../pages/Finding"));
+const Retrains = lazy(() => import("../pages/Retrains"));
+const Retrain = lazy(() => import("../pages/Retrains").then((page) => ({ default: page.Retrain })));
+const Outcomes = lazy(() => import("../pages/Outcomes"));
+const Lineage = lazy(() => import("../pages/Lineage"));
+const Datasets = lazy(() => import("../pages/Datasets"));
+const Dataset = lazy(() => import("../pages/Datasets").then((page) => ({ default: page.Dataset })));
 const Access = lazy(() => import("../pages/Access"));
 const Ledger = lazy(() => import("../pages/Ledger"));
 const Subjects = lazy(() => import("../pages/Subjects"));
@@ -39,6 +47,11 @@ export const PAGES = [
   { path: "/compliance", word: "compliance", action: "ListDeployments" },
   { path: "/reviews", word: "reviews", action: "ListReviews" },
   { path: "/models", word: "models", action: "ListModels" },
+  { path: "/findings", word: "findings", action: "ListFindings" },
+  { path: "/retrains", word: "retrains", action: "ListFindings" },
+  { path: "/outcomes", word: "outcomes", action: "RecordOutcomes|RecordAttributes" },
+  { path: "/lineage", word: "lineage", action: "ReadLineage" },
+  { path: "/datasets", word: "datasets", action: "ListDatasets" },
   { path: "/access", word: "access", action: "ListPrincipals" },
   { path: "/ledger", word: "ledger", action: "ReadStatus" },
   { path: "/subjects", word: "subjects", action: "ReadSubject" },
@@ -46,9 +59,9 @@ export const PAGES = [
   { path: "/settings", word: "settings", action: null },
 ] as const;
 
-/** Whether the session may do `action` anywhere. */
+/** Whether the session may do `action`, or one of several with `|` between, anywhere. */
 export const may = (session: Schemas["Session"] | undefined, action: string | null) =>
-  action === null || (session?.actions.includes(action) ?? false);
+  action === null || action.split("|").some((one) => session?.actions.includes(one) ?? false);
 
 function useTheme() {
   const [theme] = useSetting("theme");
@@ -92,6 +105,14 @@ export function App() {
             <Route path="/reviews" component={Reviews} />
             <Route path="/models" component={Models} />
             <Route path="/models/:name">{({ name }) => <Model name={decodeURIComponent(name)} />}</Route>
+            <Route path="/findings" component={Findings} />
+            <Route path="/findings/:id">{({ id }) => <Finding key={id} id={id} />}</Route>
+            <Route path="/retrains" component={Retrains} />
+            <Route path="/retrains/:id">{({ id }) => <Retrain key={id} id={id} />}</Route>
+            <Route path="/outcomes" component={Outcomes} />
+            <Route path="/lineage" component={Lineage} />
+            <Route path="/datasets" component={Datasets} />
+            <Route path="/datasets/:name">{({ name }) => <Dataset key={name} name={decodeURIComponent(name)} />}</Route>
             <Route path="/access" component={Access} />
             <Route path="/ledger" component={Ledger} />
             <Route path="/subjects" component={Subjects} />

@@ -34,7 +34,7 @@ const COLOURS = 8;
 const style = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Whether the page is dark now; charts are drawn anew when that changes. */
-function useTheme(): string {
+export function useTheme(): string {
   const now = () => document.documentElement.dataset["theme"] ?? "light";
   const [theme, setTheme] = useState(now);
   useEffect(() => {

@@ -161,6 +161,9 @@ pub struct AlertFilter {
     /// In this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AlertState>,
+    /// About this finding first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingId>,
     /// At most this many items, 1 to 1000; 100 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

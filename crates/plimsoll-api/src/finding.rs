@@ -92,6 +92,15 @@ pub struct FindingFilter {
     /// Of this severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<FindingSeverity>,
+    /// That this one sees to; or, as long as nobody does, that this one's deployment has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Opened, this time, before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_before: Option<Timestamp>,
+    /// Whether it is past its due time, and not resolved; true only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_overdue: Option<bool>,
     /// At most this many items, 1 to 1000; 100 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -19,6 +19,7 @@ mod explain;
 mod finding;
 mod forensics;
 mod governance;
+mod ledger;
 mod limit;
 mod lineage;
 mod live;
@@ -93,6 +94,7 @@ pub use governance::{
     RegisterApprovalKey, ReleaseStanding, RequestException, RunGate, StandingQuery,
     StoredAssessment, StoredEvaluation, Weekday,
 };
+pub use ledger::{LedgerTimeline, LedgerTimelineQuery, TimelinePart};
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{
     AdoptVersion, ArchiveVersion, CardOfVersion, CreateOverride, LineageQuery, ScanBlock,
@@ -106,7 +108,8 @@ pub use model::{
 pub use monitoring::{
     Age, Backfill, ColumnTest, DriftBy, DriftExplained, DriftPart, DriftQuery, DriftSlice,
     MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows, Monitoring,
-    MonitoringReference, MonitoringSignal, ReferenceQuery, ScoreChange, WatchState, WindowsQuery,
+    MonitoringReference, MonitoringSignal, ReferenceCells, ReferenceQuery, ScoreChange, WatchState,
+    WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};

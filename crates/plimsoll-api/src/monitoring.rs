@@ -63,6 +63,9 @@ pub struct MonitoredColumn {
     pub is_category: bool,
     /// Whether there were values enough; without, distances are 0 and say nothing.
     pub is_enough: bool,
+    /// Values in each of the reference's cells, in its order; told where one column is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<u64>,
     /// Values that were there.
     pub values: u64,
     /// Share of values that were missing.
@@ -274,9 +277,15 @@ pub struct WindowsQuery {
     /// How many at most, the newest; 50 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Of one column only.
+    /// Of one column only, with its cells and the reference's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// Only windows that end after this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Only windows that begin before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// Windows, the oldest first.
@@ -284,6 +293,30 @@ pub struct WindowsQuery {
 pub struct MonitoredWindows {
     /// The windows.
     pub items: Vec<MonitoredWindow>,
+    /// What the reference holds of the column that was asked for, of all and of each slice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<ReferenceCells>,
+}
+
+/// What a reference holds of a column.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ReferenceCells {
+    /// The field or output.
+    pub name: String,
+    /// The part of the population; all of it without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// Of numbers: the edges between cells, rising. The first cell is below the first, the last
+    /// above the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<f64>,
+    /// Of categories: the most frequent ones. The last cell is every other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Values in each cell.
+    pub cells: Vec<u64>,
+    /// Missing values.
+    pub missing: u64,
 }
 
 /// How to watch, and which decisions to compare with where no file is sent.

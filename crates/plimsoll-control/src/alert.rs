@@ -237,7 +237,7 @@ impl Control {
         self.may_read(ctx, Action::ReadAlerting, &self.server())?;
         let before = crate::page::cursor(wanted.cursor.as_deref())?;
         let (state, limit) = (wanted.state.map(api::AlertState::as_str), limit(wanted.limit)?);
-        let rows = self.store.read(|r| r.sent_alerts(state, before, limit))?;
+        let rows = self.store.read(|r| r.sent_alerts(state, wanted.finding, before, limit))?;
         let query = api::PageQuery { limit: wanted.limit, cursor: None };
         page(
             &query,

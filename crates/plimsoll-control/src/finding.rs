@@ -176,6 +176,9 @@ impl Control {
             state: wanted.state.map(|state| state.to_string()),
             kind: wanted.kind.map(|kind| kind.to_string()),
             severity: wanted.severity.map(|severity| severity.to_string()),
+            owner: wanted.owner.clone(),
+            opened_before: wanted.opened_before.map(|time| time.0),
+            due_before: (wanted.is_overdue == Some(true)).then(|| self.clock.now()),
             before: cursor(wanted.cursor.as_deref())?,
         };
         let limit = limit(wanted.limit)?;

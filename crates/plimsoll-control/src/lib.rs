@@ -55,6 +55,7 @@ mod identity;
 mod interactions;
 mod key;
 mod ledger_scan;
+mod ledger_timeline;
 mod limit;
 mod lineage;
 mod lineage_nodes;

@@ -121,6 +121,7 @@ fn weigh(column: &Column, values: &Values, habits: &Habits, before: Evidence) ->
             Source::Joint => MonitoredKind::Together,
         },
         values: n,
+        cells: crate::cells::counts(values, &column.values),
         missing: share(values.missing(), n + values.missing()),
         missing_reference: share(column.values.missing(), n_ref + column.values.missing()),
         outside: share(values.outside(), n),

@@ -7,6 +7,7 @@
 //! | [`together`] | what columns say together, and how much of the score hangs on each |
 //! | [`tally`] | what was seen of a deployment in a slot of time; it merges |
 //! | [`recorder`] | sees every decision on the thread that made it |
+//! | [`cells`] | what is shown of a column's distribution |
 //! | [`judge`] | a window against the reference: distances, tests, evidence that adds up |
 //! | [`track`] | windows of one version one after the other, and what they say |
 //! | [`explain`] | which columns and which slice a change of the score comes from |
@@ -20,6 +21,7 @@
 //! ledger and can be made anew. The request path reaches [`recorder`] only, which waits for
 //! nothing and opens no file.
 
+pub mod cells;
 pub mod explain;
 pub mod files;
 pub mod judge;

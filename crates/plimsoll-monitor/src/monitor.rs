@@ -4,6 +4,7 @@
 //! A slot is kept when it is over and nothing of it can be under way any more. What was not kept
 //! when the process ended is counted again from the ledger at the next start, from the mark on.
 
+use crate::cells;
 use crate::explain::{Contributions, Sampler, explained};
 use crate::files::{Files, Mark, MonitorError, Shelf};
 use crate::recorder::{Counted, Key, Recorder, References};
@@ -616,8 +617,8 @@ impl Monitor {
                 (Some(_), Some(last)) => last.state,
             },
             reference: known.map(|(reference, digest)| shown(key.1, reference, *digest)),
-            open: track.and_then(Track::peek),
-            last,
+            open: track.and_then(Track::peek).map(without_cells),
+            last: last.map(without_cells),
             unplanned: unplanned.unwrap_or_default(),
             ages: stale(&state, key, now).ages,
             signals: self.latest.of(deployment).into_iter().map(said).collect(),
@@ -625,22 +626,47 @@ impl Monitor {
         }
     }
 
-    /// The newest windows of a version, the oldest first.
+    /// The newest windows of a version that touch the time between two, the oldest first; of one
+    /// column only and with its cells, if it is told.
     #[must_use]
     pub fn windows(
         &self,
         key: Key,
+        (since, until): (Time, Time),
         limit: usize,
         column: Option<&str>,
     ) -> Vec<api::MonitoredWindow> {
         let state = self.state();
         let Some(track) = state.tracks.get(&key) else { return Vec::new() };
-        let first = track.windows.len().saturating_sub(limit);
-        let mut windows: Vec<_> = track.windows.iter().skip(first).cloned().collect();
-        if let Some(column) = column {
-            windows.iter_mut().for_each(|window| window.columns.retain(|own| own.name == column));
-        }
+        let touches =
+            |window: &&api::MonitoredWindow| window.until.0 > since && window.from.0 < until;
+        let shown = |window: &api::MonitoredWindow| match column {
+            None => without_cells(window.clone()),
+            Some(column) => {
+                let mut window = window.clone();
+                window.columns.retain(|own| own.name == column);
+                window
+            }
+        };
+        let newest = track.windows.iter().rev().filter(touches).take(limit).map(shown);
+        let mut windows: Vec<_> = newest.collect();
+        windows.reverse();
         windows
+    }
+
+    /// What a version's reference holds of a column, of all and of each slice. `names` says what
+    /// the categories of a field of this contract are called.
+    #[must_use]
+    pub fn reference_cells(
+        &self,
+        key: Key,
+        column: &str,
+        names: &dyn Fn(&Digest, usize) -> Option<Vec<String>>,
+    ) -> Vec<api::ReferenceCells> {
+        let reference = self.state().references.get(&key).map(|(known, _)| Arc::clone(known));
+        let Some(reference) = reference else { return Vec::new() };
+        let own = reference.columns.iter().filter(|own| own.name == column);
+        own.map(|own| cells::shown(own, &|place| names(&reference.contract, place))).collect()
     }
 
     /// For metrics: each version's last window.
@@ -674,6 +700,12 @@ fn is_same(one: Option<&Arc<Reference>>, other: Option<&Arc<Reference>>) -> bool
         (None, None) => true,
         _ => false,
     }
+}
+
+/// A window as lists of many columns have it.
+fn without_cells(mut window: api::MonitoredWindow) -> api::MonitoredWindow {
+    window.columns.iter_mut().for_each(|column| column.cells.clear());
+    window
 }
 
 /// What shards counted, put together by slot and version. What came too late for its slot counts

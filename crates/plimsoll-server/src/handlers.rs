@@ -328,6 +328,12 @@ fn access() -> Vec<Route> {
 fn records() -> Vec<Route> {
     use Action::{ListDecisions, ReadDecision, ReadEvents, ReadStatus, TailDecisions};
     vec![
+        control("GET", "/api/v1/ledger/timeline", ReadStatus, |app, ctx, input| {
+            ok(&app.control.ledger_timeline(ctx, &input.query()?)?)
+        })
+        .named("get_ledger_timeline", "What the ledger holds over time, and who vouches for it")
+        .asks(schema_of::<api::LedgerTimelineQuery>)
+        .gives(200, schema_of::<api::LedgerTimeline>),
         control("GET", "/api/v1/status", ReadStatus, |app, ctx, _| ok(&app.control.status(ctx)?))
             .named("status", "Generations, queues, deployments")
             .gives(200, schema_of::<api::Status>),

@@ -7,7 +7,7 @@ use crate::routes::{Fail, Input, Route, control};
 use plimsoll_api as api;
 use plimsoll_api::schema_of;
 use plimsoll_batch::{Format, read_table};
-use plimsoll_contract::CompiledContract;
+use plimsoll_contract::{Class, CompiledContract, Kind};
 use plimsoll_control::{ControlError, RequestContext};
 use plimsoll_monitor::explain::Sampler;
 use plimsoll_monitor::monitor::document;
@@ -78,8 +78,18 @@ fn windows(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail
     }
     let number = query.version.or_else(|| version(app, &name)).unwrap_or_default();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let items = app.monitor.windows((id, number), limit, query.column.as_deref());
-    ok(&api::MonitoredWindows { items })
+    let times = (
+        query.since.map_or(Time::EPOCH, |time| time.0),
+        query.until.map_or(Time::from_micros(u64::MAX), |time| time.0),
+    );
+    let items = app.monitor.windows((id, number), times, limit, query.column.as_deref());
+    let reference = query.column.as_deref().map(|column| {
+        let snapshot = app.gateway.snapshot();
+        let subject = snapshot.deployment(name.as_str()).and_then(|served| Subject::of(served));
+        let names = |contract: &Digest, place| subject.as_ref()?.categories(*contract, place);
+        app.monitor.reference_cells((id, number), column, &names)
+    });
+    ok(&api::MonitoredWindows { items, reference: reference.unwrap_or_default() })
 }
 
 fn explain(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
@@ -180,6 +190,16 @@ impl<'a> Subject<'a> {
     /// Decisions that are made elsewhere have no version here.
     fn number(&self) -> u32 {
         self.version.map_or(0, |version| version.number)
+    }
+    /// What the categories of a field are called, if this is the contract that a reference was made
+    /// by and the field holds nothing of a person.
+    fn categories(&self, contract: Digest, place: usize) -> Option<Vec<String>> {
+        let field = self.contract.field(place).filter(|_| contract == self.digest)?;
+        match field.kind {
+            Kind::Boolean => Some(vec!["false".to_owned(), "true".to_owned()]),
+            Kind::Category => Some(field.values.clone()),
+            _ => (field.class == Class::None).then(Vec::new),
+        }
     }
     /// What answers are called, and how many numbers they have.
     fn output(&self) -> (&str, usize) {

@@ -251,22 +251,23 @@ impl Read<'_> {
         let mut statement = self.0.prepare_cached(sql)?;
         Ok(statement.query_row([state.as_str()], |row| row::count(row, 0))?)
     }
-    /// Deliveries, latest first, before `before`; in one state, if it is told.
+    /// Deliveries, latest first, before `before`; in one state and of one finding, if they are told.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn sent_alerts(
         &self,
         state: Option<&str>,
+        finding: Option<FindingId>,
         before: Option<AlertId>,
         limit: u32,
     ) -> Result<Vec<SentAlert>> {
         let before = before.map_or([0xff; 16], |id| *id.as_bytes());
         self.many(
             "alert_deliveries d JOIN alerts a ON a.id = d.alert JOIN alert_routes r ON r.id = d.route
-             WHERE d.alert < ?1 AND (?2 IS NULL OR d.state = ?2)
+             WHERE d.alert < ?1 AND (?2 IS NULL OR d.state = ?2) AND (?4 IS NULL OR a.finding = ?4)
              ORDER BY d.alert DESC, r.name LIMIT ?3",
-            params![before, state, limit.min(MAX_PAGE)],
+            params![before, state, limit.min(MAX_PAGE), finding.map(|id| *id.as_bytes())],
         )
     }
 }

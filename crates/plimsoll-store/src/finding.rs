@@ -89,6 +89,12 @@ pub struct FindingFilter {
     pub kind: Option<String>,
     /// Of this severity.
     pub severity: Option<String>,
+    /// Seen to by this one; or by nobody, of a deployment of this owner.
+    pub owner: Option<String>,
+    /// Opened, this time, before this time.
+    pub opened_before: Option<Time>,
+    /// Due before this time, and not resolved.
+    pub due_before: Option<Time>,
     /// Opened for the first time before this one.
     pub before: Option<FindingId>,
 }
@@ -204,6 +210,9 @@ impl Read<'_> {
             "findings WHERE id < ?1 AND (?2 IS NULL OR deployment = ?2)
                AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR kind = ?4)
                AND (?5 IS NULL OR severity = ?5)
+               AND (?7 IS NULL OR coalesce(assignee, owner) = ?7)
+               AND (?8 IS NULL OR opened_at < ?8)
+               AND (?9 IS NULL OR (due_at < ?9 AND state <> 'resolved'))
              ORDER BY id DESC LIMIT ?6",
             params![
                 before,
@@ -211,7 +220,10 @@ impl Read<'_> {
                 filter.state,
                 filter.kind,
                 filter.severity,
-                limit.min(MAX_PAGE)
+                limit.min(MAX_PAGE),
+                filter.owner,
+                filter.opened_before.map(micros),
+                filter.due_before.map(micros),
             ],
         )
     }

@@ -256,6 +256,21 @@ fn missing_and_unknown_values_are_a_matter_of_quality() {
 }
 
 #[test]
+fn a_window_keeps_what_its_cells_held() {
+    let reference = reference();
+    let poorer = tally(&reference, 500, |rows| rows.cells[0] = Cell::Number(-1.0));
+    let ended = windows(&mut track(&reference), 0, &[poorer]);
+    for (column, own) in ended[0].columns.iter().zip(&reference.columns) {
+        assert_eq!(column.cells.iter().sum::<u64>(), column.values, "{}", column.name);
+        let shown = plimsoll_monitor::cells::shown(own, &|_| None);
+        assert_eq!(shown.cells.len(), column.cells.len(), "{}", column.name);
+        assert_eq!(shown.cells.iter().sum::<u64>(), own.values.count());
+    }
+    let income = &ended[0].columns[0];
+    assert_eq!((income.name.as_str(), income.cells.first()), ("income", Some(&500)), "below all");
+}
+
+#[test]
 fn little_is_not_enough_and_never_fine() {
     let reference = reference();
     let odd = |rows: &mut Rows| rows.cells[0] = Cell::Number(1e6);

@@ -112,6 +112,12 @@ pub(crate) struct List {
     /// Only those of this severity
     #[arg(long, value_name = "SEVERITY", value_parser = one_of(FindingSeverity::ALL, FindingSeverity::as_str))]
     severity: Option<FindingSeverity>,
+    /// Only those that this one sees to or, as long as nobody does, whose deployment is this one's
+    #[arg(long, value_name = "WHO")]
+    owner: Option<String>,
+    /// Only those that are past their due time
+    #[arg(long)]
+    overdue: bool,
     #[command(flatten)]
     paged: Paged,
 }
@@ -266,8 +272,10 @@ fn change(
 }
 
 fn list(context: &Context, args: List) -> Result<(), Failure> {
-    let List { deployment, state, kind, severity, paged } = args;
-    let filter = FindingFilter { deployment, state, kind, severity, ..FindingFilter::default() };
+    let List { deployment, state, kind, severity, owner, overdue, paged } = args;
+    let is_overdue = overdue.then_some(true);
+    let rest = FindingFilter::default();
+    let filter = FindingFilter { deployment, state, kind, severity, owner, is_overdue, ..rest };
     let page = context.client()?.list::<Finding>(PATH, &filter, paged.limit)?;
     let heads = ["id", "deployment", "severity", "state", "kind", "about", ">seen", "due", "text"];
     context.show_page(&page, &heads, |table, one| {

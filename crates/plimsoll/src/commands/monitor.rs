@@ -348,7 +348,7 @@ fn word(state: WatchState) -> &'static str {
 
 fn list(context: &Context, windows: Windows) -> Result<(), Failure> {
     let Windows { deployment, version, limit, column } = windows;
-    let query = WindowsQuery { version, limit: Some(limit), column };
+    let query = WindowsQuery { version, limit: Some(limit), column, ..WindowsQuery::default() };
     let found: MonitoredWindows =
         context.client()?.get(&path(&deployment, "monitoring/windows"), &query)?;
     context.printer.show(&found, |found| {

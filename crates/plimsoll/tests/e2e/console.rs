@@ -5,6 +5,7 @@ use crate::harness::{BINARY, Server, demo, get, post, request, requests};
 use crate::oversight::candidate;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -16,11 +17,37 @@ fn key_of(server: &Server, who: &str, role: &str) -> String {
     made["secret"].as_str().expect("a secret").to_owned()
 }
 
+/// A server whose monitor counts by the second, with a trainer that speaks for some seconds.
+fn watching() -> Server {
+    let folder = Arc::new(tempfile::tempdir().expect("temp"));
+    let model = demo("credit/model.json");
+    let says = format!(
+        "for n in 1 2 3 4 5 6; do echo \"round $n <b>of six</b>\"; sleep 1; done; \
+         cp {} \"$PLIMSOLL_RETRAIN_OUT/model.json\"; \
+         echo $PLIMSOLL_RETRAIN > \"$PLIMSOLL_RETRAIN_OUT/run.txt\"",
+        model.display()
+    );
+    let command = ["/bin/sh", "-c", &says];
+    let text = format!("[own]\ncommand = {command:?}\ntimeout_seconds = 120\nmemory_mib = 4096\n");
+    let path = folder.path().join("trainers.toml");
+    std::fs::write(&path, text).expect("written");
+    let trainers = format!("retrain.trainers_file={}", path.display());
+    Server::start_in(folder, &["--set", "monitor.slot=1s", "--set", &trainers])
+}
+
 /// People, a model, a deployment that explains, and decisions: answered and refused.
 fn furnished() -> (Server, Vec<(&'static str, String)>) {
-    let server = Server::production();
-    let people =
-        ["data-scientist", "ml-engineer", "approver", "reviewer", "auditor", "dpo", "caller"];
+    let server = watching();
+    let people = [
+        "data-scientist",
+        "ml-engineer",
+        "approver",
+        "reviewer",
+        "auditor",
+        "dpo",
+        "labeler",
+        "caller",
+    ];
     let mut keys: Vec<_> = people.iter().map(|&role| (role, key_of(&server, role, role))).collect();
     let key = |role: &str| keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str());
     let text = |path: &str| demo(path).to_str().expect("UTF-8").to_owned();
