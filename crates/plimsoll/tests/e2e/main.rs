@@ -64,6 +64,8 @@ mod python;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
+mod registry_crash;
+#[cfg(test)]
 mod retraining;
 #[cfg(test)]
 mod rollouts;

@@ -32,7 +32,7 @@ map:
 ";
 
 /// Flags payments from an amount on: one tree with one split.
-fn flags_from(amount: f64) -> String {
+pub(crate) fn flags_from(amount: f64) -> String {
     format!(
         r#"{{"version":[3,0,0],"learner":{{"attributes":{{}},"feature_names":["amount","hour"],"feature_types":["float","float"],
         "learner_model_param":{{"base_score":"0E0","boost_from_average":"1","num_class":"0","num_feature":"2","num_target":"1"}},
