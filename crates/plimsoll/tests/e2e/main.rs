@@ -12,6 +12,8 @@ mod auditor;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod buckets;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crash;
@@ -55,6 +57,8 @@ mod operate;
 mod outcomes;
 #[cfg(test)]
 mod oversight;
+#[cfg(test)]
+mod parts;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
