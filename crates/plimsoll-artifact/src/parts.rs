@@ -48,7 +48,9 @@ pub struct PartUpload {
     new: PathBuf,
     path: PathBuf,
     max: u64,
-    /// Bytes of all parts of the session, those under way among them.
+    /// Bytes of the part that this one replaces.
+    old: u64,
+    /// Bytes of all parts of the session, those under way and to be replaced among them.
     total: Arc<AtomicU64>,
     is_done: bool,
 }
@@ -95,7 +97,9 @@ impl ArtifactStore {
         let mut file = fs::File::create(&new).map_err(gone)?;
         let sealer = Sealer::new(Stream::fresh(&self.key, self.layout)?, &mut file)?;
         let path = folder.join(number.to_string());
-        Ok(PartUpload { sealer, file, new, path, max: about.max, total, is_done: false })
+        let old = fs::metadata(&path).ok().and_then(|old| self.layout.length(old.len()));
+        let old = old.unwrap_or(0);
+        Ok(PartUpload { sealer, file, new, path, max: about.max, old, total, is_done: false })
     }
 
     /// Puts the parts together, in the order of their numbers from 1, each with the digest that its
@@ -221,7 +225,7 @@ impl PartUpload {
         // Whoever goes beyond is refused; what was counted is given back when the part is dropped.
         let before = self.total.fetch_add(count, Ordering::Relaxed);
         self.sealer.write(bytes, &mut self.file)?;
-        if before.saturating_add(count) > self.max {
+        if before.saturating_add(count) > self.max.saturating_add(self.old) {
             return Err(ArtifactError::TooLarge { limit: self.max, what: "uploaded" });
         }
         Ok(())
@@ -234,13 +238,11 @@ impl PartUpload {
     pub fn finish(mut self) -> Result<Stored, ArtifactError> {
         let stored = self.sealer.finish(&mut self.file)?;
         self.file.sync_all().map_err(ArtifactError::io("written"))?;
-        let layout = self.sealer.layout();
-        let old = fs::metadata(&self.path).ok().and_then(|old| layout.length(old.len()));
         fs::rename(&self.new, &self.path).map_err(gone)?;
         if let Some(folder) = self.path.parent() {
             fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(gone)?;
         }
-        self.total.fetch_sub(old.unwrap_or(0), Ordering::Relaxed);
+        self.total.fetch_sub(self.old, Ordering::Relaxed);
         self.is_done = true;
         Ok(stored)
     }

@@ -42,9 +42,6 @@ impl Sealer {
     pub(crate) const fn size(&self) -> u64 {
         self.size
     }
-    pub(crate) const fn layout(&self) -> crate::layout::Layout {
-        self.stream.layout()
-    }
 
     pub(crate) fn write(
         &mut self,

@@ -33,7 +33,7 @@ fn parts_become_one_artifact_in_their_order() {
     let id = begin(&store, 3, 6_000_000);
     let pieces: Vec<&[u8]> = text.chunks(2_000_000).collect();
     let third = put(&store, id, 3, pieces[2]);
-    drop(put(&store, id, 1, b"another, sent before"));
+    put(&store, id, 1, b"another, sent before");
     let first = std::thread::scope(|scope| {
         let first = scope.spawn(|| put(&store, id, 1, pieces[0]));
         drop(store.begin_part(id, 2, NOW).expect("begun and given up"));
