@@ -123,6 +123,11 @@ pub struct UpdateDeployment {
     /// Who may have signed what is released; none asks for no signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signers: Option<Vec<Signer>>,
+    /// Rules that send requests to a version by a header or a context attribute, the first that
+    /// fits: `header:x-cohort=beta,staff -> canary`, `context:channel=branch -> 3`. A version that
+    /// one names needs what its release needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<String>>,
 }
 
 /// Lets a version answer.
@@ -198,6 +203,9 @@ pub struct Deployment {
     /// Who may have signed what is released, if a signature is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signer>,
+    /// Rules that send requests to a version by a header or a context attribute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<String>,
     /// The version that answers.
     pub released: Option<ReleasedVersion>,
     /// Whether it answers now.

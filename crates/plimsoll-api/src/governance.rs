@@ -46,7 +46,8 @@ pub struct StoredAssessment {
 /// A measured part of a posted whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MeasuredShare {
-    /// Decisions that were answered in the last 30 days. Absent: too many to count, which is all.
+    /// Interactions of the last 30 days that the deployment had part in: distinct ids of the
+    /// contract's `map.interaction`, and requests without one. Absent: too many to count, which is all.
     pub part: Option<u64>,
     /// All interactions with customers in the last 30 days, as posted.
     pub whole: u64,
@@ -112,6 +113,22 @@ pub struct PluginCheck {
     /// The address that `plimsoll gate run` asks in place of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// How long it may take, in seconds, 1 to 3600; 60 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<u32>,
+}
+
+/// Where the truth about decisions comes from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeclaredOutcomes {
+    /// What tells how a decision turned out.
+    pub source: String,
+    /// Days until it is known.
+    pub delay_days: u32,
+    /// What stands in its place, where the truth never comes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub proxy: String,
 }
 
 /// What a gate of a deployment looks at, and the thresholds, fixed before a run.
@@ -151,9 +168,102 @@ pub struct GatePlan {
     /// Features that whoever is decided about can change; all unless told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mutable: Vec<String>,
+    /// Where the truth about decisions comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<DeclaredOutcomes>,
+    /// What people do when the model gets worse, where no retraining is asked for by itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub on_breach: String,
+    /// The age that no version outlives, in days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
     /// Checks of the team's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<PluginCheck>,
+}
+
+/// States what only a person can know, signed by a key of their own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attest {
+    /// The demand that it answers, such as `RSK-01`.
+    pub demand: String,
+    /// The number of the version, of a demand that is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// What is stated.
+    pub says: String,
+    /// The SHA-256 of the document that it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Digest>,
+    /// Of a change (`CHG-01`): whether it is significant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub significant: Option<bool>,
+    /// Until when it counts.
+    pub until: Timestamp,
+    /// When, in microseconds since 1970: after the challenge, and not in the future.
+    pub at_us: u64,
+    /// The signature over the attestation's text, 128 hexadecimal digits.
+    pub signature: String,
+    /// The challenge.
+    pub challenge: GovernanceId,
+    /// The signature over the challenge's text, 128 hexadecimal digits.
+    pub challenge_signature: String,
+}
+
+/// What a person stated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Attestation {
+    /// Its record.
+    pub id: GovernanceId,
+    /// The demand that it answers.
+    pub demand: String,
+    /// The artifact that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Digest>,
+    /// What is stated.
+    pub says: String,
+    /// The SHA-256 of the document that it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Digest>,
+    /// Of a change: whether it is significant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub significant: Option<bool>,
+    /// Who states it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it counts.
+    pub until: Timestamp,
+    /// Who took it back, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+}
+
+/// A demand that people may answer, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AttestableDemand {
+    /// The demand.
+    pub demand: String,
+    /// What is stated.
+    pub states: String,
+    /// Who may: anybody with one of these roles.
+    pub roles: Vec<String>,
+    /// For how many days at most, at the tier of the use.
+    pub days: u32,
+    /// Whether it is about one version.
+    pub of_version: bool,
+    /// Whether a document has to be named.
+    pub needs_evidence: bool,
+}
+
+/// What people stated of a deployment, newest first, and what they may state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Attestations {
+    /// What they stated.
+    pub items: Vec<Attestation>,
+    /// What they may.
+    pub may: Vec<AttestableDemand>,
 }
 
 /// Rows with what is known of them, which checks run versions on. Kept sealed.
@@ -188,6 +298,18 @@ pub struct StoredEvaluation {
 pub struct RunGate {
     /// The number of the version.
     pub version: u32,
+    /// Under this contract in place of the deployment's own: before it is changed to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
+}
+
+/// Under which contract a version is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StandingQuery {
+    /// Under this one in place of the deployment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
 }
 
 /// What a check of a team's own found of a version.
@@ -196,6 +318,9 @@ pub struct RunGate {
 pub struct PostCheckResult {
     /// The number of the model version.
     pub version: u32,
+    /// Under this contract in place of the deployment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
     /// The check's name, as the plan declares it.
     pub check: String,
     /// The check's version.
@@ -306,6 +431,9 @@ pub struct ApprovalChallenge {
 pub struct ApproveRelease {
     /// The number of the version.
     pub version: u32,
+    /// Under this contract in place of the deployment's own: consent to a change of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
     /// The digest of its artifact.
     pub artifact: Digest,
     /// The digest of the gate result that is consented to.

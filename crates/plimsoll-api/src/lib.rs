@@ -14,6 +14,7 @@ mod dataset;
 mod decision;
 mod deployment;
 mod event;
+mod experiment;
 mod explain;
 mod finding;
 mod forensics;
@@ -67,6 +68,11 @@ pub use deployment::{
     UpdateDeployment,
 };
 pub use event::{ControlEvent, EventFilter};
+pub use experiment::{
+    ConcludeExperiment, Experiment, ExperimentArm, ExperimentMetric, ExperimentReport,
+    ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedMean,
+    ReportedMetric, ReportedSlice, ReportedSplit, StartExperiment, StopArm, StoppedArm,
+};
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
 };
@@ -80,10 +86,11 @@ pub use forensics::{
     TracedRoute,
 };
 pub use governance::{
-    ApprovalChallenge, ApprovalKey, ApproveRelease, BreakGlass, BrokenGlass, ChangeWindow,
-    GateException, GatePlan, GateRun, MeasuredShare, PluginCheck, PostCheckResult,
-    PostInteractions, PutAssessment, PutEvaluation, RegisterApprovalKey, ReleaseStanding,
-    RequestException, RunGate, StoredAssessment, StoredEvaluation, Weekday,
+    ApprovalChallenge, ApprovalKey, ApproveRelease, Attest, AttestableDemand, Attestation,
+    Attestations, BreakGlass, BrokenGlass, ChangeWindow, DeclaredOutcomes, GateException, GatePlan,
+    GateRun, MeasuredShare, PluginCheck, PostCheckResult, PostInteractions, PutAssessment,
+    PutEvaluation, RegisterApprovalKey, ReleaseStanding, RequestException, RunGate, StandingQuery,
+    StoredAssessment, StoredEvaluation, Weekday,
 };
 pub use limit::{Limit, LimitSet, SetLimit};
 pub use lineage::{
@@ -96,8 +103,9 @@ pub use model::{
     ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use monitoring::{
-    Age, Backfill, ColumnTest, MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows,
-    Monitoring, MonitoringReference, MonitoringSignal, ReferenceQuery, WatchState, WindowsQuery,
+    Age, Backfill, ColumnTest, DriftBy, DriftExplained, DriftPart, DriftQuery, DriftSlice,
+    MonitoredColumn, MonitoredKind, MonitoredWindow, MonitoredWindows, Monitoring,
+    MonitoringReference, MonitoringSignal, ReferenceQuery, ScoreChange, WatchState, WindowsQuery,
 };
 pub use observation::{Observation, Observed, ObservedItem};
 pub use openapi::{RouteDoc, SchemaOf, openapi, schema_of};
@@ -140,10 +148,11 @@ pub use subject::{
 };
 pub use time::Timestamp;
 pub use words::{
-    AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, Explain, FindingKind,
-    FindingSeverity, FindingState, GuardrailKind, ObservedState, OutcomeState, PrincipalKind,
-    RetrainState, RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase,
-    SinkFormat, SinkProfile, SinkState, Task, Tier,
+    AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, ExperimentAdvice,
+    ExperimentPhase, ExperimentUnit, Explain, FindingKind, FindingSeverity, FindingState,
+    GuardrailKind, MetricGoal, MetricKind, MetricRole, MetricSays, ObservedState, OutcomeState,
+    PrincipalKind, RetrainState, RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role,
+    RolloutPhase, SinkFormat, SinkProfile, SinkState, Task, Tier,
 };
 
 #[cfg(test)]

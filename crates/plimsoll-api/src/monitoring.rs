@@ -30,6 +30,9 @@ pub enum MonitoredKind {
     Input,
     /// What the model answers.
     Output,
+    /// All inputs together: how far a row is from what the reference's principal components make of
+    /// it. It moves when a relation between columns breaks, although none of them moves.
+    Together,
 }
 
 /// A test of a column: the one that was chosen for it, else what Evidently takes by default for a
@@ -287,6 +290,9 @@ pub struct MonitoredWindows {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceQuery {
+    /// The number of a version that need not answer yet; the one that answers unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// `csv` or `parquet`: what the body is. Without it the reference is of decisions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
@@ -328,4 +334,106 @@ pub struct ReferenceQuery {
     /// When somebody is to look at model and reference again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_by: Option<Timestamp>,
+    /// Days after which the version is too old; 365 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_model_days: Option<u32>,
+    /// Days after which the data that it was trained on is too old; 365 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_data_days: Option<u32>,
+    /// Days after which the last evaluation is too old; 180 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_evaluation_days: Option<u32>,
+    /// Days after which the last outcome is too old, where there ever was one; 90 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_outcome_days: Option<u32>,
+    /// The share of features' values unlike any of the reference that is put up with; 0.05 unless
+    /// told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_outside: Option<f64>,
+}
+
+/// Of which window a change of the score is explained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftQuery {
+    /// Of the window that has not ended, as far as it is known; of the last one unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
+}
+
+/// What parts of a change of the score are measured by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftBy {
+    /// The change of each field's mean contribution (its SHAP value); parts add up to the change of
+    /// the mean margin.
+    Contributions,
+    /// Each field's distance times how much of the score hangs on it: an order, not amounts.
+    WeightedDistances,
+    /// Each field's distance, where nothing is known of the score.
+    Distances,
+}
+
+/// The mean margin of the score, before and now.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreChange {
+    /// Of the reference.
+    pub before: f64,
+    /// Of a sample of the window.
+    pub now: f64,
+    /// Rows of that sample.
+    pub rows: u64,
+}
+
+/// A field's part in a change of the score.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DriftPart {
+    /// The field.
+    pub column: String,
+    /// How far it is from the reference, 0 to 1.
+    pub distance: f64,
+    /// How much of it is put up with.
+    pub tolerance: f64,
+    /// Whether it was told that it has moved.
+    pub is_told: bool,
+    /// The change of its mean contribution, in units of the margin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contribution: Option<f64>,
+    /// Its share of all parts' sizes, 0 to 1.
+    pub share: f64,
+}
+
+/// A slice's part in a change of the score.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DriftSlice {
+    /// The part of the population.
+    pub slice: String,
+    /// Its share of the rows, 0 to 1.
+    pub rows: f64,
+    /// How far the score has moved in it, 0 to 1.
+    pub distance: f64,
+    /// How far the score has moved overall.
+    pub overall: f64,
+}
+
+/// Why a deployment's score has moved.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DriftExplained {
+    /// The version.
+    pub version: u32,
+    /// When the window begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// What parts are measured by.
+    pub by: DriftBy,
+    /// The change of the mean margin, where contributions are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreChange>,
+    /// The fields, the largest part first.
+    pub columns: Vec<DriftPart>,
+    /// The slices, the largest part first.
+    pub slices: Vec<DriftSlice>,
+    /// The same in a sentence.
+    pub text: String,
 }

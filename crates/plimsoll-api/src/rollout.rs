@@ -19,6 +19,9 @@ pub struct StartRollout {
     /// What must not get worse; errors, refusals, latency, score and mix unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardrails: Option<Vec<RolloutGuardrail>>,
+    /// What must not get worse either, beside those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<RolloutGuardrail>,
     /// The chance that a version that is no worse is rolled back; 0.01 unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub false_rollback: Option<f64>,
@@ -44,6 +47,15 @@ pub struct RolloutStep {
     /// The seconds after which it is inconclusive; a week unless told.
     #[serde(default = "week")]
     pub seconds_max: u64,
+    /// The candidate's answers whose outcome is known that it needs at least, since the rollout
+    /// began; none unless told.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub outcomes_min: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn week() -> u64 {
@@ -51,7 +63,7 @@ fn week() -> u64 {
 }
 
 /// What must not get worse.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutGuardrail {
     /// What is compared.
@@ -69,6 +81,18 @@ pub struct RolloutGuardrail {
     /// what is put up with, either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// Of mix: a slice key of the contract, so that only one group of persons is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The group: the value of that key. It comes with `by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Of outcomes: the name of the outcome; `outcome` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Of outcomes: which value is positive; 1, true and yes unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
 }
 
 fn one() -> f64 {
@@ -100,6 +124,12 @@ pub struct Rollout {
     pub pairs: u64,
     /// The candidate's answers, or pairs, in this step.
     pub in_step: u64,
+    /// The candidate's answers whose outcome is known, so far.
+    #[serde(default)]
+    pub outcomes: u64,
+    /// The incumbent's, meanwhile.
+    #[serde(default)]
+    pub incumbent_outcomes: u64,
     /// Pairs that were not compared since the process began, as too many waited.
     pub dropped: u64,
     /// The share of pairs that agree.
@@ -138,6 +168,9 @@ pub struct RolloutEvidence {
     pub most: f64,
     /// From how many on it is rolled back.
     pub goal: f64,
+    /// Why it can say nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What happened to a rollout.

@@ -249,6 +249,82 @@ words! {
         Score = "score",
         /// The share of positive answers.
         Mix = "mix",
+        /// Answers that turned out to be wrong.
+        Outcomes = "outcomes",
+    }
+
+    /// Where an experiment stands.
+    ExperimentPhase {
+        /// Arms answer their shares.
+        Running = "running",
+        /// It ended, and the control goes on.
+        Stopped = "stopped",
+        /// It ended, and an arm's version was released.
+        Shipped = "shipped",
+    }
+
+    /// What is assigned to an arm of an experiment, and counts once.
+    ExperimentUnit {
+        /// Whom a request is about.
+        Subject = "subject",
+        /// A contact with a customer.
+        Interaction = "interaction",
+        /// A single decision.
+        Decision = "decision",
+    }
+
+    /// Where the number of a metric comes from.
+    MetricKind {
+        /// What turned out to be true.
+        Outcome = "outcome",
+        /// A value that is posted for the experiment.
+        Value = "value",
+        /// The score of the answer.
+        Score = "score",
+        /// Whether the answer is positive: an approval, an alarm.
+        Positive = "positive",
+    }
+
+    /// What a metric is for.
+    MetricRole {
+        /// What decides.
+        Primary = "primary",
+        /// What is looked at beside it.
+        Secondary = "secondary",
+        /// What must not get worse.
+        Guardrail = "guardrail",
+    }
+
+    /// Which way a metric is better.
+    MetricGoal {
+        /// More is better.
+        Increase = "increase",
+        /// Less is better.
+        Decrease = "decrease",
+    }
+
+    /// What an interval says of an arm beside the control.
+    MetricSays {
+        /// All of it is better.
+        Better = "better",
+        /// All of it is worse.
+        Worse = "worse",
+        /// All of it is within the least difference that matters.
+        Same = "same",
+        /// None of these yet.
+        Unclear = "unclear",
+    }
+
+    /// What the numbers of an experiment suggest.
+    ExperimentAdvice {
+        /// An arm is better and does no harm.
+        Ship = "ship",
+        /// No arm is better.
+        Keep = "keep",
+        /// Nothing is clear yet.
+        GoOn = "go_on",
+        /// Units are not split as declared: find out why before anything else.
+        Look = "look",
     }
 
     /// What kind of thing is wrong.

@@ -42,13 +42,22 @@ fn cause(error: &TableError) -> String {
 }
 
 impl BatchError {
+    /// Whether what the job may use is used up for now.
+    #[must_use]
+    pub const fn is_limit(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(refusal.code, RefusalCode::RateLimited))
+    }
+
     /// Whether the job may go on later as it is: the disk is full, or the ledger takes nothing.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Refused(refusal) => matches!(
                 refusal.code,
-                RefusalCode::LedgerUnavailable | RefusalCode::NotReady | RefusalCode::Draining
+                RefusalCode::LedgerUnavailable
+                    | RefusalCode::NotReady
+                    | RefusalCode::Draining
+                    | RefusalCode::RateLimited
             ),
             Self::Io(_) | Self::Ledger(_) | Self::Notes(_) => true,
             Self::Table { .. } | Self::Columns(_) | Self::Sealed(_) | Self::Internal(_) => false,

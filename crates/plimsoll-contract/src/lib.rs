@@ -10,6 +10,7 @@
 //! A header is only a name in the map; reading it is the gateway's business.
 
 mod bind;
+mod change;
 mod check;
 mod compile;
 mod contract;
@@ -29,6 +30,7 @@ mod timestamp;
 mod writer;
 
 pub use bind::{BindError, Binding, Codes};
+pub use change::{Change, changes};
 pub use check::Problem;
 pub use compile::{CompiledContract, CompiledMap, CompiledSource, Source};
 pub use contract::{

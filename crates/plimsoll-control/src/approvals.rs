@@ -51,6 +51,22 @@ struct Consent {
     roles: BTreeSet<String>,
 }
 
+/// What somebody signed, and what they signed to prove who they are.
+pub(crate) struct Signing<'a> {
+    pub(crate) challenge: GovernanceId,
+    pub(crate) challenge_signature: &'a str,
+    pub(crate) message: &'a [u8],
+    pub(crate) signature: &'a str,
+    pub(crate) at: Time,
+}
+
+/// Signed by a key of their own, by who just proved who they are.
+pub(crate) struct Proof {
+    pub(crate) signature: (Digest, Digest),
+    pub(crate) key: Digest,
+    pub(crate) authenticated: Time,
+}
+
 /// What a glass's record holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Glass {
@@ -65,7 +81,7 @@ fn signature(field: &'static str, text: &str) -> Result<(Digest, Digest), Contro
     parsed.ok_or_else(|| ControlError::invalid(field, "must be 128 hexadecimal digits"))
 }
 
-fn joined((a, b): (Digest, Digest)) -> [u8; 64] {
+pub(crate) fn joined((a, b): (Digest, Digest)) -> [u8; 64] {
     let mut bytes = [0; 64];
     let (left, right) = bytes.split_at_mut(32);
     left.copy_from_slice(a.as_bytes());
@@ -74,7 +90,7 @@ fn joined((a, b): (Digest, Digest)) -> [u8; 64] {
 }
 
 impl Control {
-    fn own(&self, ctx: &RequestContext) -> Resource {
+    pub(crate) fn own(&self, ctx: &RequestContext) -> Resource {
         Resource::Principal { id: ctx.id.to_string().into(), tenant: ctx.tenant() }
     }
 
@@ -197,6 +213,7 @@ impl Control {
         let what = Resource::Deployment(resource);
         let permit = self.permit(ctx, Action::ApproveRelease, &what)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let row = self.under(row, wanted.contract)?;
         let version = self.store.read(|r| r.version(row.model, wanted.version))?;
         let version =
             version.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
@@ -207,7 +224,8 @@ impl Control {
         let mut record = self.governance_row(ctx, &row, kind::APPROVAL, &consent);
         record.artifact = Some(version.digest);
         let told = json!({
-            "id": record.id, "version": wanted.version, "statement": consent.statement,
+            "id": record.id, "version": wanted.version, "contract": row.contract,
+            "statement": consent.statement,
             "signature": wanted.signature, "key": consent.key, "roles": consent.roles,
             "authenticated_us": consent.authenticated_us,
         });
@@ -216,7 +234,8 @@ impl Control {
             tx.end_governance(wanted.challenge, ctx.id, now)?;
             Ok(tx.insert_governance(&record)?)
         })?;
-        self.release_standing(ctx, name, wanted.version)
+        let query = api::StandingQuery { contract: wanted.contract };
+        self.release_standing(ctx, name, wanted.version, query)
     }
 
     /// The consent, or why it is none.
@@ -227,47 +246,30 @@ impl Control {
         version: &plimsoll_store::VersionRow,
         wanted: &api::ApproveRelease,
     ) -> Result<Result<Consent, &'static str>, ControlError> {
-        let now = self.clock.now();
         if version.author == ctx.id {
             return Ok(Err("whoever made a version does not approve it"));
         }
-        let challenge = self.store.read(|r| r.governance(wanted.challenge))?.filter(|record| {
-            record.kind == kind::CHALLENGE && record.made_by == ctx.id && record.ended_at.is_none()
-        });
-        let Some(challenge) = challenge else {
-            return Ok(Err("the challenge is none of the approver's, or was used"));
-        };
-        let at = Time::from_micros(wanted.at_us);
-        if now.since(challenge.made_at) > AUTHENTICATED_MAX {
-            return Ok(Err("the approver had not just proven who they are"));
-        }
-        if at < challenge.made_at || at > now {
-            return Ok(Err("its time is before the challenge, or in the future"));
-        }
-        let nonce = document::<Challenge>(&challenge)?.nonce;
         let by = ctx.id.to_string();
         let statement = Statement {
             deployment: row.name.to_string(),
             artifact: wanted.artifact,
             gate: wanted.gate,
-            by: by.clone(),
+            by,
             at_us: wanted.at_us,
         };
-        let halves = signature("signature", &wanted.signature)?;
-        let proof = joined(signature("challenge_signature", &wanted.challenge_signature)?);
-        let challenge_text = approval::challenge_message(&nonce.to_string(), &by);
-        let mut key = None;
-        for record in self.store.read(|r| r.governance_by(ctx.id, kind::KEY))? {
-            let public = document::<Key>(&record)?.public_key;
-            let signed = |text: &[u8], signature: &[u8; 64]| {
-                approval::is_signed(public.as_bytes(), text, signature)
-            };
-            if signed(&challenge_text, &proof) && signed(&statement.message(), &joined(halves)) {
-                key = Some(public);
-            }
-        }
-        let Some(key) = key else {
-            return Ok(Err("a signature is not by a key that the approver registered"));
+        let proof = self.proof(
+            ctx,
+            &Signing {
+                challenge: wanted.challenge,
+                challenge_signature: &wanted.challenge_signature,
+                message: &statement.message(),
+                signature: &wanted.signature,
+                at: Time::from_micros(wanted.at_us),
+            },
+        )?;
+        let Proof { signature: halves, key, authenticated } = match proof {
+            Ok(proof) => proof,
+            Err(why) => return Ok(Err(why)),
         };
         if wanted.artifact != version.digest {
             return Ok(Err("the artifact is not the version's"));
@@ -288,9 +290,46 @@ impl Control {
             statement,
             signature: halves,
             key,
-            authenticated_us: challenge.made_at.as_micros(),
+            authenticated_us: authenticated.as_micros(),
             roles: ctx.principal.roles.iter().map(|role| role.to_string()).collect(),
         }))
+    }
+
+    /// Whether the caller just proved who they are and signed a message with a key of their own,
+    /// or why not.
+    pub(crate) fn proof(
+        &self,
+        ctx: &RequestContext,
+        signing: &Signing<'_>,
+    ) -> Result<Result<Proof, &'static str>, ControlError> {
+        let now = self.clock.now();
+        let challenge = self.store.read(|r| r.governance(signing.challenge))?.filter(|record| {
+            record.kind == kind::CHALLENGE && record.made_by == ctx.id && record.ended_at.is_none()
+        });
+        let Some(challenge) = challenge else {
+            return Ok(Err("the challenge is none of the approver's, or was used"));
+        };
+        if now.since(challenge.made_at) > AUTHENTICATED_MAX {
+            return Ok(Err("the approver had not just proven who they are"));
+        }
+        if signing.at < challenge.made_at || signing.at > now {
+            return Ok(Err("its time is before the challenge, or in the future"));
+        }
+        let nonce = document::<Challenge>(&challenge)?.nonce;
+        let text = approval::challenge_message(&nonce.to_string(), &ctx.id.to_string());
+        let halves = signature("signature", signing.signature)?;
+        let proof = joined(signature("challenge_signature", signing.challenge_signature)?);
+        for record in self.store.read(|r| r.governance_by(ctx.id, kind::KEY))? {
+            let key = document::<Key>(&record)?.public_key;
+            let signed = |text: &[u8], signature: &[u8; 64]| {
+                approval::is_signed(key.as_bytes(), text, signature)
+            };
+            if signed(&text, &proof) && signed(signing.message, &joined(halves)) {
+                let authenticated = challenge.made_at;
+                return Ok(Ok(Proof { signature: halves, key, authenticated }));
+            }
+        }
+        Ok(Err("a signature is not by a key that the approver registered"))
     }
 
     fn refuse_approval(
@@ -334,7 +373,7 @@ impl Control {
             if approvers.iter().any(|known| known.id == consent.statement.by) {
                 continue;
             }
-            if let Some(roles) = self.roles_now(record.made_by, &consent)? {
+            if let Some(roles) = self.roles_now(record.made_by, consent.key, &consent.roles)? {
                 approvers.push(Approver {
                     id: consent.statement.by.clone(),
                     roles,
@@ -351,13 +390,14 @@ impl Control {
     }
 
     /// The roles of an approver as they are now; `None` of one who is disabled, or ended the key.
-    fn roles_now(
+    pub(crate) fn roles_now(
         &self,
         id: PrincipalId,
-        consent: &Consent,
+        key: Digest,
+        then: &BTreeSet<String>,
     ) -> Result<Option<BTreeSet<String>>, ControlError> {
         for record in self.store.read(|r| r.governance_by(id, kind::KEY))? {
-            if document::<Key>(&record)?.public_key != consent.key {
+            if document::<Key>(&record)?.public_key != key {
                 continue;
             }
             let (who, elsewhere) =
@@ -365,7 +405,7 @@ impl Control {
             let who = who.filter(|who| who.disabled_at.is_none());
             return Ok(who.map(|who| match elsewhere {
                 // A token brings its roles each time; those of then are what is known.
-                Some(_) => consent.roles.clone(),
+                Some(_) => then.clone(),
                 None => who.roles.into_iter().collect(),
             }));
         }

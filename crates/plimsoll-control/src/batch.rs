@@ -310,18 +310,20 @@ impl Control {
     }
 
     /// The job to carry out next: one that was running when the process before this one ended,
-    /// else the one that waits longest.
+    /// else the one that waits longest. Those in `passed` are passed over.
     ///
     /// # Errors
     /// [`ControlError::Store`].
-    pub fn next_batch(&self) -> Result<Option<BatchTask>, ControlError> {
-        let (running, queued) = (api::BatchState::Running, api::BatchState::Queued);
+    pub fn next_batch(&self, passed: &[BatchId]) -> Result<Option<BatchTask>, ControlError> {
+        let states = [api::BatchState::Running, api::BatchState::Queued];
         let found = self.store.read(|r| {
-            let first = r.batches_in(running.as_str())?.into_iter().next();
-            match first {
-                Some(row) => Ok::<_, ControlError>(Some(row)),
-                None => Ok(r.batches_in(queued.as_str())?.into_iter().next()),
+            for state in states {
+                let rows = r.batches_in(state.as_str())?;
+                if let Some(row) = rows.into_iter().find(|row| !passed.contains(&row.id)) {
+                    return Ok::<_, ControlError>(Some(row));
+                }
             }
+            Ok(None)
         })?;
         found.map(|row| self.batch_task(row)).transpose()
     }

@@ -6,6 +6,7 @@ use crate::compile::Compiler;
 use crate::decision_blocks::Blocks;
 use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
+use crate::experiment_state::Experiments;
 use crate::key::{NewKey, make_key};
 use crate::report::LastReport;
 use crate::rollout_state::Rollouts;
@@ -99,6 +100,8 @@ pub struct Control {
     pub(crate) last_report: Mutex<LastReport>,
     /// What is seen of rollouts under way.
     pub(crate) rollouts: Rollouts,
+    /// What is seen of experiments, and what was read of their records.
+    pub(crate) experiments: Experiments,
     /// What blocks of the ledger may hold.
     pub(crate) blocks: Mutex<Blocks>,
     pub(crate) started: Time,
@@ -148,6 +151,7 @@ impl Control {
             telling: Mutex::default(),
             last_report: Mutex::default(),
             rollouts: Rollouts::default(),
+            experiments: Experiments::default(),
             blocks: Mutex::default(),
         };
         control.repeat_erasures()?;

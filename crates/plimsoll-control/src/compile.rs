@@ -7,8 +7,10 @@ use crate::artifact::{Artifacts, sha256};
 use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
+use crate::experiment_state::{arms_of, stops};
 use crate::limit;
 use crate::rollout_state::exposed;
+use crate::routes;
 use crate::words::{roles, stored};
 use plimsoll_contract::{Binding, CompiledContract, Contract, ErrorDetail};
 use plimsoll_explain::{
@@ -22,7 +24,7 @@ use plimsoll_serving::{
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
-    ProfileRow, Read, RolloutRow, StoreError, VersionRow,
+    ProfileRow, Read, RolloutRow, StoreError, SplitRow, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};
@@ -84,6 +86,10 @@ struct Deployed {
     released: Option<(VersionRow, Vec<FileRow>)>,
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
+    /// The experiment that is under way, and the versions of its arms.
+    arms: Option<(SplitRow, Vec<(VersionRow, Vec<FileRow>)>)>,
+    /// The versions that rules name.
+    routed: Vec<(VersionRow, Vec<FileRow>)>,
 }
 
 impl Control {
@@ -176,9 +182,22 @@ impl Control {
             let rollout = deployed.tried.as_ref().and_then(|(rollout, version, files)| {
                 let candidate =
                     self.served_version(deployed, (version, files), &contract, &settings, explain);
-                self.served_rollout(rollout, candidate)
+                self.served_rollout(rollout, candidate, &contract)
             });
-            Ok(Serving { contract, contract_digest, primary: Arc::new(primary), rollout })
+            let experiment = deployed.arms.as_ref().and_then(|(row, arms)| {
+                let arm = |(version, files): &(VersionRow, Vec<FileRow>)| {
+                    self.served_version(deployed, (version, files), &contract, &settings, explain)
+                };
+                self.served_experiment(row, arms.iter().map(arm).collect())
+            });
+            let routes = routes::served(&settings.routes, &contract, |number| {
+                let (version, files) = deployed.routed.iter().find(|(v, _)| v.number == number)?;
+                let wanted = (version, files.as_slice());
+                let served = self.served_version(deployed, wanted, &contract, &settings, explain);
+                served.ok().map(Arc::new)
+            });
+            let primary = Arc::new(primary);
+            Ok(Serving { contract, contract_digest, primary, rollout, experiment, routes })
         });
         Ok(ServedDeployment {
             index,
@@ -457,7 +476,12 @@ impl Compiler {
         let is_used = |digest: &Digest| {
             let answers = |d: &Deployed| d.released.as_ref().is_some_and(|r| r.0.digest == *digest);
             let is_tried = |d: &Deployed| d.tried.as_ref().is_some_and(|t| t.1.digest == *digest);
-            deployed.iter().any(|d| answers(d) || is_tried(d))
+            let is_arm = |d: &Deployed| {
+                d.arms.as_ref().is_some_and(|(_, arms)| arms.iter().any(|a| a.0.digest == *digest))
+            };
+            let is_routed = |d: &Deployed| d.routed.iter().any(|(v, _)| v.digest == *digest);
+            let used = |d: &Deployed| answers(d) || is_tried(d) || is_arm(d) || is_routed(d);
+            deployed.iter().any(used)
         };
         crate::act::lock(&self.models).retain(|digest, _| is_used(digest));
         crate::act::lock(&self.explainers).retain(|(digest, _), _| is_used(digest));
@@ -511,6 +535,25 @@ impl Deployed {
             }
             None => None,
         };
+        let arms = match store.split_in(row.id)? {
+            Some(experiment) => {
+                let version = |number: u32| {
+                    let version = store.version(row.model, number)?;
+                    let version = version.ok_or_else(|| gone("arm"))?;
+                    Ok::<_, ControlError>((version, store.files(row.model, number)?))
+                };
+                let arms: Result<_, _> = arms_of(&experiment)?.into_iter().map(version).collect();
+                Some((experiment, arms?))
+            }
+            None => None,
+        };
+        let mut routed = Vec::new();
+        for number in routes::versions(&settings_of(&row)?.routes) {
+            // One that is gone has its rule left out.
+            if let Some(version) = store.version(row.model, number)? {
+                routed.push((version, store.files(row.model, number)?));
+            }
+        }
         let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
         let profile = profile.map(|digest| {
             let row = store.profile(digest)?;
@@ -523,6 +566,8 @@ impl Deployed {
             profile,
             released,
             tried,
+            arms,
+            routed,
             row,
         })
     }
@@ -547,6 +592,11 @@ impl Deployed {
         if let Some((rollout, version, _)) = &self.tried {
             described["rollout"] =
                 json!([rollout.id, version.number, version.digest, exposed(rollout)]);
+        }
+        if let Some((experiment, arms)) = &self.arms {
+            let arms: Vec<_> =
+                arms.iter().map(|(arm, _)| json!([arm.number, arm.digest])).collect();
+            described["experiment"] = json!([experiment.id, arms, stops(experiment)]);
         }
         described
     }

@@ -11,18 +11,20 @@
 use crate::act::lock;
 use crate::bootstrap::Control;
 use crate::error::ControlError;
+use plimsoll_ledger::Scanned;
 use plimsoll_types::record::{Kind, LeafDraft, ResultClass};
 use plimsoll_types::{DeploymentId, Time};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::{ControlFlow, Range};
 
 /// Entries in a block: about a millisecond to read, so that a page whose rows lie in every second
 /// block is still there at once.
 const BLOCK: u64 = 128;
 /// Blocks that are noted: 16 million entries, and 10 MB.
 const MAX_BLOCKS: usize = 131_072;
-/// Blocks noted in one turn: some tenths of a second.
-const TURN: usize = 256;
+/// Blocks noted in one turn, and read in one go: some tens of milliseconds.
+const TURN: u64 = 256;
 
 /// What is noted of a block.
 #[derive(Debug, Clone, Copy)]
@@ -69,18 +71,19 @@ impl Blocks {
         self.notes.get(place)
     }
 
-    /// The next block to note, of a ledger with so many finished blocks, and whether it comes after
-    /// those that are noted: what is new first, then further and further back.
-    fn next(&self, finished: u64) -> Option<(u64, bool)> {
+    /// The next blocks to note, of a ledger with so many finished blocks, and whether they come
+    /// after those that are noted: what is new first, then further and further back.
+    fn next(&self, finished: u64) -> Option<(Range<u64>, bool)> {
         let end = self.first + self.notes.len() as u64;
         if self.notes.is_empty() {
-            return finished.checked_sub(1).map(|newest| (newest, true));
+            return (finished > 0).then(|| (finished.saturating_sub(TURN)..finished, true));
         }
         if end < finished {
-            return Some((end, true));
+            return Some((end..finished.min(end + TURN), true));
         }
-        let back = self.first.checked_sub(1).filter(|_| self.notes.len() < MAX_BLOCKS);
-        back.map(|number| (number, false))
+        let room = MAX_BLOCKS.saturating_sub(self.notes.len()) as u64;
+        let back = self.first.saturating_sub(TURN.min(room))..self.first;
+        (!back.is_empty()).then_some((back, false))
     }
 
     fn add(&mut self, number: u64, note: Note, is_after: bool) {
@@ -153,19 +156,39 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unreadable`] if the ledger cannot be read.
     pub fn note_blocks(&self) -> Result<bool, ControlError> {
-        for _ in 0..TURN {
-            let finished = self.ledger.durable() / BLOCK;
-            let Some((number, is_after)) = lock(&self.blocks).next(finished) else {
-                return Ok(false);
-            };
-            let mut note = Note::empty();
-            let entries = self.ledger.entries(number * BLOCK);
-            for entry in entries.take(usize::try_from(BLOCK).unwrap_or(usize::MAX)) {
-                note.add(&entry.map_err(ControlError::Unreadable)?.leaf.draft);
-            }
-            lock(&self.blocks).add(number, note, is_after);
+        let finished = self.ledger.durable() / BLOCK;
+        let Some((numbers, is_after)) = lock(&self.blocks).next(finished) else {
+            return Ok(false);
+        };
+        let notes = self.notes(&numbers)?;
+        let mut blocks = lock(&self.blocks);
+        let mut noted: Vec<(u64, Note)> = numbers.zip(notes).collect();
+        if !is_after {
+            noted.reverse();
         }
+        noted.into_iter().for_each(|(number, note)| blocks.add(number, note, is_after));
         Ok(true)
+    }
+
+    /// The notes of neighbouring finished blocks.
+    fn notes(&self, numbers: &Range<u64>) -> Result<Vec<Note>, ControlError> {
+        let mut notes = vec![Note::empty()];
+        let end = numbers.end * BLOCK;
+        let visit = &mut |entry: Scanned<'_>| {
+            if let Some(note) = notes.last_mut() {
+                note.add(&entry.leaf.draft);
+            }
+            let next = entry.index + 1;
+            if next == end {
+                return ControlFlow::Break(());
+            }
+            if next.is_multiple_of(BLOCK) {
+                notes.push(Note::empty());
+            }
+            ControlFlow::Continue(())
+        };
+        self.ledger.scan(numbers.start * BLOCK, visit).map_err(ControlError::Unreadable)?;
+        Ok(notes)
     }
 }
 
@@ -236,16 +259,18 @@ mod tests {
         let refused = Wanted { result: Some(ResultClass::Refused), ..Wanted::default() };
         assert_eq!(blocks.skip(10_000, &refused), None);
         let answered = noted(&[draft(1, ResultClass::Answered, at(1))]);
-        // Six blocks are finished: the newest first, then back to the third.
-        for wanted in [(5, true), (4, false), (3, false), (2, false)] {
-            assert_eq!(blocks.next(6), Some(wanted));
-            blocks.add(wanted.0, answered, wanted.1);
+        // Six blocks are finished: the newest are noted first, back to the third.
+        let newest = TURN + 4;
+        assert_eq!(blocks.next(newest), Some((4..newest, true)));
+        for number in [5, 4, 3, 2] {
+            assert!(number == 5 || blocks.next(6) == Some((0..number + 1, false)));
+            blocks.add(number, answered, number == 5);
         }
         assert_eq!(blocks.skip(6 * BLOCK, &refused), Some(2 * BLOCK));
         assert_eq!(blocks.skip(6 * BLOCK + 1, &refused), None, "not finished");
         assert_eq!(blocks.skip(2 * BLOCK, &refused), None, "not noted yet");
         assert_eq!(blocks.skip(4 * BLOCK - 7, &refused), Some(2 * BLOCK));
-        assert_eq!(blocks.next(7), Some((6, true)), "what is new comes first");
+        assert_eq!(blocks.next(7), Some((6..7, true)), "what is new comes first");
         let with = noted(&[draft(1, ResultClass::Refused, at(1))]);
         blocks.add(6, with, true);
         assert_eq!(blocks.skip(7 * BLOCK, &refused), None);

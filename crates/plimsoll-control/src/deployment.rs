@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) signers: Vec<api::Signer>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) killed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) routes: Vec<String>,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             observe: false,
             signers: Vec::new(),
             killed: false,
+            routes: Vec::new(),
         }
     }
 }
@@ -134,6 +137,7 @@ impl Control {
             observe: wanted.observe,
             signers: wanted.signers.clone().unwrap_or_default(),
             killed: false,
+            routes: Vec::new(),
         };
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
@@ -184,6 +188,7 @@ impl Control {
         let permit = self.permit(ctx, Action::UpdateDeployment, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         let changed = self.changed(ctx, row.clone(), wanted)?;
+        self.check_routes(ctx, &row, &settings_of(&changed)?.routes)?;
         if let Some(release) = changed.released {
             self.check_fit(&changed, release.number)?;
             self.check_signature(&permit, &changed, release.number)?;
@@ -191,7 +196,14 @@ impl Control {
         if let Some(rollout) = self.store.read(|r| r.rollout_in(row.id))? {
             self.check_fit(&changed, rollout.candidate)?;
         }
-        let row = self.carry_out(permit, json!(wanted), |tx, now| {
+        for number in self.arms_in(&row)? {
+            self.check_fit(&changed, number)?;
+        }
+        let mut facts = json!(wanted);
+        if let Some(change) = self.contract_change(ctx, &row, &changed)? {
+            facts["contract_change"] = change;
+        }
+        let row = self.carry_out(permit, facts, |tx, now| {
             // Someone else may have changed it since it was read.
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             let row = DeploymentRow { updated_at: now, ..changed };
@@ -237,6 +249,9 @@ impl Control {
         settings.review = wanted.review.unwrap_or(settings.review);
         if let Some(signers) = &wanted.signers {
             settings.signers.clone_from(signers);
+        }
+        if let Some(routes) = &wanted.routes {
+            settings.routes.clone_from(routes);
         }
         settings.check()?;
         row.settings = settings.json();
@@ -429,7 +444,7 @@ impl Control {
         })
     }
 
-    fn contract_for(&self, digest: Digest) -> Result<ContractRow, ControlError> {
+    pub(crate) fn contract_for(&self, digest: Digest) -> Result<ContractRow, ControlError> {
         let row = self.store.read(|r| r.contract(digest))?;
         row.ok_or_else(|| {
             let detail =
@@ -477,6 +492,7 @@ impl Control {
             review: settings.review,
             observe: settings.observe,
             signers: settings.signers,
+            routes: settings.routes,
             killed: settings.killed,
             released,
             is_ready: not_ready_reason.is_none(),

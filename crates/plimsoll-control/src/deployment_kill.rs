@@ -13,7 +13,8 @@ use serde_json::json;
 
 impl Control {
     /// Switches a deployment's models off, or on again. While they are off, its fallback answers,
-    /// or nothing does; a rollout that is under way is rolled back first.
+    /// or nothing does; a rollout that is under way is rolled back first, and an experiment
+    /// ends.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`]. A conflict if it is so already.
@@ -31,10 +32,16 @@ impl Control {
             let detail = if off { "its models are off already" } else { "its models are on" };
             return Err(ControlError::conflict(detail));
         }
+        // Going back may take rules away from the settings.
+        let row = match off && self.roll_back_rollout(ctx, &row)? {
+            true => self.deployment_resource(ctx, name)?.0,
+            false => Some(row),
+        };
+        let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         if off {
-            self.roll_back_rollout(ctx, &row)?;
+            self.end_experiment_in(ctx, &row, "kill")?;
         }
-        let settings = Settings { killed: off, ..settings };
+        let settings = Settings { killed: off, ..settings_of(&row)? };
         let facts = json!({ "killed": off, "fallback": settings.fallback });
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;

@@ -69,6 +69,7 @@ impl Control {
                 from_tier: None,
             });
         }
+        declared.extend(Self::declared_by_people(plan));
         Ok(declared)
     }
 
@@ -101,6 +102,8 @@ impl Control {
                 results.push(found.result);
             }
         }
+        let is_elsewhere = self.is_elsewhere(version)?;
+        results.extend(self.stated_now(row, version, assessment, is_elsewhere)?);
         Ok(judge(&Case {
             deployment: row.name.as_str(),
             artifact: version.digest,
@@ -126,6 +129,7 @@ impl Control {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RunGate, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let row = self.under(row, wanted.contract)?;
         let version = self.store.read(|r| r.version(row.model, wanted.version))?;
         let version =
             version.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;
@@ -179,7 +183,8 @@ impl Control {
         let counts: Vec<_> =
             result.counts().into_iter().map(|(state, n)| (state.to_string(), n)).collect();
         let told = json!({"request": ctx.request_id, "facts": {
-            "version": version.number, "artifact": version.digest, "gate": digest,
+            "version": version.number, "artifact": version.digest, "contract": row.contract,
+            "gate": digest,
             "tier": result.tier, "passed": result.is_passed, "states": counts,
             "reasons": result.reasons, "assessment": assessed.row.id,
         }});
@@ -246,6 +251,7 @@ impl Control {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RunGate, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let row = self.under(row, wanted.contract)?;
         let version = self.store.read(|r| r.version(row.model, wanted.version))?;
         let version =
             version.ok_or_else(|| ControlError::not_found("model version", wanted.version))?;

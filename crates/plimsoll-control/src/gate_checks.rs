@@ -22,6 +22,8 @@ use std::sync::Arc;
 const MONTH: u64 = 30 * 24 * 3600;
 /// How long what depends on the deployment's surroundings counts: a day.
 const DAY: u64 = 24 * 3600;
+/// How long a scan counts: a week.
+const WEEK: u64 = 7 * DAY;
 
 /// What a check found: its verdict, and what was measured against what.
 pub(crate) type Found = Result<(Verdict, String), ControlError>;
@@ -46,6 +48,9 @@ impl Builtin {
         run: fn(&Look<'_>) -> Found,
     ) -> Self {
         Self { name, version: 1, proves, max_age_s, from_tier: None, needs_model: false, run }
+    }
+    const fn version(self, version: u32) -> Self {
+        Self { version, ..self }
     }
     const fn of_model(self) -> Self {
         Self { needs_model: true, ..self }
@@ -74,13 +79,14 @@ pub(crate) const BUILTIN: &[Builtin] = &[
         look.interactions_measured()
     }),
     Builtin::new("exceptions.live", CheckId::Tier03, DAY, |look| look.exceptions_live()),
-    Builtin::new("contract.fits", CheckId::Sch01, MONTH, |look| look.contract_fits()),
+    Builtin::new("contract.fits", CheckId::Sch01, MONTH, |look| look.contract_fits()).version(2),
     Builtin::new("access.least", CheckId::Acc01, DAY, |look| look.access_least()),
     Builtin::new("release.four-eyes", CheckId::Acc03, DAY, |look| look.four_eyes()),
     Builtin::new("artifact.whole", CheckId::Art01, DAY, |look| look.artifact_whole()),
     Builtin::new("artifact.scanned", CheckId::Art01, MONTH, |look| look.artifact_scanned()),
     Builtin::new("artifact.signed", CheckId::Art01, MONTH, |look| look.artifact_signed()),
-    Builtin::new("lineage.complete", CheckId::Lin01, MONTH, |look| look.lineage_complete()),
+    Builtin::new("lineage.complete", CheckId::Lin01, MONTH, |look| look.lineage_complete())
+        .version(2),
     Builtin::new("glass.reviewed", CheckId::Dep01, DAY, |look| look.glass_reviewed()),
     Builtin::new("fallback.declared", CheckId::Rbk01, DAY, |look| look.fallback_declared()),
     Builtin::new("rollback.target", CheckId::Rbk01, DAY, |look| look.rollback_target()),
@@ -96,6 +102,10 @@ pub(crate) const BUILTIN: &[Builtin] = &[
         .from(Tier::T2),
     Builtin::new("performance.held", CheckId::Tst01, MONTH, |look| look.performance_held())
         .of_model(),
+    Builtin::new("performance.bootstrap", CheckId::Tst01, MONTH, |look| {
+        look.performance_bootstrap()
+    })
+    .of_model(),
     Builtin::new("robustness.noise", CheckId::Tst02, MONTH, |look| look.robustness_noise())
         .of_model(),
     Builtin::new("robustness.single", CheckId::Tst02, MONTH, |look| look.robustness_single())
@@ -104,12 +114,30 @@ pub(crate) const BUILTIN: &[Builtin] = &[
         .of_model(),
     Builtin::new("fairness.groups", CheckId::Tst03, MONTH, |look| look.fairness_groups())
         .of_model(),
+    // What the system sees of itself; see `gate_live.rs`.
+    Builtin::new("monitor.reference", CheckId::Mon01, DAY, |look| look.monitor_reference()),
+    Builtin::new("alerts.routed", CheckId::Mon01, DAY, |look| look.alerts_routed()),
+    Builtin::new("outcomes.declared", CheckId::Mon01, DAY, |look| look.outcomes_declared()),
+    Builtin::new("components.scanned", CheckId::Vul01, WEEK, |look| look.components_scanned()),
+    Builtin::new("contract.enforced", CheckId::Sch02, DAY, |look| look.contract_enforced()),
+    Builtin::new("data.described", CheckId::Dat01, MONTH, |look| look.data_described()),
+    Builtin::new("rollback.drilled", CheckId::Rbk02, DAY, |look| look.rollback_drilled()),
+    Builtin::new("findings.triaged", CheckId::Mon02, DAY, |look| look.findings_triaged()),
+    Builtin::new("breach.corrected", CheckId::Mon03, DAY, |look| look.breach_corrected()),
+    Builtin::new("log.proven", CheckId::Led02, DAY, |look| look.log_proven()),
+    Builtin::new("records.kept", CheckId::Ret01, DAY, |look| look.records_kept()),
+    Builtin::new("keys.fresh", CheckId::Acc02, DAY, |look| look.keys_fresh()),
+    Builtin::new("incidents.seen", CheckId::Inc01, DAY, |look| look.incidents_seen()),
+    Builtin::new("decisions.overseen", CheckId::Hum01, DAY, |look| look.decisions_overseen()),
 ];
 
 /// Whether a check compares with the version that answers now, so that its result counts only as
 /// long as that one does.
 pub(crate) fn is_compared(name: &str) -> bool {
-    matches!(name, "performance.held" | "rollback.target")
+    matches!(
+        name,
+        "performance.held" | "performance.bootstrap" | "rollback.target" | "rollback.drilled"
+    )
 }
 
 /// What checks look at: one version in one deployment.
@@ -120,8 +148,8 @@ pub(crate) struct Look<'a> {
     pub(crate) plan: &'a api::GatePlan,
     pub(crate) settings: Settings,
     pub(crate) sheet: Result<Sheet, String>,
-    assessed: &'a Assessed,
-    files: Vec<FileRow>,
+    pub(crate) assessed: &'a Assessed,
+    pub(crate) files: Vec<FileRow>,
     model: Result<Arc<Model>, Box<str>>,
 }
 
@@ -235,12 +263,18 @@ impl<'a> Look<'a> {
 
     fn interactions_measured(&self) -> Found {
         match self.assessed.interactions {
-            None => not_evaluable("no total of interactions was posted"),
+            None => not_evaluable(format!(
+                "no total of interactions was posted: `plimsoll assess --deployment {} --interactions N`",
+                self.row.name
+            )),
             Some(api::MeasuredShare { part: None, .. }) => {
                 fail("the posted total is older than 30 days, or there is too much to count")
             }
             Some(api::MeasuredShare { part: Some(part), whole }) => {
-                pass(format!("{part} of {whole} in 30 days"))
+                // Counts change with every request, and would void every approval with it.
+                let is_above = plimsoll_release::facts::Share { part, whole }.is_above(10);
+                let share = if is_above { "above" } else { "not above" };
+                pass(format!("measured over 30 days, {share} 10 % of {whole}"))
             }
         }
     }
@@ -259,9 +293,11 @@ impl<'a> Look<'a> {
 
     fn contract_fits(&self) -> Found {
         match self.control.check_fit(self.row, self.version.number) {
+            // The whole digest: approvals are bound to these words.
             Ok(()) => pass(format!(
-                "the version binds to the contract {}, which refuses what it does not name",
-                self.row.contract.short()
+                "the version binds to the contract {}, which refuses what it does not name{}",
+                self.row.contract,
+                self.control.breaking_words(self.row)?
             )),
             Err(error) => fail(error.to_string()),
         }
@@ -355,28 +391,6 @@ impl<'a> Look<'a> {
         match self.control.signer(&self.settings.signers, &self.files)? {
             Ok(signer) => pass(format!("signed by {signer}")),
             Err(why) => fail(why),
-        }
-    }
-
-    /// A run of the tracking that made it, or a file of the version that says where it comes from:
-    /// the version's digest, and so its signature, are over that file too.
-    fn lineage_complete(&self) -> Found {
-        let control = self.control;
-        let model = control.store.read(|r| r.model(self.row.model))?;
-        let model = model.ok_or(ControlError::Internal("a deployment has no model"))?;
-        let number = self.version.number;
-        let found = control.store.read(|r| r.catalogued_version(model.name.as_str(), number))?;
-        if let Some(version) = found.filter(|version| !version.run.is_empty()) {
-            return pass(format!("it comes of the run {}", version.run));
-        }
-        let stated = self.files.iter().find(|file| {
-            file.role == "metadata" && file.path.rsplit('/').next() == Some("provenance.json")
-        });
-        match stated {
-            Some(file) => {
-                pass(format!("the version's file `{}` says where it comes from", file.path))
-            }
-            None => fail("neither a run nor a file `provenance.json` says what it was made of"),
         }
     }
 

@@ -12,10 +12,11 @@ use plimsoll_contract::{Binding, CompiledContract, Field, Kind, Scratch, Value};
 use plimsoll_model::Model;
 use plimsoll_release::gate::Verdict;
 use plimsoll_serving::recompute;
+use plimsoll_stats::bootstrap::{Bootstrapped, RESAMPLES, auroc_difference};
 use plimsoll_stats::fairness::{GROUP_MIN, fairness, groups};
 use plimsoll_stats::performance;
 use plimsoll_store::DeploymentRow;
-use plimsoll_types::{Cell, Rows};
+use plimsoll_types::{Cell, Digest, Rows};
 use serde_json::{Map, json};
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ const SEED: u64 = 0x706C_696D;
 
 /// An evaluation set, read through the contract.
 pub(crate) struct Sheet {
+    digest: Digest,
     set: api::PutEvaluation,
     rows: Vec<Rows>,
     contract: Arc<CompiledContract>,
@@ -51,7 +53,7 @@ impl Sheet {
         row: &DeploymentRow,
         model: &Arc<Model>,
     ) -> Result<Result<Self, String>, ControlError> {
-        let Some((_, set)) = control.evaluation_of(row)? else {
+        let Some((digest, set)) = control.evaluation_of(row)? else {
             return Ok(Err("the deployment has no evaluation set".to_owned()));
         };
         let contract = control.compiled(row.contract)?;
@@ -67,7 +69,12 @@ impl Sheet {
             }
         }
         let model = Arc::clone(model);
-        Ok(Ok(Self { set, rows, contract, binding, model }))
+        Ok(Ok(Self { digest, set, rows, contract, binding, model }))
+    }
+
+    /// The first row as a request.
+    pub(crate) fn request(&self) -> Option<serde_json::Value> {
+        self.set.rows.first().map(|first| request_of(&self.contract, first))
     }
 
     fn answer(&self, model: &Model, binding: &Binding, rows: &Rows) -> Option<Vec<f64>> {
@@ -118,6 +125,13 @@ impl Sheet {
         }
         self.answer(&self.model, &self.binding, scratch)?.first().copied()
     }
+}
+
+/// What resamples follow from: the same of the same digests.
+fn seed_of(digests: &[Digest]) -> u64 {
+    let bytes: Vec<u8> = digests.iter().flat_map(|digest| *digest.as_bytes()).collect();
+    let digest = crate::artifact::sha256(&bytes);
+    digest.as_bytes().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
 /// A row of the evaluation set as the contract types it.
@@ -296,26 +310,82 @@ impl Look<'_> {
         if area.lower >= floor { pass(says) } else { fail(says) }
     }
 
-    fn against(&self, sheet: &Sheet, scores: &[f64], incumbent: u32) -> Found {
-        /// The margin unless the plan has another.
-        const MARGIN: f64 = 0.01;
+    /// The artifact of another version, and its first outputs, or why there are none.
+    #[expect(clippy::type_complexity, reason = "an error, or words, or what was asked for")]
+    fn scores_of(
+        &self,
+        sheet: &Sheet,
+        number: u32,
+    ) -> Result<Result<(Digest, Vec<f64>), &'static str>, ControlError> {
         let control = self.control;
         let found = control.store.read(|r| {
             Ok::<_, ControlError>((
-                r.version(self.row.model, incumbent)?,
-                r.files(self.row.model, incumbent)?,
+                r.version(self.row.model, number)?,
+                r.files(self.row.model, number)?,
             ))
         })?;
         let (Some(version), files) = found else {
-            return not_evaluable("the version that answers now is gone");
+            return Ok(Err("the version that answers now is gone"));
         };
-        let before = control.compiler.model(&control.artifacts, &version, &files);
-        let before = before.ok().filter(|model| !model.is_elsewhere()).and_then(|model| {
+        let model = control.compiler.model(&control.artifacts, &version, &files);
+        let scores = model.ok().filter(|model| !model.is_elsewhere()).and_then(|model| {
             let binding = fit(&sheet.contract, &model, &self.settings).ok()?;
             sheet.scores(&model, &binding)
         });
-        let Some(before) = before else {
-            return not_evaluable("the version that answers now cannot be asked");
+        let unasked = "the version that answers now cannot be asked";
+        Ok(scores.map(|scores| (version.digest, scores)).ok_or(unasked))
+    }
+
+    /// Not a worse ranking than the version that answers now by more than a margin: the paired
+    /// bootstrap of the difference of areas under the ROC curve, one-sided at 95 %. What is drawn
+    /// follows from both artifacts and the rows, so that it can be repeated.
+    pub(crate) fn performance_bootstrap(&self) -> Found {
+        /// The margin unless the plan has another.
+        const MARGIN: f64 = 0.01;
+        let sheet = match self.sheet() {
+            Ok(sheet) => sheet,
+            Err(found) => return Ok(found),
+        };
+        let number = self.version.number;
+        let incumbent = self.row.released.map(|r| r.number).filter(|other| *other != number);
+        let Some(incumbent) = incumbent else {
+            let says =
+                "no other version answers to compare with: performance.held asks for the floor";
+            return Ok((Verdict::NotApplicable, says.to_owned()));
+        };
+        let outcomes = &sheet.set.outcomes;
+        if outcomes.len() < LEAST_ROWS {
+            return not_evaluable(format!("fewer than {LEAST_ROWS} rows with outcomes"));
+        }
+        let Some(now) = sheet.scores(&sheet.model, &sheet.binding) else {
+            return fail("the model gives no answer to a row of the evaluation set");
+        };
+        let (artifact, before) = match self.scores_of(sheet, incumbent)? {
+            Ok(found) => found,
+            Err(why) => return not_evaluable(why),
+        };
+        let seed = seed_of(&[artifact, self.version.digest, sheet.digest]);
+        let lost = auroc_difference(&before, &now, outcomes, RESAMPLES, ONE_SIDED, seed);
+        let Some(Bootstrapped { interval, is_corrected }) = lost else {
+            return not_evaluable("outcomes are all alike, or nearly: there is no curve");
+        };
+        let margin = self.plan.margin.unwrap_or(MARGIN);
+        let kind = if is_corrected { "BCa" } else { "percentile" };
+        let says = format!(
+            "AUROC lost against version {incumbent}: {:.4} on {} rows, at most {:.4} at 95 % (paired bootstrap, {kind}, {RESAMPLES} resamples), margin {margin}",
+            interval.value,
+            outcomes.len(),
+            interval.upper
+        );
+        if interval.upper <= margin { pass(says) } else { fail(says) }
+    }
+
+    fn against(&self, sheet: &Sheet, scores: &[f64], incumbent: u32) -> Found {
+        /// The margin unless the plan has another.
+        const MARGIN: f64 = 0.01;
+        let before = match self.scores_of(sheet, incumbent)? {
+            Ok((_, before)) => before,
+            Err(why) => return not_evaluable(why),
         };
         let at = self.threshold();
         let right = |score: f64, outcome: bool| f64::from(u8::from((score >= at) == outcome));

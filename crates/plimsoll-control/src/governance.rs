@@ -15,7 +15,6 @@ use plimsoll_release::facts::Share;
 use plimsoll_release::gate::Exception;
 use plimsoll_release::{Day, Facts, assess};
 use plimsoll_store::{DeploymentRow, GovernanceRow, StoreError};
-use plimsoll_types::record::{Kind, ResultClass};
 use plimsoll_types::{GovernanceId, Name, PrincipalId, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,12 +35,11 @@ pub(crate) mod kind {
     pub(crate) const CHALLENGE: &str = "challenge";
     pub(crate) const APPROVAL: &str = "approval";
     pub(crate) const GLASS: &str = "glass";
+    pub(crate) const ATTESTATION: &str = "attestation";
 }
 
 /// Interactions are counted over this time, and a posted total counts as long.
 const INTERACTION_DAYS: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Records that are looked at to count interactions: some ten seconds. Beyond, they count as all.
-const MAX_COUNTED: u64 = 2_000_000;
 /// Exceptions of one deployment that are looked at.
 pub(crate) const MAX_EXCEPTIONS: u32 = 200;
 /// Checks of a team's own.
@@ -50,6 +48,8 @@ const MAX_PLUGINS: usize = 64;
 pub(crate) const MAX_TEXT: usize = 4_096;
 /// How long a result of a team's own check may count: a year.
 const MAX_AGE_S: u64 = 366 * 24 * 3600;
+/// The greatest age that a version may reach: ten years, as with retraining.
+const MAX_AGE_DAYS: u32 = 3_650;
 
 /// What an assessment's record holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -273,33 +273,15 @@ impl Control {
         self.measured(&row)?.ok_or(missing)
     }
 
-    /// Decisions answered in 30 days over the posted total, if one was ever posted.
+    /// Interactions of 30 days over the posted total, if one was ever posted.
     fn measured(&self, row: &DeploymentRow) -> Result<Option<api::MeasuredShare>, ControlError> {
         let Some(record) = self.newest(row, kind::INTERACTIONS)? else { return Ok(None) };
         let Total { whole } = document(&record)?;
         let now = self.clock.now();
         let is_old = now.since(record.made_at) > INTERACTION_DAYS;
-        let part = if is_old { None } else { self.answered(row, now.minus(INTERACTION_DAYS))? };
+        let since = now.minus(INTERACTION_DAYS);
+        let part = if is_old { None } else { self.interactions_since(row, since)? };
         Ok(Some(api::MeasuredShare { part, whole }))
-    }
-
-    /// Decisions that a deployment answered since a time: each counts as an interaction, so they
-    /// are no fewer than interactions. `None` if there are too many records to look at.
-    fn answered(&self, row: &DeploymentRow, since: Time) -> Result<Option<u64>, ControlError> {
-        let (mut seen, mut count) = (0_u64, 0_u64);
-        for entry in self.ledger.entries(self.index_at(since)?) {
-            seen += 1;
-            if seen > MAX_COUNTED {
-                return Ok(None);
-            }
-            let draft = entry.map_err(ControlError::Unreadable)?.leaf.draft;
-            let is_one = draft.kind == Kind::Decision
-                && draft.deployment == Some(row.id)
-                && draft.time >= since
-                && matches!(draft.result, Some(ResultClass::Answered | ResultClass::Held));
-            count += u64::from(is_one);
-        }
-        Ok(Some(count))
     }
 
     /// Declares what a deployment's gate looks at, and its thresholds.
@@ -547,8 +529,13 @@ pub(crate) fn bounded(field: &'static str, text: &str) -> Result<String, Control
 
 fn check_plan(plan: &api::GatePlan) -> Result<(), ControlError> {
     let wrong = |field, detail: &str| Err(ControlError::invalid(field, detail));
-    if plan.purpose.len() > MAX_TEXT || plan.on_call.len() > MAX_TEXT {
+    let texts = [&plan.purpose, &plan.on_call, &plan.on_breach];
+    let outcomes = plan.outcomes.iter().flat_map(|of| [&of.source, &of.proxy]);
+    if texts.into_iter().chain(outcomes).any(|text| text.len() > MAX_TEXT) {
         return wrong("purpose", "is too long");
+    }
+    if plan.max_age_days.is_some_and(|days| !(1..=MAX_AGE_DAYS).contains(&days)) {
+        return wrong("max_age_days", "must be 1 to 3650");
     }
     let shares = [plan.margin, plan.auroc_floor, plan.parity_ratio, plan.odds_difference];
     if shares.into_iter().flatten().any(|share| !(0.0..=1.0).contains(&share)) {
@@ -573,6 +560,9 @@ fn check_plan(plan: &api::GatePlan) -> Result<(), ControlError> {
             || plan.plugins.iter().take(place).any(|other| other.name == plugin.name);
         if is_taken || plugin.name.trim().is_empty() || plugin.name.len() > 255 {
             return wrong("plugins", "each has a name of its own, of 1 to 255 bytes");
+        }
+        if plugin.timeout_s.is_some_and(|seconds| !(1..=3_600).contains(&seconds)) {
+            return wrong("plugins", "one takes at most an hour (`timeout_s`, 1 to 3600)");
         }
         if plugin.max_age_s == 0 || plugin.max_age_s > MAX_AGE_S {
             return wrong("plugins", "a result counts for a second to a year");
@@ -611,6 +601,7 @@ mod tests {
             max_age_s: 60,
             command: Vec::new(),
             url: None,
+            timeout_s: None,
         };
         let with = |plugins| api::GatePlan { plugins, ..api::GatePlan::default() };
         assert!(check_plan(&with(vec![plugin("a", "VUL-01"), plugin("b", "VUL-01")])).is_ok());

@@ -6,7 +6,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_store::ReferenceRow;
+use plimsoll_store::{FreshnessRow, ReferenceRow};
 use plimsoll_types::{DeploymentId, Digest, Name};
 use serde_json::Value;
 
@@ -98,5 +98,14 @@ impl Control {
             document: row.document,
         });
         Ok(kept.collect())
+    }
+
+    /// When things happened that each deployment's version is as old as: for what watches, not for a
+    /// caller.
+    ///
+    /// # Errors
+    /// [`ControlError`] if the store cannot be read.
+    pub fn freshness(&self) -> Result<Vec<FreshnessRow>, ControlError> {
+        Ok(self.store.read(|r| r.freshness())?)
     }
 }

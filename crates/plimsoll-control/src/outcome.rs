@@ -12,6 +12,7 @@ use crate::decision::ERASED;
 use crate::deployment::resource_of;
 use crate::error::ControlError;
 use crate::performance::{table_of, unread};
+use crate::rollout_outcomes::Judged;
 use plimsoll_api as api;
 use plimsoll_contract::{CompiledContract, Source};
 use plimsoll_lake::Lake;
@@ -74,6 +75,8 @@ struct Round {
     /// The decision that was looked up last: rows of one follow one another.
     last: Option<(DecisionId, Arc<Case>)>,
     under_way: Vec<Durable>,
+    /// What guardrails of rollouts see of those, once they are durable.
+    judged: Vec<Judged>,
 }
 
 /// A decision that something is told of.
@@ -149,10 +152,10 @@ impl Control {
             }
             recorded.items.push(item);
             if round.under_way.len() >= UNDER_WAY {
-                settle(&mut round.under_way)?;
+                self.settle_round(&mut round)?;
             }
         }
-        settle(&mut round.under_way)?;
+        self.settle_round(&mut round)?;
         match denied {
             Some(error) if recorded.recorded + recorded.known == 0 => Err(error),
             _ => Ok(recorded),
@@ -172,7 +175,7 @@ impl Control {
         let _turn = lock(&self.telling);
         let mut round = Round::default();
         let taken = self.take_outcome(ctx, telling, &mut round, wanted)?;
-        settle(&mut round.under_way)?;
+        self.settle_round(&mut round)?;
         let (state, outcome) = match taken {
             Taken::Queued(id) => (api::OutcomeState::Recorded, id),
             Taken::Known(id) => (api::OutcomeState::Known, id),
@@ -274,7 +277,7 @@ impl Control {
     }
 
     /// Refuses who could tell nothing of any deployment.
-    fn may_tell_anything(
+    pub(crate) fn may_tell_anything(
         &self,
         ctx: &RequestContext,
         telling: Telling,
@@ -319,9 +322,24 @@ impl Control {
         }
         let durable = self.append_outcome(telling, &case, &body)?;
         round.under_way.push(durable);
+        // A second source tells nothing new of how often a version is wrong.
+        let is_first = !said.iter().any(|old| old.row == body.row && old.name == body.name);
+        if telling == Telling::Outcomes && is_first {
+            round.judged.extend(self.told_rollout(&case.entry.leaf.draft, &case.body, &body));
+        }
         let id = body.id;
         said.push(body);
         Ok(Taken::Queued(id))
+    }
+
+    /// Waits until all is durable, and lets guardrails see it then.
+    fn settle_round(&self, round: &mut Round) -> Result<(), ControlError> {
+        for durable in round.under_way.drain(..) {
+            durable.wait().map_err(ControlError::Ledger)?;
+        }
+        let now = self.clock.monotonic();
+        round.judged.drain(..).for_each(|judged| judged.see(now));
+        Ok(())
     }
 
     /// The decision, if the caller may tell of it, with what was told before.
@@ -476,7 +494,7 @@ impl Control {
     }
 
     /// What a record of an outcome says; `None` if its keys were erased.
-    fn outcome_body(&self, entry: &Entry) -> Result<Option<OutcomeBody>, ControlError> {
+    pub(crate) fn outcome_body(&self, entry: &Entry) -> Result<Option<OutcomeBody>, ControlError> {
         let bytes = match self.ledger.open_body(entry) {
             Err(LedgerError::KeyGone) => return Ok(None),
             other => other.map_err(ControlError::Unreadable)?,
@@ -576,13 +594,6 @@ fn settled(said: &[OutcomeBody], new: &OutcomeBody) -> Result<Option<OutcomeId>,
         }
         Some(_) => Ok(None),
     }
-}
-
-fn settle(under_way: &mut Vec<Durable>) -> Result<(), ControlError> {
-    for durable in under_way.drain(..) {
-        durable.wait().map_err(ControlError::Ledger)?;
-    }
-    Ok(())
 }
 
 fn gone() -> ControlError {

@@ -170,7 +170,7 @@ impl Control {
     }
 
     /// Records a refusal with its numbers, durably, and says it.
-    fn refuse_release(
+    pub(crate) fn refuse_release(
         &self,
         ctx: &RequestContext,
         row: &DeploymentRow,
@@ -269,7 +269,8 @@ impl Control {
         })
     }
 
-    /// Whether a version may be released into a deployment now, and why not.
+    /// Whether a version may be released into a deployment now, and why not; under another contract
+    /// where one is asked about.
     ///
     /// # Errors
     /// [`ControlError`]; see [`ControlError::code`].
@@ -278,10 +279,12 @@ impl Control {
         ctx: &RequestContext,
         name: &Name,
         number: u32,
+        query: api::StandingQuery,
     ) -> Result<api::ReleaseStanding, ControlError> {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         self.may_read(ctx, Action::ReadDeployment, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let row = self.under(row, query.contract)?;
         let standing = self.governed_standing(&row, number)?;
         let Standing { artifact, tier, gate_asked, gate, required, permission } = standing;
         let mut approved_by = Vec::new();

@@ -5,6 +5,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
+use crate::routes;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_store::{DeploymentRow, Release};
@@ -15,7 +16,7 @@ use serde_json::json;
 const MAX_REASON: usize = 2_000;
 
 impl Control {
-    /// Rolls back the rollout that is under way; without one, lets the version answer again that
+    /// Rolls back the rollout that is under way, or ends the experiment; without either, lets the version answer again that
     /// was released before the present one, and marks the present one as rolled back, so that
     /// going back once more goes further back. When this returns, gateways of this process route
     /// to it.
@@ -47,7 +48,10 @@ impl Control {
         let (row, resource) = self.deployment_resource(ctx, name)?;
         let permit = self.permit(ctx, Action::RollBack, &Resource::Deployment(resource))?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        if self.roll_back_rollout(ctx, &row)? {
+        if self.roll_back_rollout(ctx, &row)? || self.end_experiment_in(ctx, &row, "rollback")? {
+            // Going back may take rules away from the settings.
+            let (row, _) = self.deployment_resource(ctx, name)?;
+            let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
             return self.shown_deployment(row);
         }
         let nothing = || ControlError::conflict("there is no earlier version to go back to");
@@ -65,7 +69,8 @@ impl Control {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             tx.withdraw(row.id, present, now)?;
             let release = Release { number: earlier, by: ctx.id, at: now };
-            let row = DeploymentRow { released: Some(release), updated_at: now, ..row };
+            let settings = routes::settings_without(&row, present)?;
+            let row = DeploymentRow { released: Some(release), updated_at: now, settings, ..row };
             tx.update_deployment(&row)?;
             Ok(row)
         })?;

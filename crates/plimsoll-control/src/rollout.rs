@@ -12,11 +12,12 @@ use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
-use crate::rollout_state::{begun, scoring_json, state_json};
+use crate::rollout_state::{begun, progress, scoring_json, state_json};
+use crate::routes;
 use aws_lc_rs::rand;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
-use plimsoll_release::rollout::{Phase, Rollout};
+use plimsoll_release::rollout::{Guardrail, Phase, Rollout};
 use plimsoll_release::watched::Watched;
 use plimsoll_serving::Scoring;
 use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow};
@@ -81,8 +82,10 @@ impl Control {
         }
         self.check_usable(&deployment, wanted.version)?;
         self.check_fit(&deployment, wanted.version)?;
-        let scoring = self.scoring(&deployment, (incumbent, wanted.version), wanted)?;
+        let read = (wanted.score_output, wanted.positive_from);
+        let scoring = self.scoring(&deployment, (incumbent, wanted.version), read)?;
         let mut rollout = begun(wanted, self.clock.now())?;
+        self.check_groups(&deployment, &rollout)?;
         let (records, failed) = self.known(deployment.id)?;
         rollout.learn_errors(records, failed);
         let row = self.begin_rollout(
@@ -104,8 +107,12 @@ impl Control {
         Ok(deployment.released.ok_or_else(|| ControlError::conflict(none))?.number)
     }
 
-    /// Nothing is tried in the deployment.
+    /// Nothing is tried in the deployment: no version, and no experiment.
     pub(crate) fn no_rollout_in(&self, deployment: &DeploymentRow) -> Result<(), ControlError> {
+        if self.store.read(|r| r.split_in(deployment.id))?.is_some() {
+            let detail = "an experiment is under way in the deployment; conclude it first";
+            return Err(ControlError::conflict(detail));
+        }
         match self.store.read(|r| r.rollout_in(deployment.id))? {
             None => Ok(()),
             Some(rollout) => Err(ControlError::conflict(format!(
@@ -117,11 +124,11 @@ impl Control {
 
     /// How answers are read; refuses a version whose answers have another shape than the
     /// incumbent's, as callers would notice.
-    fn scoring(
+    pub(crate) fn scoring(
         &self,
         deployment: &DeploymentRow,
         (incumbent, candidate): (u32, u32),
-        wanted: &api::StartRollout,
+        (score_output, positive_from): (Option<u32>, Option<f64>),
     ) -> Result<Scoring, ControlError> {
         let model = |number| {
             let (version, files) = self.store.read(|r| {
@@ -142,20 +149,38 @@ impl Control {
             );
             return Err(ControlError::invalid("version", detail));
         }
-        let output = wanted.score_output.map_or(after.count.saturating_sub(1), |n| n as usize);
+        let output = score_output.map_or(after.count.saturating_sub(1), |n| n as usize);
         if output >= after.count {
             let detail = format!("a row has {} outputs, counted from 0", after.count);
             return Err(ControlError::invalid("score_output", detail));
         }
-        let positive_from = wanted.positive_from.unwrap_or(POSITIVE_FROM);
+        let positive_from = positive_from.unwrap_or(POSITIVE_FROM);
         if !positive_from.is_finite() {
             return Err(ControlError::invalid("positive_from", "must be a finite number"));
         }
         Ok(Scoring { output, positive_from })
     }
 
+    /// Groups that guardrails look at are by keys that the contract has.
+    fn check_groups(
+        &self,
+        deployment: &DeploymentRow,
+        rollout: &Rollout,
+    ) -> Result<(), ControlError> {
+        let keys = self.slice_keys(deployment)?;
+        for weighted in &rollout.plan().guardrails {
+            if let Guardrail::Mix { group: Some(group), .. } = &weighted.guardrail
+                && !keys.contains(&group.by)
+            {
+                let detail = "`by` must be a slice key of the deployment's contract";
+                return Err(ControlError::invalid("guardrails", detail));
+            }
+        }
+        Ok(())
+    }
+
     /// How many of the incumbent's last answers are known, and how many of them failed.
-    fn known(&self, deployment: DeploymentId) -> Result<(u64, u64), ControlError> {
+    pub(crate) fn known(&self, deployment: DeploymentId) -> Result<(u64, u64), ControlError> {
         let (mut records, mut failed) = (0, 0);
         for entry in self.ledger.entries_rev(self.ledger.durable()).take(LOOKED_THROUGH) {
             let draft = entry.map_err(ControlError::Unreadable)?.leaf.draft;
@@ -408,6 +433,15 @@ impl Control {
             let facts = facts.to_string();
             let step = RolloutStepRow { what: what.to_owned(), facts, principal, created_at: now };
             tx.insert_rollout_step(row.id, &step)?;
+            if rollout.phase() == Phase::RolledBack && !row.is_drill {
+                // What was sent back is not reached by a rule either.
+                let now_in = tx.deployment(deployment.id)?;
+                let now_in = now_in.ok_or(ControlError::Internal("a rollout has no deployment"))?;
+                let settings = routes::settings_without(&now_in, row.candidate)?;
+                if settings != now_in.settings {
+                    tx.update_deployment(&DeploymentRow { settings, updated_at: now, ..now_in })?;
+                }
+            }
             if is_promoted {
                 unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
                 let by = if principal == SERVER { row.started_by } else { principal };
@@ -423,7 +457,7 @@ impl Control {
         if rollout.is_over() {
             self.rollouts.forget(row.id);
         } else {
-            let seen = rollout.counts();
+            let seen = progress(rollout);
             self.rollouts.note(row.id, |kept| {
                 (kept.phase, kept.step) = (rollout.phase(), rollout.step());
                 (kept.noted, kept.seen) = (written.updated_at, seen);
@@ -510,7 +544,7 @@ fn facts(row: &RolloutRow, what: &str, after: &Watched) -> Value {
     json!({
         "rollout": row.id, "what": what, "incumbent": row.incumbent, "candidate": row.candidate,
         "phase": rollout.phase(), "step": rollout.step(), "exposure": rollout.exposure(),
-        "candidates": candidates, "pairs": pairs, "reason": rollout.reason(),
+        "candidates": candidates, "pairs": pairs, "outcomes": rollout.outcomes(), "reason": rollout.reason(),
         "evidence": evidence, "agreement": after.pairs.agreement(),
         "score_shift": after.pairs.mean_shift(), "drill": row.is_drill,
     })

@@ -82,6 +82,7 @@ fn plan() -> Plan {
             requests_min: u64::from(REQUESTS_MAX),
             seconds_min: DAY_SECONDS,
             seconds_max: 2 * DAY_SECONDS,
+            outcomes_min: 0,
         }],
         guardrails: vec![Weighted { guardrail: Guardrail::Errors, weight: 1.0 }],
         ..Plan::default()

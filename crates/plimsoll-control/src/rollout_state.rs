@@ -2,14 +2,18 @@
 
 use crate::bootstrap::Control;
 use crate::error::ControlError;
+use crate::outcome::UNNAMED;
 use plimsoll_api as api;
+use plimsoll_contract::CompiledContract;
 use plimsoll_release::rollout::{
-    Evidence, Exposure, Guardrail, Phase, Plan, Rollout, STEPS_MAX, Step, Weighted,
+    Evidence, Exposure, GUARDRAILS_MAX, Group, Guardrail, Phase, Plan, Rollout, STEPS_MAX, Step,
+    Weighted,
 };
 use plimsoll_release::watched::Watched;
 use plimsoll_serving::traffic::{Split, Traffic, WHOLE};
-use plimsoll_serving::{LiveRollout, Scoring, ServedRollout, ServedVersion};
+use plimsoll_serving::{LiveRollout, Scoring, ServedGroup, ServedRollout, ServedVersion};
 use plimsoll_store::{RolloutRow, StoreError};
+use plimsoll_types::record::MAX_OUTCOME_WORD;
 use plimsoll_types::{RolloutId, Time};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -28,14 +32,20 @@ pub(crate) struct Kept {
     pub(crate) step: usize,
     /// When its evidence was last written down, and how much that was.
     pub(crate) noted: Time,
-    pub(crate) seen: (u64, u64),
+    pub(crate) seen: [u64; 4],
+}
+
+/// How much a rollout has seen: answers of the candidate, pairs, and outcomes of both.
+pub(crate) fn progress(rollout: &Rollout) -> [u64; 4] {
+    let ((candidates, pairs), (before, after)) = (rollout.counts(), rollout.outcomes());
+    [candidates, pairs, before, after]
 }
 
 /// How answers are read, as the store keeps it.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct StoredScoring {
-    output: usize,
-    positive_from: f64,
+pub(crate) struct StoredScoring {
+    pub(crate) output: usize,
+    pub(crate) positive_from: f64,
 }
 
 pub(crate) fn scoring_json(scoring: Scoring) -> String {
@@ -73,13 +83,17 @@ impl Rollouts {
         let kept = Kept {
             phase: watched.rollout.phase(),
             step: watched.rollout.step(),
-            seen: watched.rollout.counts(),
+            seen: progress(&watched.rollout),
             noted: now,
             live: Arc::new(LiveRollout::new(row.id, Scoring { output, positive_from }, watched)),
         };
         // One per deployment: what has ended is forgotten.
         all.insert(row.id, kept.clone());
         Ok(kept)
+    }
+    /// What is seen of a rollout that is under way in this process.
+    pub(crate) fn live(&self, id: RolloutId) -> Option<Arc<LiveRollout>> {
+        crate::act::lock(&self.0).get(&id).map(|kept| Arc::clone(&kept.live))
     }
     /// Notes what of a rollout is written down.
     pub(crate) fn note(&self, id: RolloutId, change: impl FnOnce(&mut Kept)) {
@@ -100,6 +114,7 @@ impl Control {
         &self,
         row: &RolloutRow,
         candidate: Result<ServedVersion, Box<str>>,
+        contract: &CompiledContract,
     ) -> Option<Arc<ServedRollout>> {
         let served = || -> Result<Option<Arc<ServedRollout>>, Box<str>> {
             let watched = watched_of(row).map_err(|error| error.to_string())?;
@@ -110,6 +125,7 @@ impl Control {
                 Some(Exposure::Shadow) => Split { shadow: WHOLE, ..Split::default() },
                 Some(Exposure::Share(share)) => Split { canary: share, ..Split::default() },
             };
+            let is_exposed = split.canary > 0;
             let traffic = Traffic::new(split, &row.salt).map_err(|error| error.to_string())?;
             let step = u16::try_from(watched.rollout.step()).unwrap_or(u16::MAX);
             let candidate = Arc::new(candidate?);
@@ -117,7 +133,9 @@ impl Control {
                 id: row.id,
                 step,
                 candidate,
+                is_exposed,
                 traffic,
+                groups: groups(watched.rollout.plan(), contract),
                 live: kept.live,
             })))
         };
@@ -159,10 +177,12 @@ impl Control {
             candidates,
             pairs,
             in_step: rollout.in_step(),
+            outcomes: rollout.outcomes().1,
+            incumbent_outcomes: rollout.outcomes().0,
             dropped,
             agreement: watched.pairs.agreement(),
             score_shift: watched.pairs.mean_shift(),
-            evidence: rollout.evidence().map(shown_evidence).collect(),
+            evidence: rollout.evidence().map(|one| shown_evidence(rollout, one)).collect(),
             reason: rollout.reason().map(|reason| reason.what.clone()),
             is_drill: row.is_drill,
             started_by: row.started_by,
@@ -173,7 +193,9 @@ impl Control {
     }
 }
 
-fn shown_change(step: plimsoll_store::RolloutStepRow) -> Result<api::RolloutChange, ControlError> {
+pub(crate) fn shown_change(
+    step: plimsoll_store::RolloutStepRow,
+) -> Result<api::RolloutChange, ControlError> {
     let damaged = |_| StoreError::Damaged("a step of a rollout is unreadable".into());
     Ok(api::RolloutChange {
         at: step.created_at.into(),
@@ -183,8 +205,18 @@ fn shown_change(step: plimsoll_store::RolloutStepRow) -> Result<api::RolloutChan
     })
 }
 
-fn shown_evidence((guardrail, evidence): (&Guardrail, Evidence)) -> api::RolloutEvidence {
+fn shown_evidence(
+    rollout: &Rollout,
+    (guardrail, evidence): (&Guardrail, Evidence),
+) -> api::RolloutEvidence {
+    let note = match (guardrail, rollout.outcomes()) {
+        (Guardrail::Outcomes { .. }, (0, 0)) => Some("no outcomes yet"),
+        (Guardrail::Outcomes { .. }, (_, 0)) => Some("no outcomes of the candidate yet"),
+        (Guardrail::Outcomes { .. }, (0, _)) => Some("no outcomes of the incumbent yet"),
+        _ => None,
+    };
     api::RolloutEvidence {
+        note: note.map(str::to_owned),
         guardrail: guardrail.to_string(),
         wealth: evidence.wealth,
         most: evidence.most,
@@ -198,7 +230,23 @@ fn shown_step(step: &Step) -> api::RolloutStep {
         requests_min: step.requests_min,
         seconds_min: step.seconds_min,
         seconds_max: step.seconds_max,
+        outcomes_min: step.outcomes_min,
     }
+}
+
+/// Which requests are of the groups that a plan looks at. A key that the contract no longer has
+/// marks nobody: its guardrail sees nothing.
+fn groups(plan: &Plan, contract: &CompiledContract) -> Vec<ServedGroup> {
+    let slices = &contract.mapping().slices;
+    let group = |(place, weighted): (usize, &Weighted)| match &weighted.guardrail {
+        Guardrail::Mix { group: Some(group), .. } => {
+            let source = slices.iter().find(|source| *source.name == *group.by)?;
+            let mark = 1_u16.checked_shl(u32::try_from(place).ok()?)?;
+            Some(ServedGroup { mark, source: source.clone(), is: group.is.as_str().into() })
+        }
+        _ => None,
+    };
+    plan.guardrails.iter().enumerate().filter_map(group).collect()
 }
 
 fn percent(exposure: Option<Exposure>) -> f64 {
@@ -228,10 +276,13 @@ pub(crate) fn begun(wanted: &api::StartRollout, now: Time) -> Result<Rollout, Co
         }
         Some(steps) => steps.iter().map(step).collect::<Result<_, _>>()?,
     };
-    let guardrails = match &wanted.guardrails {
+    let mut guardrails = match &wanted.guardrails {
         None => usual.guardrails,
-        Some(guardrails) => guardrails.iter().map(guardrail).collect(),
+        Some(guardrails) => guardrails.iter().map(guardrail).collect::<Result<_, _>>()?,
     };
+    for one in wanted.also.iter().take(GUARDRAILS_MAX) {
+        guardrails.push(guardrail(one)?);
+    }
     let false_rollback = wanted.false_rollback.unwrap_or(usual.false_rollback);
     Rollout::begin(Plan { steps, guardrails, false_rollback }, now)
         .map_err(|error| ControlError::invalid("steps", error.to_string()))
@@ -256,10 +307,31 @@ fn step(step: &api::RolloutStep) -> Result<Step, ControlError> {
         requests_min: step.requests_min,
         seconds_min: step.seconds_min,
         seconds_max: step.seconds_max,
+        outcomes_min: step.outcomes_min,
     })
 }
 
-fn guardrail(wanted: &api::RolloutGuardrail) -> Weighted {
+pub(crate) fn guardrail(wanted: &api::RolloutGuardrail) -> Result<Weighted, ControlError> {
+    let is_mix = wanted.kind == api::GuardrailKind::Mix;
+    let is_outcomes = wanted.kind == api::GuardrailKind::Outcomes;
+    let of_outcomes = wanted.outcome.is_some() || wanted.positive.is_some();
+    let group = match (&wanted.by, &wanted.group) {
+        (Some(by), Some(is)) if is_mix => Some(Group { by: by.clone(), is: is.clone() }),
+        (None, None) => None,
+        _ => {
+            let detail = "`by` and `group` come together, and with the guardrail `mix`";
+            return Err(ControlError::invalid("guardrails", detail));
+        }
+    };
+    let texts = [&wanted.by, &wanted.group, &wanted.outcome, &wanted.positive];
+    let is_long = |text: &String| text.is_empty() || text.len() > MAX_OUTCOME_WORD;
+    if texts.into_iter().flatten().any(is_long) || (of_outcomes && !is_outcomes) {
+        let detail = format!(
+            "`outcome` and `positive` come with the guardrail `outcomes`; all names have 1 to \
+             {MAX_OUTCOME_WORD} bytes"
+        );
+        return Err(ControlError::invalid("guardrails", detail));
+    }
     let guardrail = match wanted.kind {
         api::GuardrailKind::Errors => Guardrail::Errors,
         api::GuardrailKind::Refusals => Guardrail::Refusals,
@@ -270,9 +342,11 @@ fn guardrail(wanted: &api::RolloutGuardrail) -> Weighted {
         api::GuardrailKind::Score => {
             Guardrail::Score { margin: wanted.margin.unwrap_or(0.1), spread: None }
         }
-        api::GuardrailKind::Mix => {
-            Guardrail::Mix { margin: wanted.margin.unwrap_or(0.05), group: None }
-        }
+        api::GuardrailKind::Mix => Guardrail::Mix { margin: wanted.margin.unwrap_or(0.05), group },
+        api::GuardrailKind::Outcomes => Guardrail::Outcomes {
+            name: wanted.outcome.clone().unwrap_or_else(|| UNNAMED.to_owned()),
+            positive: wanted.positive.clone(),
+        },
     };
-    Weighted { guardrail, weight: wanted.weight }
+    Ok(Weighted { guardrail, weight: wanted.weight })
 }

@@ -7,7 +7,7 @@ use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::rollout::By;
 use crate::rollout_drill::DRILL_MAX;
-use crate::rollout_state::{Kept, state_json};
+use crate::rollout_state::{Kept, progress, state_json};
 use plimsoll_policy::Action;
 use plimsoll_release::rollout::Phase;
 use plimsoll_store::{DeploymentRow, RolloutRow};
@@ -146,7 +146,7 @@ impl Control {
     fn keep_up(&self, row: &RolloutRow, kept: &Kept) -> Result<(), ControlError> {
         let now = self.clock.now();
         let watched = kept.live.with(|watched| watched.clone());
-        let seen = watched.rollout.counts();
+        let seen = progress(&watched.rollout);
         if seen == kept.seen || now.since(kept.noted) < NOTE_EVERY || watched.rollout.is_over() {
             return Ok(());
         }

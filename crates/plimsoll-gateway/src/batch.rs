@@ -7,6 +7,7 @@
 use crate::admit::Gateway;
 use crate::decide::{Ending, Facts};
 use crate::explain::Predicted;
+use crate::limiter::{RowCharge, used_up};
 use crate::pass::{Pass, PhaseClock, unready};
 use crate::recorder::Ended;
 use crate::rollout::switched_off;
@@ -50,6 +51,7 @@ pub struct Batch {
     snapshot: Arc<ServingSnapshot>,
     deployment: Arc<ServedDeployment>,
     caller: Arc<Caller>,
+    rows: RowCharge,
     /// Not the deployment's: rows of a job take no place from callers.
     slot: Arc<AtomicU32>,
 }
@@ -108,7 +110,8 @@ impl Gateway {
     /// Leave for `asker` to ask the deployment called `name`, by the snapshot of this moment.
     ///
     /// # Errors
-    /// The refusal: the key ended, policy says no, the deployment is gone or serves nothing.
+    /// The refusal: the key ended, policy says no, the deployment is gone or serves nothing, the
+    /// day's rows are used up.
     pub fn batch(&self, asker: Asker, name: &str) -> Result<Batch, Refusal> {
         let snapshot = self.snapshot();
         let parts = snapshot.parts();
@@ -130,8 +133,13 @@ impl Gateway {
         if deployment.serving.is_err() {
             return Err(unready(&deployment));
         }
-        let slot = Arc::default();
-        Ok(Batch { gateway: self.clone(), snapshot, deployment, caller, slot })
+        let (clock, slot) = (&self.0.clock, Arc::default());
+        let rows = self
+            .0
+            .limiter
+            .admit_rows(&parts.limits, caller.id, deployment.id, clock.monotonic(), clock.now())
+            .map_err(|(whose, over)| used_up(whose, over).0)?;
+        Ok(Batch { gateway: self.clone(), snapshot, deployment, caller, rows, slot })
     }
 }
 
@@ -212,6 +220,7 @@ impl Batch {
         let Slice { rows, room, len, .. } = slice;
         for (held, (pass, facts)) in rows.iter_mut().take(*len).zip(&mut passes) {
             scored.push(conclude(held, pass, facts, plan(serving), room)?);
+            self.rows.add(1, self.gateway.0.clock.now());
         }
         Ok(())
     }

@@ -78,12 +78,18 @@ impl Work {
 pub(crate) struct Facts {
     pub(crate) caller_id: Option<String>,
     pub(crate) subjects: Vec<String>,
-    interaction: Option<[u8; 16]>,
+    pub(crate) interaction: Option<[u8; 16]>,
     pub(crate) mapped: Vec<(&'static str, String)>,
     /// Whether the answer is to say why.
     why: bool,
     /// Whether the caller named the version.
     pub(crate) is_pinned: bool,
+    /// The groups of persons that guardrails look at, as marks.
+    pub(crate) groups: u16,
+    /// The rule of the deployment that chooses the version, if one does.
+    pub(crate) rule: Option<usize>,
+    /// Whether that rule was followed.
+    pub(crate) is_routed: bool,
     form: Form,
 }
 
@@ -123,11 +129,11 @@ impl Pass {
         }
         let deployment = Arc::clone(&self.deployment);
         let serving = deployment.serving.as_ref().map_err(|_| unready(&deployment))?;
-        let facts = self.validate(headers, body, &mut work.scratch)?;
+        let mut facts = self.validate(headers, body, &mut work.scratch)?;
         if deployment.settings.is_killed {
             return Ok(self.switched_off(serving, &facts, work));
         }
-        let (plan, turn) = self.route(serving, &facts);
+        let (plan, turn) = self.route(serving, &mut facts);
         self.turn = turn;
         if let Some(upstream) = &plan.version.upstream
             && !upstream.takes(work.scratch.rows.len())
@@ -380,11 +386,13 @@ impl Pass {
                 facts.mapped.push((role, text.into_owned()));
             }
         }
+        facts.groups = self.groups(headers, scratch);
+        facts.rule = self.ruled(headers, scratch);
         Ok(facts)
     }
 
     /// The text that `source` gives for `row`.
-    fn mapped<'a>(
+    pub(crate) fn mapped<'a>(
         &'a self,
         headers: &'a HeaderMap,
         scratch: &'a Scratch,
@@ -519,6 +527,9 @@ impl Pass {
         let rows = work.scratch.rows.len();
         if plan.rollout.is_some() {
             self.watch(&plan, facts, explained.as_ref().err(), work);
+        }
+        if let Some(arm) = plan.arm {
+            self.watch_arm(arm, explained.as_ref().err(), work);
         }
         let Ending { route, result, refusal, explanation, is_reviewed } =
             self.ending(plan.route, explained, rows, &mut work.values);

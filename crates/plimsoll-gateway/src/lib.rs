@@ -14,6 +14,7 @@ mod answer_raw;
 mod answer_table;
 mod batch;
 mod decide;
+mod experiment;
 mod explain;
 mod gunzip;
 mod idempotency;

@@ -3,7 +3,7 @@
 //! A restart begins a new count: limits protect the server and its models, they are no bill.
 
 use plimsoll_serving::{Limit, LimitKind, Limits, Over, Usage};
-use plimsoll_types::{DeploymentId, PrincipalId, Time};
+use plimsoll_types::{DeploymentId, Phase, PrincipalId, Refusal, RefusalCode, Time};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -58,6 +58,18 @@ impl Drop for Charge {
     }
 }
 
+/// Whose rows a job's are, too.
+#[derive(Debug, Default)]
+pub(crate) struct RowCharge([Option<Account>; 2]);
+
+impl RowCharge {
+    /// Uses rows that were decided.
+    pub(crate) fn add(&self, rows: usize, now: Time) {
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        self.0.iter().flatten().for_each(|account| lock(account).add_rows(rows, now));
+    }
+}
+
 /// Every account.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
@@ -94,6 +106,34 @@ impl Limiter {
         }
         drop(held);
         Ok(Charge([by.map(|(_, account)| account), at.map(|(_, account)| account)]))
+    }
+
+    /// Whether some more rows of a job keep the limits of rows: it has a pace of its own, and is
+    /// no request.
+    pub(crate) fn admit_rows(
+        &self,
+        limits: &Limits,
+        principal: PrincipalId,
+        deployment: DeploymentId,
+        monotonic: u64,
+        now: Time,
+    ) -> Result<RowCharge, (Whose, Over)> {
+        let of_rows = |limit: &Limit| limit.rows_per_day.map(|_| rows_of(limit));
+        let by = limits.principal(principal).and_then(of_rows);
+        let at = limits.deployment(deployment).and_then(of_rows);
+        let accounts = [
+            by.map(|limit| (limit, self.principals.of(principal, monotonic, now))),
+            at.map(|limit| (limit, self.deployments.of(deployment, monotonic, now))),
+        ];
+        for (whose, (limit, account)) in
+            Whose::ALL.into_iter().zip(&accounts).filter_map(|(w, one)| Some((w, one.as_ref()?)))
+        {
+            if let Err(over) = lock(account).check(limit, monotonic, now) {
+                self.refused[whose as usize][over.kind as usize].fetch_add(1, Relaxed);
+                return Err((whose, over));
+            }
+        }
+        Ok(RowCharge(accounts.map(|one| one.map(|(_, account)| account))))
     }
 
     /// Requests refused, by whose limit and which.
@@ -153,6 +193,21 @@ impl<K: Eq + Hash> Accounts<K> {
     }
 }
 
+/// What a limit says of rows alone.
+fn rows_of(limit: &Limit) -> Limit {
+    Limit { rows_per_day: limit.rows_per_day, ..Limit::default() }
+}
+
+/// What a caller is told of a limit that is used up, and after how many seconds to ask again.
+pub(crate) fn used_up(whose: Whose, over: Over) -> (Refusal, u32) {
+    // RFC 9110 §10.2.3: whole seconds, and not too early.
+    let seconds = over.wait.as_millis().div_ceil(1_000).max(1);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let (whose, what) = (whose.as_str(), over.kind.words());
+    let rule = format!("the {whose}'s limit of {what} is used up; try again in {seconds} s");
+    (Refusal::new(Phase::Admit, RefusalCode::RateLimited).with_rule(rule), seconds)
+}
+
 /// Nothing under it is left half done by a panic.
 fn lock(account: &Account) -> MutexGuard<'_, Usage> {
     account.lock().unwrap_or_else(PoisonError::into_inner)
@@ -174,6 +229,25 @@ mod tests {
 
     fn one_a_second() -> Arc<Limit> {
         Arc::new(Limit { rate: Some(Rate::new(1.0, 1)), ..Limit::default() })
+    }
+
+    #[test]
+    fn rows_of_jobs_are_counted_with_those_of_requests_and_hold_no_place() {
+        let limit = Limit { rows_per_day: Some(10), in_flight: Some(1), ..Limit::default() };
+        let limits = Limits { everyone: Some(Arc::new(limit)), ..Limits::default() };
+        let limiter = Limiter::default();
+        let rows = || limiter.admit_rows(&limits, principal(1), DEPLOYMENT, 0, NOW);
+        let request = limiter.admit(&limits, principal(1), DEPLOYMENT, 0, NOW).expect("one");
+        request.add_rows(4, NOW);
+        // The one request in flight is in nobody's way here, nor ended by what a job gives back.
+        rows().expect("six are left").add(6, NOW);
+        assert!(limiter.admit(&limits, principal(1), DEPLOYMENT, 0, NOW).is_err());
+        let (whose, over) = rows().expect_err("none is left");
+        assert_eq!((whose, over.kind), (Whose::Principal, LimitKind::RowsPerDay));
+        drop(request);
+        let (refusal, seconds) = used_up(whose, over);
+        assert_eq!(refusal.code, RefusalCode::RateLimited);
+        assert!(seconds > 0);
     }
 
     #[test]

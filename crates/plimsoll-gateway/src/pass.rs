@@ -4,7 +4,7 @@
 
 use crate::admit::Gateway;
 use crate::answer::Answer;
-use crate::limiter::Charge;
+use crate::limiter::{Charge, used_up};
 use crate::recorder::Ended;
 use crate::rollout::{Shadow, Turn};
 use crate::tally::Listener;
@@ -167,14 +167,9 @@ impl Pass {
                 Ok(())
             }
             Err((whose, over)) => {
-                // RFC 9110 §10.2.3: whole seconds, and not too early.
-                let seconds = over.wait.as_millis().div_ceil(1_000).max(1);
-                let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+                let (refusal, seconds) = used_up(whose, over);
                 self.retry_after = Some(seconds);
-                let (whose, what) = (whose.as_str(), over.kind.words());
-                let rule =
-                    format!("the {whose}'s limit of {what} is used up; try again in {seconds} s");
-                Err(Refusal::new(Phase::Admit, RefusalCode::RateLimited).with_rule(rule))
+                Err(refusal)
             }
         }
     }

@@ -8,7 +8,7 @@ use plimsoll_types::record::{
     DecisionParts, Explanation, Extension, Flag, Kind, LeafDraft, Mapped, Mode, Output,
     ResultClass, Route,
 };
-use plimsoll_types::{Digest, Phase, Refusal, RefusalCode, Rows};
+use plimsoll_types::{Digest, KeyId, Phase, Refusal, RefusalCode, Rows};
 use std::cell::RefCell;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -175,6 +175,7 @@ impl Pass {
         let contract = self.contract_digest();
         let id = *self.id.as_bytes();
         let rollout = ended.plan.and_then(|plan| plan.rollout);
+        let arm = ended.plan.and_then(|plan| plan.arm);
         LeafDraft {
             deployment: Some(self.deployment.id),
             model: ended.plan.map(|plan| plan.version.manifest),
@@ -190,6 +191,9 @@ impl Pass {
                 intent: self.intent,
                 rollout: rollout.map(|rollout| *rollout.id.as_bytes()),
                 step: rollout.map(|rollout| rollout.step),
+                arm: arm.map(|arm| arm.number.into()),
+                // The experiment's id names the key that its event has.
+                assignment_key: arm.map(|arm| KeyId::from_bytes(*arm.experiment.id.as_bytes())),
                 replay_of: ended.replay_of,
                 fallback_reason: ended.fallback_reason.map(RefusalCode::code),
                 explainer_pack: ended.explanation.and_then(|explanation| explanation.pack),

@@ -8,12 +8,14 @@ use crate::admit::Gateway;
 use crate::decide::{Concluded, Facts, Work};
 use crate::pass::{Pass, PhaseClock, ended};
 use crate::recorder::Ended;
+use http::HeaderMap;
+use plimsoll_contract::Scratch;
 use plimsoll_release::rollout::{Event, Seen};
 use plimsoll_serving::{
-    Caller, LiveRollout, RoutePlan, Scoring, ServedDeployment, ServedRollout, Serving,
+    Caller, LiveRollout, RoutePlan, RouteTarget, Scoring, ServedDeployment, ServedGroup, Serving,
     ServingSnapshot, plan, route,
 };
-use plimsoll_types::record::{Flag, Kind, Mapped, Output, ResultClass, Route};
+use plimsoll_types::record::{Flag, Kind, Mapped, Output, ROUTED, ResultClass, Route};
 use plimsoll_types::{Clock, DecisionId, Phase, Protocol, Refusal, RefusalCode, Rows};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,8 +72,8 @@ impl Default for ShadowQueue {
 /// A request's turn with a candidate, from the plan until its answer is durable and leaves.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    live: Arc<LiveRollout>,
-    clock: Arc<dyn Clock>,
+    pub(crate) live: Arc<LiveRollout>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Drop for Turn {
@@ -111,17 +113,21 @@ impl Gateway {
             route: Route::Shadow,
             version: &rollout.candidate,
             rollout: Some(rollout),
+            arm: None,
             is_shadowed: false,
         };
         let predicted = pass.predict(plan.version, &mut work).await;
         pass.mark(Phase::Predict);
         let guarded = predicted.and_then(|()| pass.guard(&plan, &work));
         let latency = pass.clock.of(Phase::Predict).into();
-        let mut candidate = seen(rollout, guarded.as_ref().err(), &work.values, latency);
+        let groups = shadow.incumbent.groups;
+        let mut candidate =
+            seen(rollout.live.scoring, guarded.as_ref().err(), &work.values, latency);
         if plan.version.upstream.is_none() {
             // Here it ran beside the requests, on another thread: how long that took says nothing.
             candidate.latency_us = shadow.incumbent.latency_us;
         }
+        candidate.groups = groups;
         let is_recorded = pass.record_shadow(&shadow, &plan, guarded.err().as_ref(), &work.values);
         work.keep();
         if is_recorded {
@@ -151,7 +157,7 @@ impl Gateway {
     }
 
     /// Lets guardrails see what happened; tells of the verdict, if that was one.
-    fn judge(&self, live: &LiveRollout, event: &Event) {
+    pub(crate) fn judge(&self, live: &LiveRollout, event: &Event) {
         if live.see(event, self.0.clock.monotonic()) {
             self.0.shadows.verdicts.notify_one();
         }
@@ -159,14 +165,14 @@ impl Gateway {
 }
 
 /// What guardrails see of an answer, or of a refusal.
-fn seen(
-    rollout: &ServedRollout,
+pub(crate) fn seen(
+    scoring: Scoring,
     refusal: Option<&Refusal>,
     values: &[f64],
     latency_ns: u64,
 ) -> Seen {
     match refusal {
-        None => rollout.live.scoring.seen(values, latency_ns),
+        None => scoring.seen(values, latency_ns),
         Some(refusal) => {
             let result = ended(refusal.code);
             let failed = matches!(result, ResultClass::Failed | ResultClass::TimedOut);
@@ -176,15 +182,24 @@ fn seen(
 }
 
 impl Pass {
-    /// Which version answers. What a request is assigned by is its first subject, so that a person
-    /// always gets the same version; without one, the decision. Whoever names the version gets
-    /// that one and is no part of it.
+    /// Which version answers. Whoever names the version gets that one; then rules of the deployment
+    /// choose. What all others are assigned by is their first subject, so that a person always
+    /// gets the same version; without one, the decision.
     pub(crate) fn route<'a>(
         &self,
         serving: &'a Serving,
-        facts: &Facts,
+        facts: &mut Facts,
     ) -> (RoutePlan<'a>, Option<Turn>) {
-        if serving.rollout.is_none() || facts.is_pinned {
+        if facts.is_pinned {
+            return (plan(serving), None);
+        }
+        if let Some(chosen) = self.chosen(serving, facts) {
+            return chosen;
+        }
+        if let Some(experiment) = serving.experiment.as_deref() {
+            return self.arm(serving, experiment, facts);
+        }
+        if serving.rollout.is_none() {
             return (plan(serving), None);
         }
         let planned = match facts.subjects.first() {
@@ -201,6 +216,52 @@ impl Pass {
             }
             _ => (planned, None),
         }
+    }
+
+    /// The version that a rule chooses. What the rule says is kept with the decision, so that the
+    /// choice can be explained from the record alone.
+    fn chosen<'a>(
+        &self,
+        serving: &'a Serving,
+        facts: &mut Facts,
+    ) -> Option<(RoutePlan<'a>, Option<Turn>)> {
+        let rule = serving.routes.get(facts.rule?)?;
+        let planned = plan(serving);
+        let chosen = match &rule.target {
+            RouteTarget::Incumbent => (planned, None),
+            RouteTarget::Version(version) => (RoutePlan { version, ..planned }, None),
+            RouteTarget::Candidate => {
+                // Everybody may have been sent back meanwhile.
+                let rollout = serving.rollout.as_deref().filter(|one| one.live.enter())?;
+                let (live, clock) = (Arc::clone(&rollout.live), Arc::clone(&self.gateway.0.clock));
+                let version = &*rollout.candidate;
+                let (route, rollout) = (Route::Canary, Some(rollout));
+                let routed = RoutePlan { route, version, rollout, ..planned };
+                (routed, Some(Turn { live, clock }))
+            }
+        };
+        facts.is_routed = true;
+        facts.mapped.push((ROUTED, rule.text.to_string()));
+        Some(chosen)
+    }
+
+    /// The rule that chooses the version, if one does.
+    pub(crate) fn ruled(&self, headers: &HeaderMap, scratch: &Scratch) -> Option<usize> {
+        let serving = self.deployment.serving.as_ref().ok()?;
+        serving.ruled(|source| self.mapped(headers, scratch, 0, source).ok().flatten())
+    }
+
+    /// Which groups of persons that guardrails look at the first row is in, as marks.
+    pub(crate) fn groups(&self, headers: &HeaderMap, scratch: &Scratch) -> u16 {
+        let serving = self.deployment.serving.as_ref().ok();
+        let Some(rollout) = serving.and_then(|serving| serving.rollout.as_deref()) else {
+            return 0;
+        };
+        let is_in = |group: &&ServedGroup| {
+            let text = self.mapped(headers, scratch, 0, &group.source).ok().flatten();
+            text.as_deref() == Some(&*group.is)
+        };
+        rollout.groups.iter().filter(is_in).fold(0, |marks, group| marks | group.mark)
     }
 
     /// The end of a request to a deployment whose models are switched off.
@@ -225,12 +286,14 @@ impl Pass {
     ) {
         let Some(rollout) = plan.rollout else { return };
         let latency = self.clock.of(Phase::Predict).into();
-        let seen = seen(rollout, refusal, &work.values, latency);
+        let seen = seen(rollout.live.scoring, refusal, &work.values, latency);
+        let seen = Seen { groups: facts.groups, ..seen };
         if plan.is_shadowed {
             self.shadow = Some(Box::new(self.shadow_of(facts, work, seen)));
             return;
         }
         let event = match plan.route {
+            Route::Canary if facts.is_routed => Event::Routed(seen),
             Route::Canary => Event::Candidate(seen),
             _ => Event::Incumbent(seen),
         };

@@ -97,6 +97,8 @@ fn setup(settings: Settings, low: &str) -> Setup {
         contract_digest: Digest::from_bytes([2; 32]),
         primary: Arc::new(primary),
         rollout: None,
+        experiment: None,
+        routes: Vec::new(),
     };
     let deployment = |index, name: &str, serving| {
         Arc::new(ServedDeployment {

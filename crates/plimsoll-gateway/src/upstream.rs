@@ -491,7 +491,10 @@ impl Upstreams {
         known.retain(|manifest, _| {
             let is_tried = |r: &Arc<ServedRollout>| r.candidate.manifest == *manifest;
             let is_it = |s: &plimsoll_serving::Serving| {
-                s.primary.manifest == *manifest || s.rollout.as_ref().is_some_and(is_tried)
+                let is_arm = |arm: &plimsoll_serving::ServedArm| arm.version.manifest == *manifest;
+                s.primary.manifest == *manifest
+                    || s.rollout.as_ref().is_some_and(is_tried)
+                    || s.experiment.as_ref().is_some_and(|e| e.arms.iter().any(is_arm))
             };
             served.iter().any(|deployment| deployment.serving.as_ref().is_ok_and(is_it))
         });

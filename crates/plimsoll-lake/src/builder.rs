@@ -28,7 +28,9 @@ pub(crate) struct Builder {
     /// By place in the shape; those not met yet are absent.
     columns: Vec<Option<Column>>,
     salt: [u8; 16],
-    cell_keys: HashMap<Vec<KeyId>, Option<CellKey>>,
+    cell_keys: HashMap<Vec<KeyId>, Arc<Option<CellKey>>>,
+    /// The last of them that was used: the cells of a row have one key.
+    last_key: (Vec<KeyId>, Arc<Option<CellKey>>),
     scratch: Vec<u8>,
     sealed: Vec<u8>,
     /// Whether a decision's id was made in another hour than the decision: one that a crash
@@ -52,6 +54,7 @@ impl Builder {
             columns: Vec::new(),
             salt,
             cell_keys: HashMap::new(),
+            last_key: (Vec::new(), Arc::new(None)),
             scratch: Vec::new(),
             sealed: Vec::new(),
             has_strays: false,
@@ -86,25 +89,38 @@ impl Builder {
         place: usize,
         value: Option<Value<'_>>,
     ) -> Result<(), LakeError> {
-        if self.cell_keys.len() >= MAX_CELL_KEYS {
-            self.cell_keys.clear();
-        }
-        if !self.cell_keys.contains_key(at.holders) {
-            let key = keys.cell_key(at.holders, &self.salt)?;
-            self.cell_keys.insert(at.holders.to_vec(), key);
+        if self.last_key.1.is_none() || self.last_key.0 != at.holders {
+            self.last_key = (at.holders.to_vec(), self.cell_key(keys, at.holders)?);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut sealed = std::mem::take(&mut self.sealed);
         scratch.clear();
         sealed.clear();
         cell::encode(value, &mut scratch);
-        if let Some(Some(key)) = self.cell_keys.get(at.holders) {
+        if let Some(key) = self.last_key.1.as_ref() {
             let nonce = cell::nonce(at.index, at.row, place.saturating_sub(COMMON.len()));
             key.seal(nonce, &scratch, &mut sealed)?;
             self.set(shape, place, Value::Bytes(&sealed));
         }
         (self.scratch, self.sealed) = (scratch, sealed);
         Ok(())
+    }
+
+    /// The key of the cells of these holders; none if one of theirs is gone.
+    fn cell_key(
+        &mut self,
+        keys: &Keys,
+        holders: &[KeyId],
+    ) -> Result<Arc<Option<CellKey>>, LakeError> {
+        if let Some(key) = self.cell_keys.get(holders) {
+            return Ok(Arc::clone(key));
+        }
+        if self.cell_keys.len() >= MAX_CELL_KEYS {
+            self.cell_keys.clear();
+        }
+        let key = Arc::new(keys.cell_key(holders, &self.salt)?);
+        self.cell_keys.insert(holders.to_vec(), Arc::clone(&key));
+        Ok(key)
     }
 
     /// Names the keys of the current row, so that it can be opened and erased.

@@ -118,6 +118,7 @@ fn weigh(column: &Column, values: &Values, habits: &Habits, before: Evidence) ->
         kind: match column.source {
             Source::Field(_) => MonitoredKind::Input,
             Source::Output(_) => MonitoredKind::Output,
+            Source::Joint => MonitoredKind::Together,
         },
         values: n,
         missing: share(values.missing(), n + values.missing()),

@@ -4,10 +4,13 @@
 //! | module | what |
 //! |---|---|
 //! | [`reference`] | what traffic is compared with: frozen edges, counts, what is tolerated |
+//! | [`together`] | what columns say together, and how much of the score hangs on each |
 //! | [`tally`] | what was seen of a deployment in a slot of time; it merges |
 //! | [`recorder`] | sees every decision on the thread that made it |
 //! | [`judge`] | a window against the reference: distances, tests, evidence that adds up |
 //! | [`track`] | windows of one version one after the other, and what they say |
+//! | [`explain`] | which columns and which slice a change of the score comes from |
+//! | [`staleness`] | how old things are, and which of them too old |
 //! | [`files`] | what outlives the process |
 //! | [`recount`] | counts again, from the ledger, what a crash took |
 //! | [`monitor`] | all of it together, once every slot |
@@ -17,13 +20,16 @@
 //! ledger and can be made anew. The request path reaches [`recorder`] only, which waits for
 //! nothing and opens no file.
 
+pub mod explain;
 pub mod files;
 pub mod judge;
 pub mod monitor;
 pub mod recorder;
 pub mod recount;
 pub mod reference;
+pub mod staleness;
 pub mod tally;
+pub mod together;
 pub mod track;
 
 pub use files::MonitorError;

@@ -4,16 +4,18 @@
 //! A slot is kept when it is over and nothing of it can be under way any more. What was not kept
 //! when the process ended is counted again from the ledger at the next start, from the mark on.
 
+use crate::explain::{Contributions, Sampler, explained};
 use crate::files::{Files, Mark, MonitorError, Shelf};
 use crate::recorder::{Counted, Key, Recorder, References};
 use crate::recount::{Wanted, read_rows, recount};
 use crate::reference::{Builder, Reference};
+use crate::staleness::{Facts, Limits, Staleness};
 use crate::tally::Tally;
 use crate::track::{Track, signals};
 use crate::{Latest, Signals};
 use plimsoll_api as api;
 use plimsoll_ledger::Ledger;
-use plimsoll_serving::ServingSnapshot;
+use plimsoll_serving::{ServedVersion, ServingSnapshot};
 use plimsoll_types::{Clock, DeploymentId, Digest, Severity, Signal, SignalKind, Time};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -35,7 +37,11 @@ const MAX_MARKS: usize = 64;
 const REMIND_EVERY: Duration = Duration::from_secs(86_400);
 /// Versions that are watched. Each has a window in memory.
 const MAX_TRACKS: usize = 10_000;
-const DAY_SECONDS: f64 = 86_400.0;
+/// Ledger entries, the newest, that are looked through for rows to explain: half a second. Of older
+/// windows distances are weighed instead.
+const EXPLAINED_ENTRIES: u64 = 50_000;
+/// How old a reference may be where none says so itself.
+const REFERENCE_DAYS: u32 = 180;
 
 /// What a monitor is opened with.
 #[derive(Debug, Clone)]
@@ -80,6 +86,10 @@ struct State {
     marks: VecDeque<(Time, u64)>,
     reminded: HashMap<(DeploymentId, SignalKind, &'static str), Time>,
     backfills: HashMap<DeploymentId, api::Backfill>,
+    /// What is known of versions beside their traffic.
+    facts: HashMap<Key, Facts>,
+    /// Windows that ended and are not told yet.
+    ended: Vec<(Key, api::MonitoredWindow)>,
 }
 
 /// Slots in order, each of one version.
@@ -118,6 +128,8 @@ impl Monitor {
             marks: VecDeque::new(),
             reminded: HashMap::new(),
             backfills: HashMap::new(),
+            facts: HashMap::new(),
+            ended: Vec::new(),
         };
         let monitor = Self {
             grace: GRACE.min(config.slot * 2),
@@ -156,7 +168,8 @@ impl Monitor {
             let slots = shelf.slots(track.ended(), mark.until, reference.as_deref());
             for (from, tally) in &slots {
                 let until = self.recorder.start(self.recorder.slot(*from).saturating_add(1));
-                self.end(&shelf, &mut track, (*from, until), tally)?;
+                let ended = self.end(&shelf, &mut track, (*from, until), tally)?;
+                state.ended.extend(ended.into_iter().map(|window| (key, window)));
             }
             let ended = track.ended();
             let open =
@@ -167,6 +180,7 @@ impl Monitor {
         if is_new {
             return self.files.note(mark);
         }
+        self.say(state, None);
         let wanted = Wanted {
             from_index: mark.index,
             to_index: self.ledger.durable(),
@@ -186,6 +200,7 @@ impl Monitor {
             if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed?;
+        self.say(state, None);
         if done.counted > 0 {
             tracing::info!(
                 decisions = done.counted,
@@ -222,9 +237,10 @@ impl Monitor {
             if let Some(window) = track.end_before(over) {
                 shelf.add_window(&window, &track.windows)?;
                 shelf.clear_slots()?;
-                self.say(key, &window);
+                state.ended.push((key, window));
             }
         }
+        self.say(state, Some(snapshot));
         self.files.note(Mark { until: self.recorder.start(state.done_to), index: state.index })?;
         self.look_around(state, snapshot, now);
         Ok(())
@@ -247,7 +263,8 @@ impl Monitor {
             }
             let times = (self.recorder.start(slot), self.recorder.start(slot.saturating_add(1)));
             shelf.add_slot(times.0, &tally)?;
-            self.end(&shelf, track, times, &tally)?;
+            let ended = self.end(&shelf, track, times, &tally)?;
+            state.ended.extend(ended.into_iter().map(|window| (key, window)));
         }
         state.done_to = done_to.max(before);
         let until = self.recorder.start(state.done_to);
@@ -257,30 +274,115 @@ impl Monitor {
     }
 
     /// A slot that is on the shelf goes into the track; windows that end with it go on the shelf.
+    #[expect(clippy::unused_self, reason = "it belongs to the monitor's files")]
     fn end(
         &self,
         shelf: &Shelf,
         track: &mut Track,
         times: (Time, Time),
         tally: &Tally,
-    ) -> Result<(), MonitorError> {
+    ) -> Result<Vec<api::MonitoredWindow>, MonitorError> {
         let Ok(ended) = track.take(times, tally) else {
             tracing::warn!("a slot of another reference was passed over");
-            return Ok(());
+            return Ok(Vec::new());
         };
         for window in &ended {
             shelf.add_window(window, &track.windows)?;
-            self.say(track.key, window);
         }
         match (&track.open, ended.is_empty()) {
-            (_, true) => Ok(()),
-            (Some(_), false) => shelf.keep_slots(&[(times.0, tally.clone())]),
-            (None, false) => shelf.clear_slots(),
+            (_, true) => {}
+            (Some(_), false) => shelf.keep_slots(&[(times.0, tally.clone())])?,
+            (None, false) => shelf.clear_slots()?,
+        }
+        Ok(ended)
+    }
+
+    /// Says what the windows that ended have to say, with what a change comes from.
+    fn say(&self, state: &mut State, snapshot: Option<&ServingSnapshot>) {
+        for (key, window) in std::mem::take(&mut state.ended) {
+            let mut signals = signals(key, &window);
+            let has_moved = |signal: &Signal| {
+                matches!(signal.kind, SignalKind::InputDrift | SignalKind::OutputDrift)
+            };
+            let reference = state.references.get(&key).map(|(reference, _)| Arc::clone(reference));
+            if let Some(reference) = reference.filter(|_| signals.iter().any(has_moved)) {
+                let version = snapshot.and_then(|snapshot| served(snapshot, key));
+                let now = version.and_then(|version| self.contributions(key, &window, version));
+                let explained = explained(&window, &reference, now.as_ref());
+                for signal in signals.iter_mut().filter(|signal| has_moved(signal)) {
+                    signal.text = format!("{}; {}", signal.text, explained.text);
+                    let own = explained.columns.iter().find(|part| part.column == signal.about);
+                    if let Some(part) = own {
+                        signal.numbers.push(("share_of_score_change".to_owned(), part.share));
+                    }
+                }
+            }
+            signals.into_iter().for_each(|signal| self.raise(signal));
         }
     }
 
-    fn say(&self, key: Key, window: &api::MonitoredWindow) {
-        signals(key, window).into_iter().for_each(|signal| self.raise(signal));
+    /// What the fields of a sample of a window's rows contributed to their scores; `None` if the
+    /// version cannot be explained, or the window is too long ago.
+    fn contributions(
+        &self,
+        key: Key,
+        window: &api::MonitoredWindow,
+        version: &ServedVersion,
+    ) -> Option<Contributions> {
+        version.explainer.as_ref()?;
+        let to_index = self.ledger.durable();
+        let wanted = Wanted {
+            from_index: to_index.saturating_sub(EXPLAINED_ENTRIES),
+            to_index,
+            since: window.from.0,
+            until: window.until.0,
+            deployment: Some(key.0),
+        };
+        let mut sampler = Sampler::default();
+        let read = read_rows(&self.ledger, &wanted, key.1, |rows, _| {
+            sampler.see(version, rows);
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = read {
+            tracing::warn!(%error, "decisions could not be read to explain a change");
+        }
+        sampler.contributions(version)
+    }
+
+    /// Why the score of a version moved, by its last window or the one that is open; `None` if there
+    /// is no such window or no reference.
+    #[must_use]
+    pub fn explain(
+        &self,
+        key: Key,
+        open: bool,
+        snapshot: &ServingSnapshot,
+    ) -> Option<api::DriftExplained> {
+        let (window, reference) = {
+            let state = self.state();
+            let track = state.tracks.get(&key)?;
+            let window = if open { track.peek() } else { track.windows.back().cloned() };
+            (window?, track.reference.clone()?)
+        };
+        // Without the lock: reading the ledger takes a while.
+        let version = served(snapshot, key);
+        let now = version.and_then(|version| self.contributions(key, &window, version));
+        Some(explained(&window, &reference, now.as_ref()))
+    }
+
+    /// Takes what is known of versions beside their traffic: how old they are. In place of what was
+    /// known before.
+    pub fn learn(&self, facts: HashMap<Key, Facts>) {
+        self.state().facts = facts;
+    }
+
+    /// How stale each version is that something is known of.
+    #[must_use]
+    pub fn staleness(&self) -> Vec<(Key, Staleness)> {
+        let (now, state) = (self.clock.now(), self.state());
+        let known: std::collections::BTreeSet<Key> =
+            state.facts.keys().chain(state.references.keys()).copied().collect();
+        known.into_iter().map(|key| (key, stale(&state, key, now))).collect()
     }
 
     fn raise(&self, signal: Signal) {
@@ -300,38 +402,41 @@ impl Monitor {
             };
             let known = state.references.get(&(served.id, number)).map(|(known, _)| known);
             let known = known.filter(|known| known.contract == contract).cloned();
-            let (kind, about, text) = match known {
-                None => (
-                    SignalKind::Unwatched,
-                    "reference",
-                    format!(
-                        "version {number} has no reference for its contract, so nothing says whether its \
-                         traffic moves; set one with `plimsoll monitor reference set {}`",
-                        served.name
-                    ),
-                ),
-                Some(reference) => match stale(&reference, now) {
-                    Some((about, text)) => (SignalKind::Staleness, about, text),
-                    None => continue,
-                },
-            };
-            let last = state.reminded.get(&(served.id, kind, about));
-            if last.is_some_and(|last| now.since(*last) < REMIND_EVERY) {
-                continue;
+            let key = (served.id, number);
+            let mut told = Vec::new();
+            if known.is_none() {
+                let text = format!(
+                    "version {number} has no reference for its contract, so nothing says whether its \
+                     traffic moves; set one with `plimsoll monitor reference set {}`",
+                    served.name
+                );
+                told.push((SignalKind::Unwatched, "reference", text, Vec::new()));
             }
-            state.reminded.insert((served.id, kind, about), now);
-            self.raise(Signal {
-                deployment: served.id,
-                version: Some(number),
-                kind,
-                severity: Severity::Warning,
-                about: about.to_owned(),
-                slice: None,
-                since: now,
-                until: now,
-                text,
-                numbers: Vec::new(),
-            });
+            let staleness = stale(state, key, now);
+            told.extend(
+                staleness
+                    .told()
+                    .map(|(about, text, numbers)| (SignalKind::Staleness, about, text, numbers)),
+            );
+            for (kind, about, text, numbers) in told {
+                let last = state.reminded.get(&(served.id, kind, about));
+                if last.is_some_and(|last| now.since(*last) < REMIND_EVERY) {
+                    continue;
+                }
+                state.reminded.insert((served.id, kind, about), now);
+                self.raise(Signal {
+                    deployment: served.id,
+                    version: Some(number),
+                    kind,
+                    severity: Severity::Warning,
+                    about: about.to_owned(),
+                    slice: None,
+                    since: now,
+                    until: now,
+                    text,
+                    numbers: numbers.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+                });
+            }
         }
     }
 
@@ -350,13 +455,19 @@ impl Monitor {
         &self,
         key: Key,
         (since, until): (Time, Time),
-        builder: &mut Builder,
+        version: Option<&ServedVersion>,
+        (builder, sampler): (&mut Builder, &mut Sampler),
     ) -> Result<(), MonitorError> {
         let to_index = self.ledger.durable();
         let wanted = Wanted { from_index: 0, to_index, since, until, deployment: Some(key.0) };
         // More rows than a reference may have are left out at the end, not at the beginning.
         read_rows(&self.ledger, &wanted, key.1, |rows, outputs| match builder.read(rows, outputs) {
-            Ok(()) => ControlFlow::Continue(()),
+            Ok(()) => {
+                if let Some(version) = version {
+                    sampler.see(version, rows);
+                }
+                ControlFlow::Continue(())
+            }
             Err(_) => ControlFlow::Break(()),
         })
     }
@@ -508,7 +619,7 @@ impl Monitor {
             open: track.and_then(Track::peek),
             last,
             unplanned: unplanned.unwrap_or_default(),
-            ages: known.map(|(reference, _)| ages(reference, now)).unwrap_or_default(),
+            ages: stale(&state, key, now).ages,
             signals: self.latest.of(deployment).into_iter().map(said).collect(),
             backfill: state.backfills.get(&deployment).cloned(),
         }
@@ -604,32 +715,27 @@ fn is_silent(reference: &Reference, last: &api::MonitoredWindow, now: Time) -> b
     length.is_some_and(|length| now.since(last.until.0) > length.saturating_mul(2))
 }
 
-fn stale(reference: &Reference, now: Time) -> Option<(&'static str, String)> {
-    let days = now.since(reference.made).as_secs_f64() / DAY_SECONDS;
-    if reference.habits.review_by.is_some_and(|due| due < now) {
-        return Some(("review", "the day that was declared for its review is past".to_owned()));
-    }
-    let limit = reference.habits.max_age_days;
-    (days > f64::from(limit)).then(|| {
-        ("reference age", format!("the reference is {days:.0} days old; {limit} are put up with"))
-    })
+/// How stale a version is, by all that is known of it.
+fn stale(state: &State, key: Key, now: Time) -> Staleness {
+    let reference = state.references.get(&key).map(|(reference, _)| reference);
+    let last = state.tracks.get(&key).and_then(|track| track.windows.back());
+    let facts = Facts {
+        reference: reference.map(|reference| reference.made),
+        review_by: reference.and_then(|reference| reference.habits.review_by),
+        outside: last.filter(|last| last.columns.iter().any(|c| c.is_enough)).map(|l| l.outside),
+        ..state.facts.get(&key).copied().unwrap_or_default()
+    };
+    let usual = (Limits::default(), REFERENCE_DAYS);
+    let (limits, days) = reference
+        .map_or(usual, |reference| (reference.habits.limits, reference.habits.max_age_days));
+    Staleness::of(&facts, &limits, days, now)
 }
 
-fn ages(reference: &Reference, now: Time) -> Vec<api::Age> {
-    let days = now.since(reference.made).as_secs_f64() / DAY_SECONDS;
-    let limit = f64::from(reference.habits.max_age_days);
-    let mut ages = vec![api::Age {
-        of: "reference".to_owned(),
-        days,
-        limit_days: Some(limit),
-        is_stale: days > limit,
-    }];
-    if let Some(due) = reference.habits.review_by {
-        let over = now.since(due).as_secs_f64() / DAY_SECONDS;
-        let (of, limit_days) = ("review overdue".to_owned(), Some(0.0));
-        ages.push(api::Age { of, days: over, limit_days, is_stale: over > 0.0 });
-    }
-    ages
+/// The version that a key is of, if it answers or is tried now.
+fn served(snapshot: &ServingSnapshot, key: Key) -> Option<&ServedVersion> {
+    let deployments = &snapshot.parts().deployments;
+    let serving = deployments.iter().find(|served| served.id == key.0)?.serving.as_ref().ok()?;
+    Some(&*serving.primary).filter(|version| version.number == key.1)
 }
 
 fn shown(version: u32, reference: &Reference, digest: Digest) -> api::MonitoringReference {

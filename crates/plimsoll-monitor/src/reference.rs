@@ -1,9 +1,13 @@
 //! What traffic is compared with: for each column the cells that a reference froze, its counts in
 //! them, and how far it strays from itself.
 
+use crate::explain::Contributions;
+use crate::staleness::Limits;
 use crate::tally::{Values, number};
+use crate::together::{Numeric, Together, Weights};
 use plimsoll_contract::{CompiledContract, CompiledSource, Kind, Source as Mapped};
 use plimsoll_stats::cells::Cells;
+use plimsoll_stats::multivariate::{ROWS_MAX as SAMPLE_MAX, SEED, choose};
 use plimsoll_stats::sample::Sample;
 use plimsoll_stats::summary::{
     CATEGORIES_MAX, CategorySummary, CodeSummary, Edges, NumberSummary, cells_for,
@@ -41,6 +45,8 @@ pub enum Source {
     Field(usize),
     /// The model's output at this position.
     Output(usize),
+    /// How far a row is from what the reference's columns say together: [`Reference::joint`].
+    Joint,
 }
 
 /// A part of the population: the rows whose field has this value.
@@ -149,6 +155,9 @@ pub struct Habits {
     /// The day after which somebody is to look at model and reference again, if one was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_by: Option<Time>,
+    /// How old other things may be.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 impl Default for Habits {
@@ -163,6 +172,7 @@ impl Default for Habits {
             tests: BTreeMap::new(),
             max_age_days: 180,
             review_by: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -186,6 +196,15 @@ pub struct Reference {
     pub habits: Habits,
     /// Its columns.
     pub columns: Vec<Column>,
+    /// What its columns say together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Together>,
+    /// How much of the score hangs on each field.
+    #[serde(default, skip_serializing_if = "Weights::is_empty")]
+    pub weights: Weights,
+    /// What its fields contributed to its scores, where the version can be explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contributions: Option<Contributions>,
 }
 
 /// Why something is no reference.
@@ -226,6 +245,18 @@ impl Habits {
         if self.min_rows == 0 || !(1..=100).contains(&self.persistence) || self.max_age_days == 0 {
             return wrong(
                 "`min_rows`, `persistence` (at most 100) and `max_age_days` must be at least 1",
+            );
+        }
+        let limits = &self.limits;
+        let ages = [
+            limits.model_days,
+            limits.training_data_days,
+            limits.evaluation_days,
+            limits.outcome_days,
+        ];
+        if ages.contains(&0) || !(limits.outside > 0.0 && limits.outside <= 1.0) {
+            return wrong(
+                "limits of ages must be at least 1 day, that of values outside above 0 and at most 1",
             );
         }
         Ok(())
@@ -359,7 +390,20 @@ impl Builder {
             columns.extend(numbers(values, &name, Source::Output(place)));
         }
         self.slice_scores(&mut columns);
-        columns.truncate(MAX_COLUMNS);
+        columns.truncate(MAX_COLUMNS - 1);
+        let chosen = choose(self.rows, SAMPLE_MAX, SEED);
+        let numeric: Vec<Numeric> = self.fields.iter().map(|read| read.numeric(&chosen)).collect();
+        let joint = Together::fit(&numeric);
+        columns.extend(
+            joint
+                .as_ref()
+                .and_then(|(_, errors)| numbers(errors, crate::together::NAME, Source::Joint)),
+        );
+        let score = self.outputs.get(score_of(self.outputs.len()));
+        let score: Vec<f64> = score
+            .map(|values| chosen.iter().filter_map(|row| values.get(*row).copied()).collect())
+            .unwrap_or_default();
+        let weights = Weights::of(&self.names, &numeric, &score);
         let rows = self.rows as u64;
         Ok(Reference {
             contract: self.contract,
@@ -370,13 +414,15 @@ impl Builder {
             refused,
             habits,
             columns,
+            joint: joint.map(|(joint, _)| joint),
+            weights,
+            contributions: None,
         })
     }
 
     /// The first output within each part of each declared slice that has rows enough.
     fn slice_scores(&self, columns: &mut Vec<Column>) {
-        // Of two classes the second says as much as the first; of more, each is watched overall.
-        let score = self.outputs.len().saturating_sub(1).min(1);
+        let score = score_of(self.outputs.len());
         let Some(values) = self.outputs.get(score) else { return };
         let Some(name) = columns
             .iter()
@@ -396,6 +442,13 @@ impl Builder {
             }
         }
     }
+}
+
+/// The output that stands for all of them: of two classes the second says as much as the first; of
+/// more, each is watched overall.
+#[must_use]
+pub fn score_of(outputs: usize) -> usize {
+    outputs.saturating_sub(1).min(1)
 }
 
 /// The parts of a slice that a contract declares: those of a category or boolean.
@@ -436,6 +489,26 @@ impl Read {
                 }
             },
             Self::Nothing => {}
+        }
+    }
+
+    /// The chosen rows as numbers, for what looks at columns together.
+    fn numeric(&self, chosen: &[usize]) -> Numeric {
+        let code = |code: u32| match code {
+            NONE => f64::NAN,
+            UNLISTED => crate::together::UNLISTED,
+            code => f64::from(code),
+        };
+        match self {
+            Self::Numbers(values) => {
+                let chosen = chosen.iter().filter_map(|row| values.get(*row).copied());
+                Numeric::Numbers(chosen.collect())
+            }
+            Self::Codes(codes, listed) => {
+                let chosen = chosen.iter().filter_map(|row| codes.get(*row).copied());
+                Numeric::Codes(chosen.map(code).collect(), *listed)
+            }
+            Self::Texts(..) | Self::Nothing => Numeric::Nothing,
         }
     }
 

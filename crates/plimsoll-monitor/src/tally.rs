@@ -179,6 +179,11 @@ impl Tally {
                 Source::Field(place) => {
                     values.see(seen.rows, cells.get(place).copied().unwrap_or(Cell::Null));
                 }
+                Source::Joint => {
+                    if let (Some(joint), Values::Numbers(numbers)) = (&reference.joint, values) {
+                        numbers.see(joint.error(cells));
+                    }
+                }
                 Source::Output(place) => {
                     let output = (place < width).then(|| seen.outputs.get(row * width + place));
                     if let (Some(Some(output)), Values::Numbers(numbers)) = (output, values) {

@@ -202,7 +202,7 @@ pub fn signals(key: Key, window: &MonitoredWindow) -> Vec<Signal> {
         };
         if column.is_drift_told {
             let kind = match column.kind {
-                MonitoredKind::Input => SignalKind::InputDrift,
+                MonitoredKind::Input | MonitoredKind::Together => SignalKind::InputDrift,
                 MonitoredKind::Output => SignalKind::OutputDrift,
             };
             let is_grave = is_all || (kind == SignalKind::OutputDrift && column.psi >= PSI_MOVED);

@@ -26,7 +26,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn step(exposure: Exposure, requests_min: u64) -> Step {
-    Step { exposure, requests_min, seconds_min: 0, seconds_max: u64::MAX / 2_000_000 }
+    Step {
+        exposure,
+        requests_min,
+        seconds_min: 0,
+        seconds_max: u64::MAX / 2_000_000,
+        outcomes_min: 0,
+    }
 }
 
 fn plan(steps: &[Step]) -> Plan {
@@ -41,8 +47,13 @@ fn null(rollouts: u64) -> Result<String, PlanError> {
         step(Exposure::Share(500), 1500),
         step(Exposure::Share(2500), 6000),
     ]);
-    let traffic =
-        Traffic { incumbent: USUAL, candidate: USUAL, per_second: 100.0, requests: 1_000_000 };
+    let traffic = Traffic {
+        incumbent: USUAL,
+        candidate: USUAL,
+        per_second: 100.0,
+        requests: 1_000_000,
+        outages: None,
+    };
     let (mut back, mut promoted) = (0, 0);
     for seed in 0..rollouts {
         match run(&plan, &traffic, seed)?.phase {
@@ -75,6 +86,8 @@ fn own(runs: u64) -> Result<String, PlanError> {
     let cases = [
         ("every answer fails, at 1 %", canary(100), Behaviour { errors: 1.0, ..USUAL }, false),
         ("every answer fails, at 5 %", canary(500), Behaviour { errors: 1.0, ..USUAL }, false),
+        ("every answer fails, at 25 %", canary(2500), Behaviour { errors: 1.0, ..USUAL }, false),
+        ("every answer fails, at 50 %", canary(5000), Behaviour { errors: 1.0, ..USUAL }, false),
         ("errors 1 % → 10 %, at 1 %", canary(100), Behaviour { errors: 0.1, ..USUAL }, false),
         ("errors 1 % → 5 %, at 1 %", canary(100), Behaviour { errors: 0.05, ..USUAL }, false),
         ("errors 1 % → 2 %, at 5 %", canary(500), Behaviour { errors: 0.02, ..USUAL }, false),
@@ -104,8 +117,13 @@ fn own(runs: u64) -> Result<String, PlanError> {
          | what is wrong | counted | median | p90 | p99 | most | by |\n|---|---|---|---|---|---|---|\n"
     );
     for (name, plan, candidate, is_shadow) in cases {
-        let traffic =
-            Traffic { incumbent: USUAL, candidate, per_second: 100.0, requests: 4_000_000 };
+        let traffic = Traffic {
+            incumbent: USUAL,
+            candidate,
+            per_second: 100.0,
+            requests: 4_000_000,
+            outages: None,
+        };
         let runs: Vec<Run> =
             (0..runs).map(|seed| run(&plan, &traffic, seed)).collect::<Result<_, _>>()?;
         let back = runs.iter().filter(|run| run.phase == Phase::RolledBack).count();
@@ -135,6 +153,7 @@ fn others(runs: u64) -> Result<String, PlanError> {
         candidate: Behaviour { errors, ..USUAL },
         per_second: 30.0,
         requests: 108_000,
+        outages: None,
     };
     let plan = plan(&[step(Exposure::Share(1000), 1_000_000)]);
     let mut text = format!(

@@ -21,6 +21,9 @@ pub const BREAK_GLASS_MAX: Duration = Duration::from_secs(72 * 3600);
 /// Approvals that are looked at. Each costs a verification of some 50 µs.
 pub const APPROVALS_MAX: usize = 64;
 
+/// Reasons of a gate that a refusal repeats; `plimsoll gate explain` has them all.
+const REASONS_TOLD: usize = 5;
+
 /// What an approver signs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,7 +162,8 @@ pub fn permit(promotion: &Promotion<'_>) -> Permission {
         return permission;
     }
     if !gate.is_passed {
-        reasons.push("the gate is not passed".to_owned());
+        let told = gate.reasons.iter().take(REASONS_TOLD).cloned().collect::<Vec<_>>().join(", ");
+        reasons.push(format!("the gate is not passed: {told}"));
     }
     if promotion.window.is_some_and(|(opens, closes)| now < opens || now >= closes) {
         reasons.push("outside of the change window".to_owned());

@@ -1,5 +1,6 @@
 //! A day of the calendar, as laws name them.
 
+use plimsoll_types::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +24,23 @@ impl Day {
     #[must_use]
     pub const fn new(year: u16, month: u8, day: u8) -> Self {
         Self { year, month, day }
+    }
+
+    /// The day of a time, in UTC (the civil calendar from a count of days, after H. Hinnant).
+    /// Beyond the year 65535 the year saturates.
+    #[must_use]
+    pub fn of(time: Time) -> Self {
+        // Years begin on 1 March, so that the day of the leap comes last.
+        let days = time.as_secs() / 86_400 + 719_468;
+        let (era, of_era) = (days / 146_097, days % 146_097);
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year + era * 400 + u64::from(month <= 2);
+        let small = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
+        Self::new(u16::try_from(year).unwrap_or(u16::MAX), small(month), small(day))
     }
 }
 
@@ -63,5 +81,25 @@ impl TryFrom<String> for Day {
 impl From<Day> for String {
     fn from(day: Day) -> Self {
         day.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_of_times_are_the_calendars() {
+        for (seconds, day) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_795_424_400, "2026-11-23"),
+            (4_107_542_399, "2100-02-28"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(Day::of(Time::from_micros(seconds * 1_000_000)).to_string(), day);
+        }
     }
 }

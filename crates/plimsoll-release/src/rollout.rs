@@ -11,6 +11,7 @@ pub use plimsoll_stats::contest::Evidence;
 use plimsoll_stats::contest::{
     MeanContest, QuantileContest, RateContest, SPLIT_PRIOR, SplitContest,
 };
+use plimsoll_stats::outage::FailureContest;
 use plimsoll_types::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -53,6 +54,20 @@ pub struct Step {
     pub seconds_min: u64,
     /// The seconds after which a step that lacks requests, or is in doubt, is inconclusive.
     pub seconds_max: u64,
+    /// The candidate's answers whose outcome is known that it needs at least, since the rollout
+    /// began.
+    #[serde(default)]
+    pub outcomes_min: u64,
+}
+
+/// A group of persons, by what a contract groups by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The slice key of the contract.
+    pub by: String,
+    /// Its value.
+    pub is: String,
 }
 
 /// What must not get worse. All compare the candidate with the incumbent at the same time.
@@ -83,10 +98,15 @@ pub enum Guardrail {
         /// How much more or less is put up with, such as 0.05.
         margin: f64,
         /// Only of this group of persons: a guardrail of fairness.
-        group: Option<u8>,
+        group: Option<Group>,
     },
-    /// Bad outcomes, as they come in.
-    Outcomes,
+    /// Answers that turned out to be wrong, as outcomes come in.
+    Outcomes {
+        /// The name of the outcome.
+        name: String,
+        /// Which value of it is positive; the usual words for yes unless told.
+        positive: Option<String>,
+    },
 }
 
 /// A guardrail's name, for people and records.
@@ -98,8 +118,8 @@ impl std::fmt::Display for Guardrail {
             Self::Latency { .. } => f.write_str("latency"),
             Self::Score { .. } => f.write_str("score"),
             Self::Mix { group: None, .. } => f.write_str("mix"),
-            Self::Mix { group: Some(group), .. } => write!(f, "mix of group {group}"),
-            Self::Outcomes => f.write_str("outcomes"),
+            Self::Mix { group: Some(Group { by, is }), .. } => write!(f, "mix of {by}={is}"),
+            Self::Outcomes { .. } => f.write_str("outcomes"),
         }
     }
 }
@@ -135,6 +155,7 @@ impl Default for Plan {
             requests_min,
             seconds_min,
             seconds_max: 7 * 24 * 3600,
+            outcomes_min: 0,
         };
         let weighted = |guardrail, weight| Weighted { guardrail, weight };
         Self {
@@ -145,7 +166,7 @@ impl Default for Plan {
                 step(Exposure::Share(2500), 2000, 300),
             ],
             guardrails: vec![
-                weighted(Guardrail::Errors, 5.0),
+                weighted(Guardrail::Errors, 6.0),
                 weighted(Guardrail::Refusals, 1.0),
                 weighted(Guardrail::Latency { quantile: 0.95, tolerance: 1.25 }, 1.0),
                 weighted(Guardrail::Score { margin: 0.1, spread: None }, 1.5),
@@ -171,6 +192,11 @@ pub enum PlanError {
     /// No guardrails, or too many.
     #[error("a plan has 1 to {GUARDRAILS_MAX} guardrails, one of which is `errors`")]
     Guardrails,
+    /// Outcomes are demanded or compared in a way that cannot be counted.
+    #[error(
+        "a plan compares one outcome; a step that needs outcomes needs the guardrail `outcomes`"
+    )]
+    Outcomes,
     /// A number of a guardrail, its weight, or the chance of a false rollback is out of range.
     #[error("the guardrail number {0} has a number out of range")]
     Number(usize),
@@ -192,8 +218,8 @@ pub struct Seen {
     pub score: Option<f64>,
     /// Whether the answer is positive, if that can be said.
     pub positive: Option<bool>,
-    /// The group of the person, if it is declared.
-    pub group: Option<u8>,
+    /// Of which guardrails, by their place in the plan as a bit, the person is in the group.
+    pub groups: u16,
 }
 
 /// What happened.
@@ -205,7 +231,10 @@ pub enum Event {
     Candidate(Seen),
     /// Both were asked the same; the incumbent answered.
     Pair(Seen, Seen),
-    /// How an answer of the incumbent (`false`) or candidate (`true`) turned out: was it bad?
+    /// The candidate answered a request that a rule sent to it. Whom rules send is no fair sample,
+    /// so nothing is compared; that it fails altogether is seen.
+    Routed(Seen),
+    /// How an answer of the incumbent (`false`) or candidate (`true`) turned out: was it wrong?
     Outcome(bool, bool),
 }
 
@@ -233,7 +262,7 @@ words! {
 /// The end, or the doubt, with the numbers that decided.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Reason {
-    /// What decided: a guardrail, `split`, `requests`, or `person`.
+    /// What decided: a guardrail, `split`, `requests`, `outcomes`, or `person`.
     pub what: String,
     /// The evidence, where there is some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,6 +287,9 @@ pub struct Rollout {
     in_step: u64,
     candidates: u64,
     pairs: u64,
+    /// Answers of the incumbent and of the candidate whose outcome is known.
+    #[serde(default)]
+    outcomes: (u64, u64),
     watches: Vec<Watch>,
     split: Option<SplitContest>,
     reason: Option<Reason>,
@@ -267,6 +299,7 @@ pub struct Rollout {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Watch {
+    Failures(FailureContest),
     Rate(RateContest),
     Quantile(QuantileContest),
     Means(TwoSided),
@@ -338,7 +371,8 @@ impl Watch {
     fn new(guardrail: &Guardrail, alpha: f64) -> Option<Self> {
         let is_share = |margin: f64| (0.0..1.0).contains(&margin);
         match *guardrail {
-            Guardrail::Errors | Guardrail::Refusals | Guardrail::Outcomes => {
+            Guardrail::Errors => FailureContest::new(alpha).map(Self::Failures),
+            Guardrail::Refusals | Guardrail::Outcomes { .. } => {
                 RateContest::new(alpha).map(Self::Rate)
             }
             Guardrail::Latency { quantile, tolerance } => {
@@ -359,6 +393,7 @@ impl Watch {
 
     fn renew(&mut self) {
         match self {
+            Self::Failures(contest) => contest.renew(),
             Self::Rate(contest) => contest.renew(),
             Self::Quantile(contest) => contest.renew(),
             Self::Means(means) => {
@@ -371,6 +406,7 @@ impl Watch {
     /// The evidence of the stronger side.
     fn evidence(&self) -> Evidence {
         match self {
+            Self::Failures(contest) => contest.evidence(),
             Self::Rate(contest) => contest.evidence(),
             Self::Quantile(contest) => contest.evidence(),
             Self::Means(means) => {
@@ -380,16 +416,32 @@ impl Watch {
         }
     }
 
-    fn see(&mut self, guardrail: &Guardrail, event: &Event) {
+    /// Lets the guardrail at this place of the plan see what happened.
+    fn see(&mut self, guardrail: &Guardrail, place: usize, event: &Event) {
         match (self, guardrail) {
-            (Self::Rate(contest), Guardrail::Errors) => rate(contest, event, |seen| seen.failed),
-            (Self::Rate(contest), Guardrail::Refusals) => {
-                rate(contest, event, |seen| seen.refused);
-            }
-            (Self::Rate(contest), Guardrail::Outcomes) => match *event {
+            (Self::Failures(contest), _) => match event {
+                Event::Incumbent(seen) => contest.incumbent(seen.failed),
+                Event::Candidate(seen) => contest.candidate(seen.failed),
+                Event::Pair(incumbent, candidate) => {
+                    contest.incumbent(incumbent.failed);
+                    contest.candidate(candidate.failed);
+                }
+                Event::Routed(seen) => contest.routed(seen.failed),
+                Event::Outcome(..) => {}
+            },
+            (Self::Rate(contest), Guardrail::Refusals) => match event {
+                Event::Incumbent(seen) => contest.incumbent(seen.refused),
+                Event::Candidate(seen) => contest.candidate(seen.refused),
+                Event::Pair(incumbent, candidate) => {
+                    contest.incumbent(incumbent.refused);
+                    contest.candidate(candidate.refused);
+                }
+                Event::Routed(_) | Event::Outcome(..) => {}
+            },
+            (Self::Rate(contest), Guardrail::Outcomes { .. }) => match *event {
                 Event::Outcome(true, bad) => contest.candidate(bad),
                 Event::Outcome(false, bad) => contest.incumbent(bad),
-                Event::Incumbent(_) | Event::Candidate(_) | Event::Pair(..) => {}
+                Event::Incumbent(_) | Event::Candidate(_) | Event::Pair(..) | Event::Routed(_) => {}
             },
             (Self::Quantile(contest), _) => match event {
                 Event::Incumbent(seen) => contest.incumbent(seen.latency_us),
@@ -398,7 +450,7 @@ impl Watch {
                     contest.incumbent(incumbent.latency_us);
                     contest.candidate(candidate.latency_us);
                 }
-                Event::Outcome(..) => {}
+                Event::Routed(_) | Event::Outcome(..) => {}
             },
             (Self::Means(means), Guardrail::Score { .. }) => {
                 if let Event::Pair(incumbent, candidate) = event
@@ -407,28 +459,19 @@ impl Watch {
                     means.scores(incumbent, candidate);
                 }
             }
-            (Self::Means(means), Guardrail::Mix { group, .. }) => mix(means, *group, event),
+            (Self::Means(means), Guardrail::Mix { group, .. }) => {
+                mix(means, group.as_ref().map(|_| place), event);
+            }
             // A watch is made for its guardrail; nothing else comes together.
             (Self::Rate(_) | Self::Means(_), _) => {}
         }
     }
 }
 
-fn rate(contest: &mut RateContest, event: &Event, is: fn(&Seen) -> bool) {
-    match event {
-        Event::Incumbent(seen) => contest.incumbent(is(seen)),
-        Event::Candidate(seen) => contest.candidate(is(seen)),
-        Event::Pair(incumbent, candidate) => {
-            contest.incumbent(is(incumbent));
-            contest.candidate(is(candidate));
-        }
-        Event::Outcome(..) => {}
-    }
-}
-
-fn mix(means: &mut TwoSided, group: Option<u8>, event: &Event) {
+/// Compares positive answers; of a group, those that are marked at its guardrail's place.
+fn mix(means: &mut TwoSided, group: Option<usize>, event: &Event) {
     let positive = |seen: &Seen| {
-        let is_meant = group.is_none() || seen.group == group;
+        let is_meant = group.is_none_or(|place| seen.groups >> place & 1 == 1);
         seen.positive.filter(|_| is_meant)
     };
     match event {
@@ -439,7 +482,7 @@ fn mix(means: &mut TwoSided, group: Option<u8>, event: &Event) {
                 means.see(f64::from(u8::from(after)) - f64::from(u8::from(before)));
             }
         }
-        Event::Outcome(..) => {}
+        Event::Routed(_) | Event::Outcome(..) => {}
     }
 }
 
@@ -464,6 +507,7 @@ impl Rollout {
             in_step: 0,
             candidates: 0,
             pairs: 0,
+            outcomes: (0, 0),
             watches,
             split: None,
             reason: None,
@@ -476,7 +520,7 @@ impl Rollout {
     /// the first judgements good.
     pub fn learn_errors(&mut self, records: u64, failed: u64) {
         for (watch, weighted) in self.watches.iter_mut().zip(&self.plan.guardrails) {
-            if let (Watch::Rate(contest), Guardrail::Errors) = (watch, &weighted.guardrail) {
+            if let (Watch::Failures(contest), Guardrail::Errors) = (watch, &weighted.guardrail) {
                 contest.learn(records, failed);
             }
         }
@@ -518,6 +562,12 @@ impl Rollout {
         (self.candidates, self.pairs)
     }
 
+    /// Answers of the incumbent and of the candidate whose outcome is known, so far.
+    #[must_use]
+    pub fn outcomes(&self) -> (u64, u64) {
+        self.outcomes
+    }
+
     /// The evidence of each guardrail, in the plan's order.
     pub fn evidence(&self) -> impl Iterator<Item = (&Guardrail, Evidence)> {
         let guardrails = self.plan.guardrails.iter().map(|weighted| &weighted.guardrail);
@@ -549,11 +599,15 @@ impl Rollout {
                 self.in_step += u64::from(is_shadow);
             }
             Event::Incumbent(_) => self.split.iter_mut().for_each(|split| split.see(0)),
-            Event::Outcome(..) => {}
+            // It takes no part in the split, and a step asks for a fair sample.
+            Event::Routed(_) => self.candidates += 1,
+            Event::Outcome(false, _) => self.outcomes.0 += 1,
+            Event::Outcome(true, _) => self.outcomes.1 += 1,
         }
         let mut broken = None;
-        for (watch, weighted) in self.watches.iter_mut().zip(&self.plan.guardrails) {
-            watch.see(&weighted.guardrail, event);
+        let watches = self.watches.iter_mut().zip(&self.plan.guardrails).enumerate();
+        for (place, (watch, weighted)) in watches {
+            watch.see(&weighted.guardrail, place, event);
             // Looking costs more than seeing; of the incumbent alone nothing can be rejected
             // unless a candidate's record waits for it.
             let evidence = watch.evidence();
@@ -578,6 +632,7 @@ impl Rollout {
         let spent = now.since(Time::from_micros(self.since_us));
         let has_time = spent >= Duration::from_secs(step.seconds_min);
         let has_requests = self.in_step >= step.requests_min;
+        let has_outcomes = self.outcomes.1 >= step.outcomes_min;
         let is_late = spent >= Duration::from_secs(step.seconds_max);
         let doubt = self.doubt();
         if self.phase == Phase::Held {
@@ -585,8 +640,11 @@ impl Rollout {
         }
         self.phase = Phase::Running;
         match doubt {
-            None if has_requests && has_time => self.advance(now),
+            None if has_requests && has_outcomes && has_time => self.advance(now),
             Some((what, evidence)) if is_late => self.end(Phase::Inconclusive, what, evidence),
+            None if is_late && has_requests => {
+                self.end(Phase::Inconclusive, "outcomes".to_owned(), None);
+            }
             None if is_late => self.end(Phase::Inconclusive, "requests".to_owned(), None),
             _ => {}
         }
@@ -725,6 +783,11 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
     let has_errors = guardrails.iter().any(|one| one.guardrail == Guardrail::Errors);
     if guardrails.len() > GUARDRAILS_MAX || !has_errors {
         return Err(PlanError::Guardrails);
+    }
+    let compared =
+        guardrails.iter().filter(|one| matches!(one.guardrail, Guardrail::Outcomes { .. })).count();
+    if compared > 1 || (compared == 0 && steps.iter().any(|step| step.outcomes_min > 0)) {
+        return Err(PlanError::Outcomes);
     }
     let is_weight = |one: &Weighted| one.weight > 0.0 && one.weight.is_finite();
     if let Some(place) = guardrails.iter().position(|one| !is_weight(one)) {

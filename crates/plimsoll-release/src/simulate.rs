@@ -86,7 +86,7 @@ impl Request {
             latency_us: how.latency_us * draw.exponential(),
             score: (!failed).then_some(self.score + SPREAD * how.shift + noise),
             positive: (!failed).then_some(self.flagged || draw.happens(how.flags)),
-            group: None,
+            groups: 0,
         }
     }
 }
@@ -119,6 +119,29 @@ pub struct Traffic {
     pub per_second: f64,
     /// Requests until the simulation stops.
     pub requests: u64,
+    /// Outages of what both rest on, in which all fails, if there are any.
+    pub outages: Option<Outages>,
+}
+
+/// Outages that both versions share.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Outages {
+    /// The requests from one to the next.
+    pub every: u64,
+    /// The requests that one lasts.
+    pub length: u64,
+    /// The share of requests that fail meanwhile.
+    pub errors: f64,
+}
+
+impl Traffic {
+    /// How both answer this request.
+    fn behaviours(&self, at: u64) -> (Behaviour, Behaviour) {
+        let is_out = |outages: &Outages| at % outages.every >= outages.every - outages.length;
+        let errors = self.outages.filter(is_out).map_or(0.0, |outages| outages.errors);
+        let hit = |how: Behaviour| Behaviour { errors: how.errors.max(errors), ..how };
+        (hit(self.incumbent), hit(self.candidate))
+    }
 }
 
 /// Runs a rollout over traffic, looking at it after every record.
@@ -135,18 +158,20 @@ pub fn run(plan: &Plan, traffic: &Traffic, seed: u64) -> Result<Run, PlanError> 
     for at in 0..traffic.requests {
         seconds = at as f64 / traffic.per_second;
         let request = Request::draw(&mut draw);
+        // Seeds meet outages at other moments.
+        let (incumbent, candidate) = traffic.behaviours(at.wrapping_add(seed));
         let event = match rollout.exposure() {
             Some(Exposure::Shadow) => Event::Pair(
-                request.answer(&traffic.incumbent, &mut draw),
-                request.answer(&traffic.candidate, &mut draw),
+                request.answer(&incumbent, &mut draw),
+                request.answer(&candidate, &mut draw),
             ),
             Some(Exposure::Share(share)) if draw.happens(f64::from(share) / 10_000.0) => {
-                let seen = request.answer(&traffic.candidate, &mut draw);
+                let seen = request.answer(&candidate, &mut draw);
                 let flagged = seen.positive == Some(true) && !request.flagged;
                 harmed += u64::from(seen.failed || flagged);
                 Event::Candidate(seen)
             }
-            _ => Event::Incumbent(request.answer(&traffic.incumbent, &mut draw)),
+            _ => Event::Incumbent(request.answer(&incumbent, &mut draw)),
         };
         rollout.see(&event);
         rollout.tick(Time::from_micros(micros(seconds)));

@@ -62,6 +62,8 @@ pub(crate) struct Acceptor<A> {
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Tls>,
     pub(crate) header_timeout: Duration,
+    /// How long a caller may take nothing of its answers.
+    pub(crate) patience: Duration,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     pub(crate) life: watch::Receiver<Life>,
@@ -110,6 +112,7 @@ impl<A> Clone for Acceptor<A> {
             listener: self.listener,
             tls: self.tls.clone(),
             header_timeout: self.header_timeout,
+            patience: self.patience,
             connections: Arc::clone(&self.connections),
             tasks: self.tasks.clone(),
             life: self.life.clone(),
@@ -186,7 +189,7 @@ impl<A: Answering> Acceptor<A> {
     {
         let mut life = self.life.clone();
         let begun = tokio::select! {
-            begun = begin(stream, self.header_timeout) => begun,
+            begun = begin(stream, self.header_timeout, self.patience) => begun,
             _ = life.wait_for(|&life| life != Life::Serving) => return,
         };
         let Some(stream) = begun else { return };

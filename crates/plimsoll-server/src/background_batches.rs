@@ -26,6 +26,8 @@ pub(crate) struct Batches {
     /// Told when there is a job.
     pub(crate) more: Notify,
     now: Mutex<Option<Current>>,
+    /// Jobs whose limits are used up: others have their turn meanwhile.
+    passed: Mutex<Vec<BatchId>>,
 }
 
 /// The job that is being carried out.
@@ -56,6 +58,7 @@ impl Batches {
             draining: AtomicBool::new(false),
             more: Notify::new(),
             now: Mutex::default(),
+            passed: Mutex::default(),
         }
     }
 
@@ -90,6 +93,16 @@ impl Batches {
             batch.seconds_left = Some(seconds);
         }
         batch
+    }
+
+    fn pass_over(&self, id: BatchId) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+    fn pass_over_none(&self) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+    fn passed(&self) -> Vec<BatchId> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn current(&self) -> Option<Current> {
@@ -170,7 +183,11 @@ async fn turn(app: &Arc<App>) -> Result<Turn, ControlError> {
 
 fn carry_out(app: &App) -> Result<Turn, ControlError> {
     let control = &*app.control;
-    let Some(task) = control.next_batch()? else { return Ok(Turn::Idle) };
+    let passed = app.batches.passed();
+    let Some(task) = control.next_batch(&passed)? else {
+        app.batches.pass_over_none();
+        return Ok(if passed.is_empty() { Turn::Idle } else { Turn::Wait });
+    };
     control.note_batch_runs(task.id, None)?;
     let running = Arc::new(Running::default());
     let job = job(&task);
@@ -192,6 +209,10 @@ fn carry_out(app: &App) -> Result<Turn, ControlError> {
         Err(error) if error.is_passing() => {
             tracing::warn!(job = %job.id, error = %error, "a batch job waits");
             control.note_batch_runs(job.id, Some(&waits(&error)))?;
+            if error.is_limit() {
+                app.batches.pass_over(job.id);
+                return Ok(Turn::Again);
+            }
             return Ok(Turn::Wait);
         }
         Err(error) => {

@@ -18,8 +18,9 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn tend(app: Arc<App>, mut life: watch::Receiver<Life>) {
     loop {
         let control = Arc::clone(&app.control);
-        let tended = tokio::task::spawn_blocking(move || control.tend_rollouts()).await;
-        // A rollout that could not be looked after was told of; it is tried again.
+        let tend = move || (control.tend_rollouts(), control.tend_experiments());
+        let tended = tokio::task::spawn_blocking(tend).await;
+        // A rollout or experiment that could not be looked after was told of; it is tried again.
         drop(tended);
         let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
         tokio::select! {

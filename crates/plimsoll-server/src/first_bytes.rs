@@ -1,16 +1,16 @@
-//! The first bytes of a connection, within a time.
+//! What `hyper` has no timer for: the first bytes of a connection, and a client that does not read.
 //!
-//! `hyper` tells HTTP/1 and HTTP/2 apart by them and has no timer yet while it does, so a client
-//! that sends nothing, or the `P` that both begin with, would be waited for without end.
+//! It tells HTTP/1 and HTTP/2 apart by the first bytes, so a client that sends nothing, or the `P`
+//! that both begin with, would be waited for without end; and so would one that takes no answer.
 //!
 //! Must not know what the bytes ask.
 
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 /// What every connection of HTTP/2 begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -21,11 +21,20 @@ pub(crate) struct Begun<S> {
     /// How many of the first were read again.
     at: usize,
     stream: S,
+    /// How long the client may take nothing of what is written to it.
+    patience: Duration,
+    /// When it has taken nothing for that long; none while it does.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Reads until it is plain whether HTTP/1 or HTTP/2 is spoken. `None` if that takes longer than
-/// `time`, or if the client is gone.
-pub(crate) async fn begin<S: AsyncRead + Unpin>(mut stream: S, time: Duration) -> Option<Begun<S>> {
+/// `time`, or if the client is gone. Later, writing fails once the client has taken nothing for
+/// `patience`.
+pub(crate) async fn begin<S: AsyncRead + Unpin>(
+    mut stream: S,
+    time: Duration,
+    patience: Duration,
+) -> Option<Begun<S>> {
     let mut first = Vec::with_capacity(PREFACE.len());
     let read = async {
         while is_open(&first) {
@@ -37,7 +46,7 @@ pub(crate) async fn begin<S: AsyncRead + Unpin>(mut stream: S, time: Duration) -
         Some(())
     };
     timeout(time, read).await.ok()??;
-    Some(Begun { first, at: 0, stream })
+    Some(Begun { first, at: 0, stream, patience, stalled: None })
 }
 
 /// Whether these may be the first bytes of either.
@@ -64,28 +73,45 @@ impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
     }
 }
 
+impl<S> Begun<S> {
+    /// What became of writing: after too long a wait, the client's failure.
+    fn in_time<T>(&mut self, context: &mut Context<'_>, wrote: Poll<Result<T>>) -> Poll<Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        stalled.as_mut().poll(context).map(|()| Err(ErrorKind::TimedOut.into()))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.in_time(context, wrote)
     }
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.in_time(context, wrote)
     }
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let wrote = Pin::new(&mut self.stream).poll_flush(context);
+        self.in_time(context, wrote)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let wrote = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.in_time(context, wrote)
     }
 }

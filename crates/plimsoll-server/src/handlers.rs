@@ -41,6 +41,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_forensics::routes());
     routes.extend(crate::handlers_releases::routes());
     routes.extend(crate::handlers_rollouts::routes());
+    routes.extend(crate::handlers_experiments::routes());
     routes.extend(crate::handlers_reviews::routes());
     routes.extend(crate::handlers_batches::routes());
     routes.extend(crate::handlers_findings::routes());

@@ -12,7 +12,44 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(gates());
     routes.extend(approvals());
     routes.extend(exceptions());
+    routes.extend(attestations());
     routes
+}
+
+fn attestations() -> Vec<Route> {
+    use Action::{KeepApprovalKey, ReadDeployment};
+    vec![
+        control(
+            "GET",
+            "/api/v1/deployments/{name}/attestations",
+            ReadDeployment,
+            |app, ctx, input| ok(&app.control.list_attestations(ctx, &input.parsed("name")?)?),
+        )
+        .named("list_attestations", "What people stated of a deployment, and what they may state")
+        .gives(200, schema_of::<api::Attestations>),
+        control(
+            "POST",
+            "/api/v1/deployments/{name}/attestations",
+            KeepApprovalKey,
+            |app, ctx, input| {
+                created(&app.control.attest(ctx, &input.parsed("name")?, &input.json()?)?)
+            },
+        )
+        .named("attest", "State what only a person can know, signed")
+        .reads(schema_of::<api::Attest>)
+        .gives(201, schema_of::<api::Attestation>),
+        control(
+            "DELETE",
+            "/api/v1/deployments/{name}/attestations/{id}",
+            KeepApprovalKey,
+            |app, ctx, input| {
+                app.control.end_attestation(ctx, &input.parsed("name")?, input.parsed("id")?)?;
+                Ok(Reply::empty(204))
+            },
+        )
+        .named("end_attestation", "Take back what was stated")
+        .gives_nothing(),
+    ]
 }
 
 fn assessments() -> Vec<Route> {
@@ -105,10 +142,12 @@ fn gates() -> Vec<Route> {
                     ctx,
                     &input.parsed("name")?,
                     input.parsed("version")?,
+                    input.query()?,
                 )?)
             },
         )
         .named("get_release_standing", "Whether a version may be released now, and why not")
+        .asks(schema_of::<api::StandingQuery>)
         .gives(200, schema_of::<api::ReleaseStanding>),
         control("POST", "/api/v1/deployments/{name}/check-results", RunGate, |app, ctx, input| {
             app.control.post_check_result(ctx, &input.parsed("name")?, &input.json()?)?;

@@ -9,8 +9,10 @@ use plimsoll_api::schema_of;
 use plimsoll_batch::{Format, read_table};
 use plimsoll_contract::CompiledContract;
 use plimsoll_control::{ControlError, RequestContext};
+use plimsoll_monitor::explain::Sampler;
 use plimsoll_monitor::monitor::document;
 use plimsoll_monitor::reference::{Habits, Test};
+use plimsoll_monitor::staleness::Limits;
 use plimsoll_monitor::{Builder, Reference, ReferenceError, Watched};
 use plimsoll_policy::Action;
 use plimsoll_serving::{ServedDeployment, ServedVersion};
@@ -37,6 +39,15 @@ pub(crate) fn routes() -> Vec<Route> {
             .named("list_monitoring_windows", "Windows of a deployment's traffic, column by column")
             .asks(schema_of::<api::WindowsQuery>)
             .gives(200, schema_of::<api::MonitoredWindows>),
+        control(
+            "GET",
+            "/api/v1/deployments/{name}/monitoring/explanation",
+            ReadMonitoring,
+            explain,
+        )
+        .named("explain_drift", "Which fields and which slice a change of the score comes from")
+        .asks(schema_of::<api::DriftQuery>)
+        .gives(200, schema_of::<api::DriftExplained>),
         control("POST", "/api/v1/deployments/{name}/monitoring/backfill", Watch, backfill)
             .named("backfill_monitoring", "Count a deployment's decisions again from the ledger")
             .gives(202, schema_of::<api::Backfill>),
@@ -69,6 +80,18 @@ fn windows(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let items = app.monitor.windows((id, number), limit, query.column.as_deref());
     ok(&api::MonitoredWindows { items })
+}
+
+fn explain(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
+    let name: Name = input.parsed("name")?;
+    let id = app.control.may_see_watch(ctx, &name)?;
+    let query: api::DriftQuery = input.query()?;
+    let key = (id, version(app, &name).unwrap_or_default());
+    let found = app.monitor.explain(key, query.open.unwrap_or(false), &app.gateway.snapshot());
+    ok(&found.ok_or_else(|| {
+        let detail = "there is no such window yet, or no reference that it is compared with";
+        Fail::problem(409, "conflict", detail)
+    })?)
 }
 
 /// The version that answers; 0 of decisions that are made elsewhere.
@@ -110,7 +133,20 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
     let query: api::ReferenceQuery = input.query()?;
     let snapshot = app.gateway.snapshot();
     let served = snapshot.deployment(name.as_str()).filter(|served| served.id == id);
-    let subject = served.and_then(|served| Subject::of(served)).ok_or_else(|| {
+    let answering = served.and_then(|served| Subject::of(served));
+    // Of a version that does not answer yet, so that it is watched from its first answer on.
+    let early = match (query.version, &answering) {
+        (Some(number), Some(subject)) if subject.number() == number => None,
+        (Some(number), _) => Some(app.control.version_to_watch(ctx, &name, number)?),
+        (None, _) => None,
+    };
+    let subject = match &early {
+        Some((contract, digest, version)) => {
+            Some(Subject { contract, digest: *digest, version: Some(version) })
+        }
+        None => answering,
+    };
+    let subject = subject.ok_or_else(|| {
         Fail::problem(409, "conflict", "the deployment serves no version that could be watched")
     })?;
     let number = subject.number();
@@ -165,6 +201,7 @@ fn reference(
     habits.check().map_err(broken)?;
     let (output, width) = subject.output();
     let mut builder = Builder::new(subject.contract, subject.digest, output, width);
+    let mut sampler = Sampler::default();
     let (origin, refused) = match &query.format {
         Some(format) => {
             let format = match format.as_str() {
@@ -177,7 +214,7 @@ fn reference(
                 let what = format!("must be at most {MAX_ORIGIN} characters of text");
                 return Err(invalid("origin", what));
             }
-            (origin, from_file(subject, format, input.body.to_vec(), &mut builder)?)
+            (origin, from_file(subject, format, input.body.to_vec(), (&mut builder, &mut sampler))?)
         }
         None => {
             let (Some(from), Some(until)) = (query.from, query.until) else {
@@ -187,14 +224,21 @@ fn reference(
             };
             let key = (id, subject.number());
             app.monitor
-                .read_decisions(key, (from.0, until.0), &mut builder)
+                .read_decisions(
+                    key,
+                    (from.0, until.0),
+                    subject.version,
+                    (&mut builder, &mut sampler),
+                )
                 .map_err(|_| Fail::problem(503, "unavailable", "the ledger could not be read"))?;
             (format!("decisions from {from} to {until}"), 0)
         }
     };
     let now = app.clock.now();
     let times: (Time, Time) = (now, app.monitor.next_start());
-    builder.finish(habits, origin, refused, times).map_err(broken)
+    let mut reference = builder.finish(habits, origin, refused, times).map_err(broken)?;
+    reference.contributions = subject.version.and_then(|version| sampler.contributions(version));
+    Ok(reference)
 }
 
 fn habits(query: &api::ReferenceQuery) -> Result<Habits, Fail> {
@@ -224,6 +268,13 @@ fn habits(query: &api::ReferenceQuery) -> Result<Habits, Fail> {
         persistence: query.persistence.unwrap_or(usual.persistence),
         max_age_days: query.max_age_days.unwrap_or(usual.max_age_days),
         review_by: query.review_by.map(|time| time.0),
+        limits: Limits {
+            model_days: query.max_model_days.unwrap_or(usual.limits.model_days),
+            training_data_days: query.max_data_days.unwrap_or(usual.limits.training_data_days),
+            evaluation_days: query.max_evaluation_days.unwrap_or(usual.limits.evaluation_days),
+            outcome_days: query.max_outcome_days.unwrap_or(usual.limits.outcome_days),
+            outside: query.max_outside.unwrap_or(usual.limits.outside),
+        },
     })
 }
 
@@ -233,7 +284,7 @@ fn from_file(
     subject: &Subject<'_>,
     format: Format,
     bytes: Vec<u8>,
-    builder: &mut Builder,
+    (builder, sampler): (&mut Builder, &mut Sampler),
 ) -> Result<u64, Fail> {
     let mut refused = 0;
     let mut failed = Ok(());
@@ -244,13 +295,13 @@ fn from_file(
             Err(_) => refused += 1,
         }
         if chunk.len() >= CHUNK {
-            failed = take(subject.version, &mut chunk, builder);
+            failed = take(subject.version, &mut chunk, (&mut *builder, &mut *sampler));
         }
         if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     read.map_err(|error| invalid("body", error.to_string()))?;
     failed?;
-    take(subject.version, &mut chunk, builder)?;
+    take(subject.version, &mut chunk, (builder, sampler))?;
     Ok(refused)
 }
 
@@ -258,12 +309,15 @@ fn from_file(
 fn take(
     version: Option<&ServedVersion>,
     chunk: &mut Vec<Rows>,
-    builder: &mut Builder,
+    (builder, sampler): (&mut Builder, &mut Sampler),
 ) -> Result<(), Fail> {
     let (answers, width) = version.map_or((Vec::new(), 0), |version| answers(version, chunk));
     for (row, rows) in chunk.drain(..).enumerate() {
         let own = answers.get(row * width..(row + 1) * width).unwrap_or_default();
         builder.read(&rows, own).map_err(broken)?;
+        if let Some(version) = version {
+            sampler.see(version, &rows);
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The monitor's part of the Prometheus page: the last window of each version.
 
-use plimsoll_api::{MonitoredColumn, MonitoredWindow};
+use plimsoll_api::{Age, MonitoredColumn, MonitoredWindow};
 use plimsoll_gateway::Gateway;
 use plimsoll_monitor::Monitor;
 use prometheus_client::collector::Collector;
@@ -50,8 +50,37 @@ impl Collector for MonitorPage {
         let help = "1 if there is evidence enough that more values are missing or unknown";
         columns(to, "monitor_quality", help, &named, |column| {
             f64::from(u8::from(column.is_quality_told))
-        })
+        })?;
+        let aged = self.0.staleness().into_iter().filter_map(|((id, version), staleness)| {
+            let served = deployments.iter().find(|served| served.id == id)?;
+            Some((served.name.to_string(), version, staleness.ages))
+        });
+        let aged: Vec<Aged> = aged.collect();
+        ages(to, "monitor_age_days", "Days since", &aged, |age| Some(age.days))?;
+        ages(to, "monitor_age_limit_days", "Days that are put up with", &aged, |age| age.limit_days)
     }
+}
+
+/// A version's ages with its deployment's name.
+type Aged = (String, u32, Vec<Age>);
+
+fn ages(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    aged: &[Aged],
+    value: impl Fn(&Age) -> Option<f64>,
+) -> fmt::Result {
+    let mut all = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let each = aged.iter().flat_map(|one| one.2.iter().map(move |age| (one, age)));
+    for ((deployment, version, _), age) in each.take(MAX_SERIES) {
+        let Some(days) = value(age) else { continue };
+        let (version, of) = (version.to_string(), &*age.of);
+        let labels =
+            [("deployment", deployment.as_str()), ("version", version.as_str()), ("of", of)];
+        all.encode_family(&labels)?.encode_gauge(&days)?;
+    }
+    Ok(())
 }
 
 fn windows(

@@ -5,6 +5,7 @@ use crate::accept::Life;
 use crate::app::App;
 use crate::config::ServerConfig;
 use crate::error::ServerError;
+use crate::freshness::Freshness;
 use plimsoll_control::{Control, KeptReference};
 use plimsoll_ledger::Ledger;
 use plimsoll_monitor::monitor::reference_of;
@@ -64,13 +65,17 @@ fn watched(kept: KeptReference) -> Option<Watched> {
 
 /// Takes what was counted, each slot, until the server drains.
 pub(crate) async fn each_slot(app: Arc<App>, slot: Duration, mut life: watch::Receiver<Life>) {
+    let freshness = Arc::new(Freshness::default());
     loop {
         let drains = async { life.wait_for(|&life| life != Life::Serving).await.map(|_| ()) };
         if tokio::time::timeout(slot, drains).await.is_ok() {
             return;
         }
-        let app = Arc::clone(&app);
-        let tick = move || app.monitor.tick(&app.gateway.snapshot());
+        let (app, freshness) = (Arc::clone(&app), Arc::clone(&freshness));
+        let tick = move || {
+            freshness.look(&app);
+            app.monitor.tick(&app.gateway.snapshot())
+        };
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tick).await {
             tracing::error!(
                 %error, "the monitor could not keep what it counted; it is counted again at the next start"

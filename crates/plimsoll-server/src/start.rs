@@ -132,6 +132,7 @@ async fn serve(
         service: Arc::new(Service { app: Arc::clone(&app) }),
         listener: Listener::Data,
         header_timeout: config.limits.header_timeout,
+        patience: config.limits.idle_timeout,
         connections: Arc::new(Semaphore::new(config.limits.max_connections)),
         tasks: tasks.clone(),
         life: life.clone(),

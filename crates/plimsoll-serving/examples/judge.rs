@@ -18,6 +18,7 @@ fn main() {
         requests_min: u64::MAX,
         seconds_min: 1,
         seconds_max: 2,
+        outcomes_min: 0,
     };
     let plan = Plan { steps: vec![step], ..Plan::default() };
     let Ok(rollout) = Rollout::begin(plan, Time::EPOCH) else { return };

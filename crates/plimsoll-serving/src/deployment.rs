@@ -1,6 +1,8 @@
 //! What is served under a deployment's name, and which version gets a request.
 
+use crate::experiment::{ArmPlan, ServedExperiment};
 use crate::rollout::ServedRollout;
+use crate::routes::ServedRoute;
 use plimsoll_contract::{Binding, CompiledContract};
 use plimsoll_explain::{CompiledProfile, Explainer};
 use plimsoll_model::Model;
@@ -60,6 +62,10 @@ pub struct Serving {
     pub primary: Arc<ServedVersion>,
     /// The version that is tried under traffic, if one is.
     pub rollout: Option<Arc<ServedRollout>>,
+    /// The versions that answer shares of the traffic, if an experiment is under way.
+    pub experiment: Option<Arc<ServedExperiment>>,
+    /// Rules that choose a version whatever the split says; the first that fits counts.
+    pub routes: Vec<ServedRoute>,
 }
 
 /// What decisions that are made elsewhere are held against.
@@ -159,6 +165,8 @@ pub struct RoutePlan<'a> {
     pub version: &'a ServedVersion,
     /// The rollout that the request was assigned in, if one is under way.
     pub rollout: Option<&'a ServedRollout>,
+    /// The arm that it was assigned to, if an experiment is under way.
+    pub arm: Option<ArmPlan<'a>>,
     /// Whether the candidate is asked the same afterwards.
     pub is_shadowed: bool,
 }
@@ -170,6 +178,7 @@ pub fn plan(serving: &Serving) -> RoutePlan<'_> {
         route: Route::Primary,
         version: &serving.primary,
         rollout: None,
+        arm: None,
         is_shadowed: false,
     }
 }

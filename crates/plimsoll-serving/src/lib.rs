@@ -6,11 +6,13 @@
 //! **Architecture invariant:** nothing here awaits, reads a clock, or knows storage.
 
 mod deployment;
+mod experiment;
 mod fit;
 mod keys;
 mod limit;
 mod recompute;
 mod rollout;
+mod routes;
 mod snapshot;
 pub mod traffic;
 mod watch;
@@ -19,12 +21,14 @@ pub use deployment::{
     Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
     Settings, plan, route,
 };
+pub use experiment::{ArmPlan, ServedArm, ServedExperiment};
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};
 pub use recompute::{
     Comparison, Difference, MAX_DIFFERENCES, Rule, compare, distance, recompute, same_bits,
 };
-pub use rollout::{LiveRollout, Scoring, ServedRollout};
+pub use rollout::{LiveRollout, Scoring, ServedGroup, ServedRollout};
+pub use routes::{RouteTarget, ServedRoute};
 pub use snapshot::{ServingSnapshot, SnapshotParts};
 pub use watch::{Seen, Watch};

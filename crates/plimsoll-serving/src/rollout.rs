@@ -6,6 +6,7 @@
 
 use crate::deployment::{RoutePlan, ServedVersion};
 use crate::traffic::{Target, Traffic};
+use plimsoll_contract::CompiledSource;
 use plimsoll_release::rollout::{Event, Seen, Verdict};
 use plimsoll_release::watched::Watched;
 use plimsoll_types::RolloutId;
@@ -26,10 +27,25 @@ pub struct ServedRollout {
     pub step: u16,
     /// The version that is tried, loaded and bound.
     pub candidate: Arc<ServedVersion>,
+    /// Whether it answers anybody in this step, or is asked beside the incumbent alone.
+    pub is_exposed: bool,
     /// Who gets it.
     pub traffic: Traffic,
+    /// Groups of persons that guardrails look at.
+    pub groups: Vec<ServedGroup>,
     /// What is seen of it, over all snapshots.
     pub live: Arc<LiveRollout>,
+}
+
+/// A group of persons that a guardrail looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedGroup {
+    /// The bit that marks who is in it.
+    pub mark: u16,
+    /// Where a request says what it is grouped by.
+    pub source: CompiledSource,
+    /// The group's value there.
+    pub is: Box<str>,
 }
 
 impl ServedRollout {
@@ -39,7 +55,13 @@ impl ServedRollout {
             Target::Canary => (Route::Canary, &*self.candidate),
             Target::Primary | Target::Arm(_) => (Route::Primary, primary),
         };
-        RoutePlan { route, version, rollout: Some(self), is_shadowed: assigned.is_shadowed }
+        RoutePlan {
+            route,
+            version,
+            rollout: Some(self),
+            arm: None,
+            is_shadowed: assigned.is_shadowed,
+        }
     }
 }
 

@@ -23,7 +23,8 @@ const MAX_COLUMNS: usize = 1_000;
 pub struct Booster {
     base: f64,
     trees: Vec<Vec<Node>>,
-    columns: usize,
+    /// What the splits by each column explained.
+    gains: Vec<f64>,
 }
 
 /// A place in a tree; the first is its root.
@@ -73,9 +74,9 @@ impl Booster {
         let binned = Binned::of(columns);
         let base = Sum::of(target.iter().copied()) / float(rows);
         let mut residuals: Vec<f64> = target.iter().map(|value| value - base).collect();
-        let mut trees = Vec::new();
+        let (mut trees, mut gains) = (Vec::new(), vec![0.0; columns.len()]);
         for _ in 0..TREES {
-            let (tree, leaves) = grow(&binned, &residuals);
+            let (tree, leaves) = grow(&binned, &residuals, &mut gains);
             if tree.len() < 2 {
                 break;
             }
@@ -89,14 +90,14 @@ impl Booster {
             }
             trees.push(tree);
         }
-        Some(Self { base, trees, columns: columns.len() })
+        Some(Self { base, trees, gains })
     }
 
     /// The prediction for each row of these columns; none if they are not as many as were fitted.
     #[must_use]
     pub fn predict(&self, columns: &[Vec<f64>]) -> Vec<f64> {
         let rows = columns.first().map_or(0, Vec::len);
-        if columns.len() != self.columns {
+        if columns.len() != self.gains.len() {
             return Vec::new();
         }
         let value = |row: usize| {
@@ -104,6 +105,12 @@ impl Booster {
             self.base + Sum::of(each)
         };
         (0..rows).map(value).collect()
+    }
+
+    /// What the splits by each column explained of the target's squares, over all trees.
+    #[must_use]
+    pub fn gains(&self) -> &[f64] {
+        &self.gains
     }
 }
 
@@ -160,8 +167,9 @@ fn edges(column: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// A tree on residuals, with the rows of each of its leaves.
-fn grow(binned: &Binned, residuals: &[f64]) -> (Vec<Node>, Vec<Leaf>) {
+/// A tree on residuals, with the rows of each of its leaves. What its splits explain is added to
+/// `gains`, by column.
+fn grow(binned: &Binned, residuals: &[f64], gains: &mut [f64]) -> (Vec<Node>, Vec<Leaf>) {
     let all: Vec<u32> = (0..residuals.len()).filter_map(|row| u32::try_from(row).ok()).collect();
     let mut tree = vec![Node::Leaf(RATE * mean(&all, residuals))];
     let best = best(binned, residuals, &all);
@@ -179,6 +187,9 @@ fn grow(binned: &Binned, residuals: &[f64]) -> (Vec<Node>, Vec<Leaf>) {
             Some(bin) => *bin <= split.bin,
         };
         let (left, right): (Vec<u32>, Vec<u32>) = leaf.rows.into_iter().partition(goes_left);
+        if let Some(all) = gains.get_mut(split.column) {
+            *all += split.gain;
+        }
         let edges = binned.edges.get(split.column);
         let most = edges.and_then(|edges| edges.get(usize::from(split.bin)));
         let node = Node::Split {

@@ -25,7 +25,7 @@ const NOTHING: f64 = 1e-200;
 
 /// Money in several bets and a reserve.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-struct Purse {
+pub(crate) struct Purse {
     bets: Vec<f64>,
     reserve: f64,
     /// The most it ever held.
@@ -37,10 +37,11 @@ struct Purse {
 }
 
 impl Purse {
-    fn new(alpha: f64, weights: &[f64]) -> Option<Self> {
+    /// A purse of which this part is in the bets at first.
+    pub(crate) fn new(alpha: f64, weights: &[f64], started: f64) -> Option<Self> {
         (alpha > 0.0 && alpha < 1.0).then(|| Self {
-            bets: weights.iter().map(|weight| STARTED * weight).collect(),
-            reserve: 1.0 - STARTED,
+            bets: weights.iter().map(|weight| started * weight).collect(),
+            reserve: 1.0 - started,
             most: 1.0,
             goal: 1.0 / alpha,
             count: 0,
@@ -51,12 +52,12 @@ impl Purse {
         self.bets.iter().sum::<f64>() + self.reserve
     }
 
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.most >= self.goal
     }
 
     /// Moves a part of the reserve into the bets.
-    fn pour(&mut self, part: f64, weights: &[f64]) {
+    pub(crate) fn pour(&mut self, part: f64, weights: &[f64]) {
         let poured = self.reserve * part;
         self.reserve -= poured;
         for (bet, weight) in self.bets.iter_mut().zip(weights) {
@@ -65,7 +66,7 @@ impl Purse {
     }
 
     /// Multiplies each bet by what it brought. A full purse is put away: nothing empties it.
-    fn settle(&mut self, weights: &[f64], brought: impl Iterator<Item = f64>) {
+    pub(crate) fn settle(&mut self, weights: &[f64], brought: impl Iterator<Item = f64>) {
         if self.is_full() {
             return;
         }
@@ -93,7 +94,7 @@ pub struct Evidence {
 }
 
 impl Purse {
-    fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         Evidence { wealth: self.total(), most: self.most, goal: self.goal }
     }
 }
@@ -147,7 +148,7 @@ impl RateContest {
     #[must_use]
     pub fn new(alpha: f64) -> Option<Self> {
         let [past, incumbent, candidate] = [Count::default(); 3];
-        Some(Self { purse: Purse::new(alpha, &ODDS_WEIGHTS)?, past, incumbent, candidate })
+        Some(Self { purse: Purse::new(alpha, &ODDS_WEIGHTS, STARTED)?, past, incumbent, candidate })
     }
 
     /// What is known of the incumbent from before: it is not bet on, and makes the first bets good.
@@ -237,7 +238,7 @@ impl MeanContest {
     /// `None` if either is out of range.
     #[must_use]
     pub fn new(bound: f64, alpha: f64) -> Option<Self> {
-        let purse = Purse::new(alpha, &STAKE_WEIGHTS)?;
+        let purse = Purse::new(alpha, &STAKE_WEIGHTS, STARTED)?;
         (bound > 0.0 && bound < 1.0).then_some(Self { purse, bound })
     }
 

@@ -34,6 +34,7 @@ mod schema;
 mod sink;
 mod store;
 mod subject;
+mod split;
 mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
@@ -51,7 +52,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
-pub use monitoring::ReferenceRow;
+pub use monitoring::{FreshnessRow, ReferenceRow};
 pub use read::{MAX_PAGE, Read};
 pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};
@@ -63,6 +64,7 @@ pub use row::{
 pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
+pub use split::SplitRow;
 pub use write::Write;
 
 #[cfg(test)]

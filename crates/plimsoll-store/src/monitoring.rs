@@ -52,6 +52,55 @@ impl Read<'_> {
             [],
         )
     }
+
+    /// What the released version of each deployment is as old as.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn freshness(&self) -> Result<Vec<FreshnessRow>> {
+        self.whole(
+            "(SELECT d.id, d.released, v.created_at AS registered,
+                (SELECT max(w.created_at) FROM version_cards c, json_each(c.document, '$.datasets') e,
+                   datasets s, dataset_versions w
+                 WHERE c.model = d.model AND c.number = d.released AND w.dataset = s.id
+                   AND e.value = s.name || '/' || w.number
+                   AND c.revision = (SELECT max(revision) FROM version_cards
+                     WHERE model = d.model AND number = d.released)) AS trained,
+                (SELECT max(g.made_at) FROM governance g
+                 WHERE g.deployment = d.id AND g.kind IN ('gate', 'evaluation')) AS evaluated
+              FROM deployments d JOIN model_versions v ON v.model = d.model AND v.number = d.released
+              WHERE d.archived_at IS NULL)",
+            [],
+        )
+    }
+}
+
+/// When things happened that a deployment's version is as old as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreshnessRow {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The number of the version that answers.
+    pub version: u32,
+    /// When the version was registered.
+    pub registered: Time,
+    /// When the newest data set was registered that its card names.
+    pub trained: Option<Time>,
+    /// When checks or a gate last looked at the deployment.
+    pub evaluated: Option<Time>,
+}
+
+impl Columns for FreshnessRow {
+    const COLUMNS: &'static str = "id, released, registered, trained, evaluated";
+    fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
+        Ok(Self {
+            deployment: DeploymentId::from_bytes(row.get(0)?),
+            version: row.get(1)?,
+            registered: row::time(row, 2)?,
+            trained: row::maybe_time(row, 3)?,
+            evaluated: row::maybe_time(row, 4)?,
+        })
+    }
 }
 
 impl Write<'_> {

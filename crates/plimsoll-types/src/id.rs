@@ -92,6 +92,8 @@ ids! {
     BatchId,
     /// A rollout: a version tried under traffic.
     RolloutId,
+    /// An experiment: versions that answer shares of the same traffic.
+    ExperimentId,
     /// Something that is wrong with a deployment, however often it is seen.
     FindingId,
     /// A time in which nobody is told of some findings.

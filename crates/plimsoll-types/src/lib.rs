@@ -17,9 +17,9 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::{
-    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, FindingId,
-    GatewayId, GovernanceId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId, RolloutId,
-    SilenceId, SinkId, TenantId,
+    AlertId, AlertRouteId, ApiKeyId, BatchId, DecisionId, DeploymentId, EventId, ExperimentId,
+    FindingId, GatewayId, GovernanceId, KeyId, ModelId, OutcomeId, PrincipalId, RetrainId,
+    RolloutId, SilenceId, SinkId, TenantId,
 };
 pub use name::Name;
 pub use promise::Promise;

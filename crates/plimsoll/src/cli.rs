@@ -228,6 +228,9 @@ Examples:
     /// Versions tried under traffic, step by step, and rolled back when they do worse
     #[command(subcommand)]
     Rollout(crate::commands::rollout::Verb),
+    /// Versions that answer shares of the same traffic, and which of them does better
+    #[command(subcommand)]
+    Experiment(crate::commands::experiment::Verb),
     /// Prove that what is needed in trouble works
     #[command(subcommand)]
     Drill(crate::commands::drill::Drill),
@@ -525,7 +528,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   plimsoll deployment update credit-default --mode strict
-  plimsoll deployment update credit-default --contract contract-v2.yaml --fallback none")]
+  plimsoll deployment update credit-default --contract contract-v2.yaml --fallback none
+  plimsoll deployment update credit-default --route 'header:x-cohort=beta -> canary'")]
     Update(DeploymentUpdate),
     /// Let a version answer
     #[command(after_help = "Examples:\n  plimsoll deployment release credit-default --version 2")]
@@ -670,6 +674,11 @@ pub(crate) struct DeploymentUpdate {
     /// Who may have signed what is released, instead of those before; `none` asks for no signature
     #[arg(long, value_name = "NAME=FILE|none")]
     pub(crate) signer: Vec<String>,
+    /// A rule that sends requests to a version whatever the split says, instead of those before:
+    /// `header:x-cohort=beta -> canary`, `context:channel=branch -> 3`; may be repeated; `none`
+    /// takes all away
+    #[arg(long, value_name = "RULE|none")]
+    pub(crate) route: Vec<String>,
 }
 
 /// Verbs of principals.

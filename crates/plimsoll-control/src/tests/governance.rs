@@ -60,7 +60,9 @@ impl Case {
         self.bench.control.release_version(who, &name("credit-default"), wanted)
     }
     fn standing(&self) -> api::ReleaseStanding {
-        let standing = self.bench.control.release_standing(&self.carol, &name("credit-default"), 1);
+        let query = api::StandingQuery::default();
+        let control = &self.bench.control;
+        let standing = control.release_standing(&self.carol, &name("credit-default"), 1, query);
         standing.expect("standing")
     }
     fn register(&self, who: &RequestContext, secret: u8) {
@@ -90,6 +92,7 @@ impl Case {
         let secret = [secret; 32];
         let wanted = api::ApproveRelease {
             version: 1,
+            contract: None,
             artifact: statement.artifact,
             gate: statement.gate,
             at_us: statement.at_us,

@@ -3,6 +3,7 @@
 mod bench;
 mod datasets;
 mod decisions;
+mod experiments;
 mod files;
 mod findings;
 mod forensics;

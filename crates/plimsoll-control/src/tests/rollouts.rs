@@ -41,11 +41,13 @@ impl Tried {
             requests_min: 3,
             seconds_min: 0,
             seconds_max: 60,
+            outcomes_min: 0,
         };
         let wanted = api::StartRollout {
             version,
             steps: Some(vec![step(0.0), step(25.0)]),
             guardrails: None,
+            also: Vec::new(),
             false_rollback: None,
             score_output: None,
             positive_from: None,

@@ -130,6 +130,7 @@ fn a_reference_has_fields_outputs_and_slices_and_reads_back() {
         "probabilities[1]",
         "probabilities[1] where region = north",
         "probabilities[1] where region = south",
+        "columns together",
     ];
     // Who it is about is compared with nothing.
     assert_eq!(names, expected);
@@ -370,4 +371,74 @@ fn each_column_has_the_test_that_was_chosen_or_is_usual() {
     let income = &ended[0].columns[0];
     assert_eq!(income.test.as_ref().map(|test| test.value), Some(income.psi));
     assert!(Test::ALL.iter().all(|(test, name)| Test::from_name(name) == Some(*test)));
+}
+
+#[test]
+fn a_relation_that_breaks_is_told_although_no_column_moves() {
+    // What follows from what: b is a, and c is neither.
+    let text = "version: 1\nfeatures:\n  - { name: a, kind: number }\n  - { name: b, kind: number }\n  \
+                - { name: c, kind: number }\n";
+    let contract = CompiledContract::compile(&Contract::from_yaml(text).expect("reads"));
+    let row = |number: usize, shift: usize| {
+        let spread = |number: usize| (number * 7_919 % 1_009) as f64;
+        let noise = (number * 5_471 % 1_013) as f64;
+        let values = [spread(number), 2.0 * spread(number + shift) + noise / 20.0, noise];
+        let cells = values.map(Cell::Number).to_vec();
+        Rows { width: 3, cells, ..Rows::default() }
+    };
+    let mut builder = Builder::new(&contract.expect("compiles"), CONTRACT_DIGEST, "score", 0);
+    (0..4_000).for_each(|number| builder.read(&row(number, 0), &[]).expect("room"));
+    let times = (Time::EPOCH, Time::EPOCH);
+    let made = builder.finish(habits(), "a file".into(), 0, times).expect("enough");
+    let again = reference_of(&document(&made).expect("writes")).expect("reads");
+    assert_eq!(again, made);
+    let reference = Arc::new(made);
+    let tally = |shift: usize| {
+        let mut tally = Tally::new(Some(&reference));
+        for number in 10_000..11_000 {
+            tally.see(&seen(&row(number, shift), &[], Time::EPOCH), Some(&reference));
+        }
+        tally
+    };
+    let mut track = track(&reference);
+    let healthy = windows(&mut track, 1, &[tally(0), tally(0), tally(0)]);
+    assert!(healthy.iter().all(|window| window.state == WatchState::Steady), "{healthy:#?}");
+    let broken = windows(&mut track, 4, &[tally(500), tally(500), tally(500)]);
+    let told: BTreeSet<String> = broken
+        .iter()
+        .flat_map(|window| signals(track.key, window))
+        .map(|signal| signal.about)
+        .collect();
+    assert_eq!(told, BTreeSet::from(["columns together".to_owned()]));
+}
+
+#[test]
+fn what_the_score_hangs_on_explains_its_change() {
+    let reference = reference();
+    let mut track = track(&reference);
+    let poorer = |rows: &mut Rows| {
+        if let Some(Cell::Number(income)) = rows.cells.first_mut() {
+            *income *= 0.5;
+        }
+    };
+    let ended = windows(&mut track, 1, &[tally(&reference, 1_000, poorer)]);
+    let explained = plimsoll_monitor::explain::explained(&ended[0], &reference, None);
+    assert_eq!(explained.by, plimsoll_api::DriftBy::WeightedDistances);
+    assert_eq!(explained.columns[0].column, "income");
+    assert!(explained.columns[0].share > 0.9, "{explained:#?}");
+    assert!(explained.text.contains("income"), "{}", explained.text);
+    let shares: f64 = explained.columns.iter().map(|part| part.share).sum();
+    assert!((shares - 1.0).abs() < 1e-9);
+    // With contributions the parts are their changes, and add up.
+    let contributions = |rows, margin, income| plimsoll_monitor::explain::Contributions {
+        rows,
+        margin,
+        fields: vec![income, 0.25, 0.0],
+    };
+    let known = Reference { contributions: Some(contributions(900, 0.5, 0.1)), ..(*reference).clone() };
+    let now = contributions(800, 0.2, -0.2);
+    let explained = plimsoll_monitor::explain::explained(&ended[0], &known, Some(&now));
+    assert_eq!(explained.by, plimsoll_api::DriftBy::Contributions);
+    let sum: f64 = explained.columns.iter().filter_map(|part| part.contribution).sum();
+    assert!((sum + 0.3).abs() < 1e-12 && explained.columns[0].share > 0.999, "{explained:#?}");
 }

@@ -5,6 +5,8 @@ mod approval;
 #[cfg(test)]
 mod assess;
 #[cfg(test)]
+mod experiment;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod rollout;

@@ -1,17 +1,20 @@
 //! Rollouts: what ends them, what does not, and how soon.
 
 use plimsoll_release::rollout::{
-    Event, Exposure, Guardrail, Phase, Plan, PlanError, Rollout, Seen, Step, Verdict, Weighted,
+    Event, Exposure, Group, Guardrail, Phase, Plan, PlanError, Rollout, Seen, Step, Verdict,
+    Weighted,
 };
 use plimsoll_release::simulate::upper_bound;
-use plimsoll_release::simulate::{Behaviour, Draw, Rule, Run, Traffic, quantile, run, run_rule};
+use plimsoll_release::simulate::{
+    Behaviour, Draw, Outages, Rule, Run, Traffic, quantile, run, run_rule,
+};
 use plimsoll_types::Time;
 
 const USUAL: Behaviour = Behaviour::USUAL;
 
 /// Steps that need requests and no time.
 fn step(exposure: Exposure, requests_min: u64) -> Step {
-    Step { exposure, requests_min, seconds_min: 0, seconds_max: 1_000_000 }
+    Step { exposure, requests_min, seconds_min: 0, seconds_max: 1_000_000, outcomes_min: 0 }
 }
 
 fn canary_only() -> Plan {
@@ -35,7 +38,7 @@ fn whole() -> Plan {
 }
 
 fn traffic(candidate: Behaviour, requests: u64) -> Traffic {
-    Traffic { incumbent: USUAL, candidate, per_second: 100.0, requests }
+    Traffic { incumbent: USUAL, candidate, per_second: 100.0, requests, outages: None }
 }
 
 fn runs(plan: &Plan, candidate: Behaviour, requests: u64, runs: u64) -> Vec<Run> {
@@ -56,12 +59,49 @@ fn all_rolled_back(runs: &[Run], what: &str) {
     }
 }
 
+/// At every step's exposure, and with as little of the incumbent as there is.
 #[test]
 fn every_answer_fails() {
-    let runs = runs(&canary_only(), Behaviour { errors: 1.0, ..USUAL }, 100_000, 200);
+    for share in [100, 500, 1_000, 2_500, 5_000] {
+        let plan = Plan { steps: vec![step(Exposure::Share(share), 20_000)], ..Plan::default() };
+        let runs = runs(&plan, Behaviour { errors: 1.0, ..USUAL }, 100_000, 400);
+        all_rolled_back(&runs, "errors");
+        let candidates = sorted(&runs, |run| run.candidates);
+        assert!(candidates[399] <= 5, "{share}: {candidates:?}");
+    }
+}
+
+/// At 100 % there is no incumbent to compare with.
+#[test]
+fn a_version_that_answers_everybody_and_fails_is_rolled_back() {
+    let plan = Plan { steps: vec![step(Exposure::Share(10_000), 20_000)], ..Plan::default() };
+    let runs = runs(&plan, Behaviour { errors: 1.0, ..USUAL }, 1_000, 20);
     all_rolled_back(&runs, "errors");
-    let candidates = sorted(&runs, |run| run.candidates);
-    assert!(candidates[199] <= 5, "{candidates:?}");
+    assert!(sorted(&runs, |run| run.candidates)[19] <= 7);
+}
+
+/// Both fail for seconds, again and again: that is nothing against the candidate.
+#[test]
+fn outages_of_both_are_not_held_against_the_candidate() {
+    for errors in [1.0, 0.5] {
+        let outages = Some(Outages { every: 5_000, length: 300, errors });
+        let traffic = Traffic { outages, ..traffic(USUAL, 400_000) };
+        let back = (0..100)
+            .filter(|seed| run(&whole(), &traffic, 50 * seed).unwrap().phase == Phase::RolledBack);
+        let back = back.count();
+        assert!(back < 5, "{back} of 100 rolled back at {errors}");
+    }
+}
+
+/// An incumbent that fails more often than the ceiling of a healthy version, and one that is new.
+#[test]
+fn a_version_that_fails_as_often_as_a_poor_incumbent_is_not_rolled_back() {
+    let poor = Behaviour { errors: 0.08, ..USUAL };
+    let traffic = Traffic { incumbent: poor, candidate: poor, ..traffic(poor, 400_000) };
+    let back =
+        (0..100).filter(|seed| run(&whole(), &traffic, *seed).unwrap().phase == Phase::RolledBack);
+    let back = back.count();
+    assert!(back < 5, "{back} of 100 rolled back");
 }
 
 #[test]
@@ -174,6 +214,7 @@ fn a_step_needs_requests_and_time() {
                 requests_min: 5,
                 seconds_min: 60,
                 seconds_max: 600,
+                outcomes_min: 0,
             },
             step(Exposure::Share(5000), 1),
         ],
@@ -256,8 +297,8 @@ fn outcomes_groups_and_refusals_are_guardrails_too() {
         guardrails: vec![
             weighted(Guardrail::Errors),
             weighted(Guardrail::Refusals),
-            weighted(Guardrail::Outcomes),
-            weighted(Guardrail::Mix { margin: 0.1, group: Some(2) }),
+            weighted(outcomes()),
+            weighted(Guardrail::Mix { margin: 0.1, group: Some(north()) }),
         ],
         ..canary_only()
     };
@@ -282,21 +323,77 @@ fn outcomes_groups_and_refusals_are_guardrails_too() {
         Event::Outcome(is_candidate, draw.happens(if is_candidate { 0.15 } else { 0.05 }))
     };
     assert_eq!(ends(&outcome).as_deref(), Some("outcomes"));
-    // Group 2 is approved less often by the candidate; in the others, more often.
+    // The north is approved less often by the candidate; all others, more often.
     let grouped = |draw: &mut Draw, is_candidate: bool| {
-        let group = if draw.happens(0.2) { 2 } else { 1 };
-        let rate = match (group, is_candidate) {
-            (2, true) => 0.3,
-            (1, true) => 0.7,
+        let is_north = draw.happens(0.2);
+        let rate = match (is_north, is_candidate) {
+            (true, true) => 0.3,
+            (false, true) => 0.7,
             _ => 0.6,
         };
         let positive = Some(draw.happens(rate));
-        event(Seen { positive, group: Some(group), ..answer(false) }, is_candidate)
+        // The guardrail of the group is the plan's fourth.
+        let groups = if is_north { 0b1000 } else { 0 };
+        event(Seen { positive, groups, ..answer(false) }, is_candidate)
     };
-    assert_eq!(ends(&grouped).as_deref(), Some("mix of group 2"));
+    assert_eq!(ends(&grouped).as_deref(), Some("mix of region=north"));
     let same =
         |draw: &mut Draw, is_candidate: bool| event(answer(draw.happens(0.02)), is_candidate);
     assert_eq!(ends(&same), None);
+}
+
+fn outcomes() -> Guardrail {
+    Guardrail::Outcomes { name: "outcome".to_owned(), positive: None }
+}
+
+fn north() -> Group {
+    Group { by: "region".to_owned(), is: "north".to_owned() }
+}
+
+/// Outcomes come late: a step that needs them waits, and says in the end that there were none.
+#[test]
+fn a_step_waits_for_the_outcomes_that_it_needs() {
+    let late = Step { outcomes_min: 3, seconds_max: 100, ..step(Exposure::Share(1_000), 1) };
+    let mut plan = Plan { steps: vec![late, step(Exposure::Share(5_000), 1)], ..Plan::default() };
+    assert_eq!(Rollout::begin(plan.clone(), at(0)).err(), Some(PlanError::Outcomes));
+    plan.guardrails.push(Weighted { guardrail: outcomes(), weight: 1.0 });
+    let mut rollout = Rollout::begin(plan.clone(), at(0)).unwrap();
+    incumbents(&mut rollout, 9);
+    rollout.see(&Event::Candidate(answer(false)));
+    rollout.see(&Event::Outcome(true, false));
+    rollout.see(&Event::Outcome(true, true));
+    (0..9).for_each(|_| drop(rollout.see(&Event::Outcome(false, false))));
+    assert_eq!((rollout.tick(at(10)), rollout.step()), (Verdict::Continue, 0));
+    let mut without = rollout.clone();
+    rollout.see(&Event::Outcome(true, false));
+    assert_eq!((rollout.tick(at(11)), rollout.step()), (Verdict::Continue, 1));
+    assert_eq!(rollout.outcomes(), (9, 3));
+    assert_eq!(without.tick(at(100)), Verdict::Inconclusive);
+    assert_eq!(without.reason().unwrap().what, "outcomes");
+    plan.guardrails.push(Weighted { guardrail: outcomes(), weight: 1.0 });
+    assert_eq!(Rollout::begin(plan, at(0)).err(), Some(PlanError::Outcomes));
+}
+
+/// Who is sent by a rule is no sample: nothing is compared, and an outage is seen all the same.
+#[test]
+fn requests_that_rules_send_are_not_compared() {
+    let mut rollout = Rollout::begin(canary_only(), at(0)).unwrap();
+    for _ in 0..100 {
+        incumbents(&mut rollout, 1);
+        rollout.see(&Event::Routed(Seen { positive: Some(false), ..answer(false) }));
+    }
+    let seen = (rollout.phase(), rollout.counts(), rollout.in_step());
+    assert_eq!(seen, (Phase::Running, (100, 0), 0));
+    assert!(!rollout.is_split_wrong());
+    for failures in 1.. {
+        incumbents(&mut rollout, 1);
+        if rollout.see(&Event::Routed(answer(true))) == Verdict::RollBack {
+            assert!(failures <= 8, "{failures}");
+            break;
+        }
+        assert!(failures < 10);
+    }
+    assert_eq!(rollout.reason().unwrap().what, "errors");
 }
 
 #[test]
@@ -336,6 +433,7 @@ fn the_rules_of_others_find_what_is_plain() {
         candidate: Behaviour { errors: 1.0, ..USUAL },
         per_second: 30.0,
         requests: 108_000,
+        outages: None,
     };
     for rule in Rule::ALL {
         let run = run_rule(*rule, 1000, &dead, 1);

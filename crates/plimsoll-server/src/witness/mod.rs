@@ -143,6 +143,7 @@ async fn serve(
         listener: Listener::Data,
         tls: None,
         header_timeout: HEADER_TIMEOUT,
+        patience: HEADER_TIMEOUT,
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         tasks: tasks.clone(),
         life,

@@ -11,8 +11,10 @@ mod measure;
 mod page;
 mod report;
 mod rule;
+mod wholes;
 
 pub use column::{Check, ColumnReport, Missing, Pair, Plot, Side, Values, compare};
 pub use measure::{Convention, Measure, Score, measure};
 pub use report::{Report, Settings, Tables, Verdict};
 pub use rule::{CHUNKS, Chunks, Rule, Test, VALUES_MIN};
+pub use wholes::lines as multivariate_lines;

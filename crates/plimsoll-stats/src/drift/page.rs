@@ -69,7 +69,11 @@ impl Report {
                 ),
             );
         }
-        page.push_str("</section></main></body></html>\n");
+        page.push_str("</section>");
+        if let Some(found) = &self.multivariate {
+            page.push_str(&super::wholes::html(found));
+        }
+        page.push_str("</main></body></html>\n");
         page
     }
 
@@ -99,6 +103,9 @@ impl Report {
                 ),
             );
         }
+        if let Some(found) = &self.multivariate {
+            text.push_str(&super::wholes::markdown(found));
+        }
         text
     }
 
@@ -107,6 +114,9 @@ impl Report {
     pub fn headline(&self) -> String {
         match self.judged {
             0 => "Not enough data to judge any column".to_owned(),
+            judged if self.drifted_as_a_whole() => {
+                format!("{} of {judged} columns drifted, and the table as a whole", self.drifted)
+            }
             judged => format!("{} of {judged} columns drifted", self.drifted),
         }
     }
@@ -384,7 +394,7 @@ fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
 }
 
 /// Text that is safe inside an element or an attribute.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -400,7 +410,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Text that stays in its cell and means nothing to Markdown.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -415,12 +425,12 @@ fn plain(text: &str) -> String {
     safe
 }
 
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 1e-4 { format!("{p:.1e}") } else { format!("{p:.4}") }
 }
 
 /// A number for people: four digits that matter.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

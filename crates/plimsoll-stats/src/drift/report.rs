@@ -3,6 +3,7 @@
 use super::rule::{Rule, VALUES_MIN};
 use super::{ColumnReport, Convention, Measure, Test};
 use crate::discovery::Correction;
+use crate::multivariate::Multivariate;
 use serde::Serialize;
 
 /// How two tables are compared.
@@ -88,6 +89,9 @@ pub struct Report {
     pub judged: usize,
     /// The columns, the most drifted first.
     pub columns: Vec<ColumnReport>,
+    /// The tables as wholes, if that was asked for and there was enough of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multivariate: Option<Multivariate>,
 }
 
 impl Report {
@@ -113,7 +117,19 @@ impl Report {
         let count = |verdict| columns.iter().filter(|column| column.verdict == verdict).count();
         let drifted = count(Verdict::Drifted);
         let judged = drifted + count(Verdict::NoDrift);
-        Self { tables, settings, drifted, judged, columns }
+        Self { tables, settings, drifted, judged, columns, multivariate: None }
+    }
+
+    /// The same with what was found of the tables as wholes.
+    #[must_use]
+    pub fn with_multivariate(self, multivariate: Option<Multivariate>) -> Self {
+        Self { multivariate, ..self }
+    }
+
+    /// Whether the tables drifted as wholes.
+    #[must_use]
+    pub fn drifted_as_a_whole(&self) -> bool {
+        self.multivariate.as_ref().is_some_and(|found| found.is_drifted)
     }
 
     /// The names of the columns that drifted, the most drifted first.

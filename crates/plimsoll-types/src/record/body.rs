@@ -43,10 +43,14 @@ pub struct Output<'a> {
     pub values: &'a [f64],
 }
 
-/// A text that the contract maps from outside the rows (a header).
+/// The role of the rule of a deployment that chose the version, among the mapped texts.
+pub const ROUTED: &str = "route";
+
+/// A text that the contract maps from outside the rows (a header), or the rule that chose the
+/// version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mapped<'a> {
-    /// What it is: `subject`, `interaction`, `event_time`, or a slice key's name.
+    /// What it is: `subject`, `interaction`, `event_time`, `slice`, or [`ROUTED`].
     pub role: &'a str,
     /// The text.
     pub value: &'a str,

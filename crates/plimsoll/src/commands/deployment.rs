@@ -159,6 +159,11 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         retention_days: args.retention.as_deref().map(days).transpose()?,
         review: args.review.map(|setting| setting.0),
         signers: signers(&args.signer)?,
+        routes: match args.route.as_slice() {
+            [] => None,
+            [one] if one == "none" => Some(Vec::new()),
+            routes => Some(routes.to_vec()),
+        },
     };
     let documents = args.contract.is_some() || args.explain_profile.is_some();
     if !documents && body == UpdateDeployment::default() {
@@ -178,7 +183,11 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
 }
 
 /// The digest of a stored contract: as given, or of the file given, which is stored first.
-fn stored_contract(context: &Context, client: &Client, text: &str) -> Result<Digest, Failure> {
+pub(super) fn stored_contract(
+    context: &Context,
+    client: &Client,
+    text: &str,
+) -> Result<Digest, Failure> {
     match text.parse() {
         Ok(digest) => Ok(digest),
         Err(_) => Ok(contract::store(context, client, text.as_ref())?.digest),
@@ -253,6 +262,7 @@ pub(super) fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
             .add("max in flight", one.max_in_flight)
             .maybe("signers", signer_names(&one.signers))
+            .maybe("routes", (!one.routes.is_empty()).then(|| one.routes.join("; ")))
             .maybe("retention", one.retention_days.map(|days| format!("{days}d")))
             .add("created", context.time(one.created_at))
             .add("updated", context.time(one.updated_at))

@@ -12,7 +12,10 @@ use fs_err as fs;
 use plimsoll_stats::discovery::Correction;
 use plimsoll_stats::drift::{
     ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables, Test, Values,
-    Verdict, compare,
+    Verdict, compare, multivariate_lines,
+};
+use plimsoll_stats::multivariate::{
+    COLUMNS_MAX, Joint, Kind, Multivariate, ROWS_MAX as JOINT_ROWS_MAX, SEED, choose,
 };
 use plimsoll_stats::sample::Sample;
 use plimsoll_table::{ColumnData, ColumnKind, ColumnSchema, Limits, TableReader};
@@ -46,6 +49,7 @@ Examples:
   plimsoll drift compare train.csv today.csv --json > drift.json
   plimsoll drift compare a.parquet b.parquet --preset evidently --correction none
   plimsoll drift compare a.parquet b.parquet --test income=psi:0.2 --test region=chi2
+  plimsoll drift compare train.parquet today.parquet --multivariate
 
 Tests: ks, chi2, z, cvm, anderson (p-values); psi, js, kl, hellinger, wasserstein, energy, tvd,
 l_infinity (distances).")]
@@ -73,6 +77,10 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "HOW", default_value = "bh")]
     #[arg(value_parser = one_of(Correction::ALL, Correction::as_str))]
     correction: Correction,
+    /// Compare the columns together, too, on a sample of rows: PCA reconstruction error, a
+    /// classifier that tells the tables apart (and by which columns), maximum mean discrepancy
+    #[arg(long)]
+    multivariate: bool,
     /// Compare only this column; may be given several times
     #[arg(long = "column", value_name = "NAME")]
     columns: Vec<String>,
@@ -142,7 +150,10 @@ fn run_compare(context: &Context, args: Compare) -> Result<(), Failure> {
     let before = Source::open(&reference, settings.convention)?;
     let now = Source::open(&current, settings.convention)?;
     let wanted = wanted(&before.schema, &columns, &exclude, &settings)?;
-    let (reports, rows, duplicates) = read_and_compare(context, &before, &now, &wanted, &settings)?;
+    let mut joint = args.multivariate.then(Together::default);
+    let (reports, rows, duplicates) =
+        read_and_compare(context, &before, &now, &wanted, &settings, joint.as_mut())?;
+    let whole = joint.and_then(|joint| Multivariate::compare(&joint.columns, settings.alpha));
     let known: BTreeSet<&str> = before.schema.iter().map(|column| column.name.as_str()).collect();
     let new =
         now.schema.iter().map(|column| &column.name).filter(|name| !known.contains(name.as_str()));
@@ -155,7 +166,7 @@ fn run_compare(context: &Context, args: Compare) -> Result<(), Failure> {
         current_duplicates: duplicates.1,
         new_columns: if columns.is_empty() { new.cloned().collect() } else { Vec::new() },
     };
-    let report = Report::decide(tables, settings, reports);
+    let report = Report::decide(tables, settings, reports).with_multivariate(whole);
     if let Some(path) = &html {
         fs::write(path, report.html())?;
         context.printer.note(&format!("wrote {}", path.display()));
@@ -167,6 +178,9 @@ fn run_compare(context: &Context, args: Compare) -> Result<(), Failure> {
     context.printer.show(&report, lines)?;
     let drifted: Vec<&str> = report.drifted_names().take(5).collect();
     match report.drifted {
+        0 if report.drifted_as_a_whole() => {
+            Err(Failure::no("no column drifted by itself; all of them together did"))
+        }
         0 if report.judged == 0 => Err(Failure::no("not enough data to judge any column")),
         0 => Ok(()),
         all => {
@@ -207,7 +221,13 @@ fn lines(report: &Report) -> String {
             checks.join(", "),
         ]);
     }
-    table.to_string()
+    let Some(whole) = &report.multivariate else { return table.to_string() };
+    let mut together = Lines::new(&["columns together", ">value", ">usual", ""]);
+    multivariate_lines(whole).into_iter().for_each(|line| together.row(line));
+    let by = whole.classifier.iter().flat_map(|told| &told.by).take(NAMED);
+    let by: Vec<String> =
+        by.map(|part| format!("{} {:.0} %", part.column, part.share * 100.0)).collect();
+    format!("{table}\n{together}told apart by: {}\n", by.join(", "))
 }
 
 /// A p-value for people; one that no number can hold is smaller than any of them.
@@ -236,6 +256,49 @@ fn wanted(
     let is_wanted =
         |name: &String| (columns.is_empty() || columns.contains(name)) && !exclude.contains(name);
     Ok(schema.iter().filter(|column| is_wanted(&column.name)).cloned().collect())
+}
+
+/// Columns that are named as what tells two tables apart.
+const NAMED: usize = 5;
+
+/// Columns that are compared together, of as many rows as are looked at.
+#[derive(Default)]
+struct Together {
+    columns: Vec<Joint>,
+    /// The rows of each table, by how many it has.
+    chosen: [(usize, Vec<usize>); 2],
+}
+
+impl Together {
+    /// Keeps the chosen rows of a column that both tables have of one type.
+    fn take(
+        &mut self,
+        name: &str,
+        kinds: (Option<ColumnKind>, Option<ColumnKind>),
+        (left, right): (&Side, &Side),
+        dictionary: &Dictionary,
+    ) {
+        use ColumnKind::{Boolean, Integer, Number, Text};
+        let kind = match kinds {
+            (Some(Number | Integer), Some(Number | Integer)) => Kind::Number,
+            (Some(Text), Some(Text)) | (Some(Boolean), Some(Boolean)) if !dictionary.is_full => {
+                Kind::Category(dictionary.names.len())
+            }
+            _ => return,
+        };
+        if self.columns.len() > COLUMNS_MAX {
+            return;
+        }
+        let [reference, current] = [(0, left), (1, right)].map(|(place, side)| {
+            let all = side.numbers.len().max(side.codes.len());
+            let Some((known, rows)) = self.chosen.get_mut(place) else { return Vec::new() };
+            if *known != all {
+                (*known, *rows) = (all, choose(all, JOINT_ROWS_MAX, SEED));
+            }
+            rows.iter().map(|row| side.joint(kind, *row)).collect()
+        });
+        self.columns.push(Joint { name: name.to_owned(), kind, reference, current });
+    }
 }
 
 /// A table that is read a few columns at a time.
@@ -406,6 +469,17 @@ impl Side {
     fn is_empty(&self) -> bool {
         self.missing.missing == self.missing.rows
     }
+
+    /// A kept row's value as a number: of a category its code, NaN of what is missing.
+    fn joint(&self, kind: Kind, row: usize) -> f64 {
+        let value = match kind {
+            Kind::Number => self.numbers.get(row).copied(),
+            Kind::Category(_) => {
+                self.codes.get(row).filter(|code| **code != NO_CODE).map(|code| f64::from(*code))
+            }
+        };
+        value.unwrap_or(f64::NAN)
+    }
 }
 
 /// The code of what is missing.
@@ -468,6 +542,7 @@ fn read_and_compare(
     now: &Source,
     wanted: &[ColumnSchema],
     settings: &Settings,
+    mut joint: Option<&mut Together>,
 ) -> Result<Compared, Failure> {
     let mut reports = Vec::new();
     let mut common: Vec<&str> = Vec::new();
@@ -498,6 +573,9 @@ fn read_and_compare(
             rows = (left.missing.rows, right.missing.rows);
             let kinds = (before.kind(name), now.kind(name));
             let keeps_order = before.keeps_order;
+            if let Some(joint) = joint.as_deref_mut() {
+                joint.take(name, kinds, (&left, &right), &dictionary);
+            }
             reports.push(compare_column(
                 name,
                 kinds,

@@ -39,6 +39,7 @@ Examples:
 Examples:
   plimsoll gate run credit-default --version 3
   plimsoll gate run credit-default --version 3 --junit gate.xml --sarif gate.sarif --markdown gate.md
+  plimsoll gate run credit-default --version 3 --contract next.yaml
 
 A plug-in is given {\"deployment\": …, \"version\": …, \"artifact\": …} and answers
 {\"verdict\": \"pass\", \"says\": \"no component is known to be vulnerable\"}; `fail`, `not_applicable` (says by
@@ -74,6 +75,9 @@ Examples:
         /// The number of the version
         #[arg(long, value_name = "N")]
         version: u32,
+        /// Under this contract (a file, or a digest): consent to a change of it
+        #[arg(long, value_name = "CONTRACT")]
+        contract: Option<String>,
         /// The file of your secret key
         #[arg(long, value_name = "FILE")]
         sign_with: PathBuf,
@@ -112,6 +116,10 @@ Examples:
         /// The rows, as JSON
         file: PathBuf,
     },
+    /// State what only a person can know: signed here, by a key of your own; it ends by itself
+    Attest(Box<super::gate_attest::Attest>),
+    /// What people stated of a deployment, and what they may state
+    Attestations(super::gate_attest::Attestations),
     /// Put a demand off for a time: ask, allow, end, list
     #[command(subcommand)]
     Exception(Exception),
@@ -197,6 +205,10 @@ pub(crate) struct Of {
     /// The number of the version
     #[arg(long, value_name = "N")]
     pub(super) version: u32,
+    /// Under this contract (a file, or a digest) in place of the deployment's own: before it is
+    /// changed to it
+    #[arg(long, value_name = "CONTRACT")]
+    pub(super) contract: Option<String>,
     #[command(flatten)]
     pub(super) files: Files,
 }
@@ -244,6 +256,8 @@ pub(crate) struct Judge {
 pub(super) fn run(context: &Context, verb: Gate) -> Result<(), Failure> {
     match verb {
         Gate::Judge(args) => judge(context, &args),
+        Gate::Attest(args) => super::gate_attest::attest(context, &args),
+        Gate::Attestations(args) => super::gate_attest::list(context, &args),
         other => gate_server::run(context, other),
     }
 }

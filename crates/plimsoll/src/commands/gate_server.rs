@@ -1,7 +1,7 @@
 //! The verbs of `plimsoll gate` that a server answers.
 
 use super::gate::{Exception, Gate, Of, verdict};
-use super::{Context, when};
+use super::{Context, gate_plugin, when};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::Facts;
@@ -9,28 +9,13 @@ use fs_err as fs;
 use plimsoll_api as api;
 use plimsoll_release::approval::{self, Statement};
 use plimsoll_release::gate::GateResult;
-use plimsoll_types::{Clock as _, Name};
-use serde::Deserialize;
+use plimsoll_types::{Clock as _, Digest, Name};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// The largest file of a plan, of rows, or of an answer of a plug-in.
 const FILE_MAX: u64 = 16 << 20;
-/// The most bytes that a plug-in's answer may have.
-const ANSWER_MAX: u64 = 1 << 20;
-
-/// What a plug-in answers.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    verdict: String,
-    says: String,
-    #[serde(default)]
-    evidence: Option<plimsoll_types::Digest>,
-}
 
 fn path(name: &Name, rest: &str) -> String {
     format!("/api/v1/deployments/{name}/{rest}")
@@ -40,7 +25,9 @@ fn path(name: &Name, rest: &str) -> String {
 pub(super) fn run(context: &Context, verb: Gate) -> Result<(), Failure> {
     let client = context.client()?;
     match verb {
-        Gate::Judge(_) => Err(Failure::ours("a file is judged without a server")),
+        Gate::Judge(_) | Gate::Attest(_) | Gate::Attestations(_) => {
+            Err(Failure::ours("a verb of another file came here"))
+        }
         Gate::Run(of) => run_gate(context, &client, &of),
         Gate::Show(of) => show(context, &client, &of),
         Gate::Explain(of) => explain(context, &client, &of),
@@ -57,8 +44,9 @@ pub(super) fn run(context: &Context, verb: Gate) -> Result<(), Failure> {
                 ]);
             })
         }
-        Gate::Approve { deployment, version, sign_with } => {
-            approve(context, &client, &deployment, version, &sign_with)
+        Gate::Approve { deployment, version, contract, sign_with } => {
+            let contract = under(context, &client, contract.as_deref())?;
+            approve(context, &client, (&deployment, version, contract), &sign_with)
         }
         Gate::Plan { deployment, file } => {
             let path = path(&deployment, "gate-plan");
@@ -121,14 +109,25 @@ pub(super) fn document<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
     }
 }
 
+/// The digest of the contract that is asked about, if another than the deployment's.
+fn under(
+    context: &Context,
+    client: &Client,
+    contract: Option<&str>,
+) -> Result<Option<Digest>, Failure> {
+    contract.map(|text| super::deployment::stored_contract(context, client, text)).transpose()
+}
+
 fn run_gate(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> {
     let plan: api::GatePlan = client.get(&path(&of.deployment, "gate-plan"), &())?;
-    let standing = standing(client, &of.deployment, of.version)?;
+    let contract = under(context, client, of.contract.as_deref())?;
+    let standing = standing_under(client, &of.deployment, of.version, contract)?;
     for plugin in plan.plugins.iter().filter(|one| !one.command.is_empty() || one.url.is_some()) {
         context.printer.note(&format!("check {}", plugin.name));
-        let answer = ask(plugin, &standing);
+        let answer = gate_plugin::ask(plugin, &standing);
         let body = api::PostCheckResult {
             version: of.version,
+            contract,
             check: plugin.name.clone(),
             check_version: plugin.version,
             verdict: answer.verdict,
@@ -137,7 +136,7 @@ fn run_gate(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> 
         };
         client.post_empty(&path(&of.deployment, "check-results"), &body)?;
     }
-    let body = api::RunGate { version: of.version };
+    let body = api::RunGate { version: of.version, contract };
     let ran: api::GateRun = client.post(&path(&of.deployment, "gates"), &body)?;
     let result = result_of(&ran.result)?;
     of.files.write(&result)?;
@@ -147,63 +146,31 @@ fn run_gate(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> 
     verdict(&result)
 }
 
-/// Asks a check of the team's own. Whatever goes wrong is not evaluable, and told.
-fn ask(plugin: &api::PluginCheck, standing: &api::ReleaseStanding) -> Answer {
-    let question = json!({
-        "deployment": standing.deployment, "version": standing.version,
-        "artifact": standing.artifact, "check": plugin.name, "check_version": plugin.version,
-    });
-    let asked = match (&plugin.url, plugin.command.split_first()) {
-        (Some(url), _) => posted(url, &question),
-        (None, Some((program, arguments))) => commanded(program, arguments, &question),
-        (None, None) => Err("it has neither a command nor an address".to_owned()),
-    };
-    asked.unwrap_or_else(|says| Answer {
-        verdict: "not_evaluable".to_owned(),
-        says,
-        evidence: None,
-    })
-}
-
-fn commanded(program: &str, arguments: &[String], question: &Value) -> Result<Answer, String> {
-    let failed = |error: std::io::Error| format!("the command could not be run: {error}");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        // A command that reads nothing closes it early, and may answer all the same.
-        drop(input.write_all(question.to_string().as_bytes()));
-    }
-    let mut answer = Vec::new();
-    if let Some(output) = child.stdout.take() {
-        output.take(ANSWER_MAX).read_to_end(&mut answer).map_err(failed)?;
-    }
-    let status = child.wait().map_err(failed)?;
-    if !status.success() {
-        return Err(format!("the command ended with {status}"));
-    }
-    serde_json::from_slice(&answer).map_err(|error| format!("its answer is none: {error}"))
-}
-
-fn posted(url: &str, question: &Value) -> Result<Answer, String> {
-    let failed = |error: ureq::Error| format!("it could not be asked: {error}");
-    let mut answer = ureq::post(url)
-        .header("content-type", "application/json")
-        .send(question.to_string())
-        .map_err(failed)?;
-    let text = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_vec().map_err(failed)?;
-    serde_json::from_slice(&text).map_err(|error| format!("its answer is none: {error}"))
-}
-
 pub(super) fn standing(
     client: &Client,
     deployment: &Name,
     version: u32,
 ) -> Result<api::ReleaseStanding, Failure> {
-    client.get(&path(deployment, &format!("standing/{version}")), &())
+    standing_under(client, deployment, version, None)
+}
+
+fn standing_under(
+    client: &Client,
+    deployment: &Name,
+    version: u32,
+    contract: Option<Digest>,
+) -> Result<api::ReleaseStanding, Failure> {
+    let query = api::StandingQuery { contract };
+    client.get(&path(deployment, &format!("standing/{version}")), &query)
+}
+
+fn standing_of(
+    context: &Context,
+    client: &Client,
+    of: &Of,
+) -> Result<api::ReleaseStanding, Failure> {
+    let contract = under(context, client, of.contract.as_deref())?;
+    standing_under(client, &of.deployment, of.version, contract)
 }
 
 fn result_of(value: &Value) -> Result<GateResult, Failure> {
@@ -212,7 +179,7 @@ fn result_of(value: &Value) -> Result<GateResult, Failure> {
 }
 
 fn show(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> {
-    let standing = standing(client, &of.deployment, of.version)?;
+    let standing = standing_of(context, client, of)?;
     if let Some(result) = &standing.result {
         of.files.write(&result_of(result)?)?;
     }
@@ -248,7 +215,7 @@ fn standing_text(one: &api::ReleaseStanding) -> String {
 }
 
 fn explain(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> {
-    let standing = standing(client, &of.deployment, of.version)?;
+    let standing = standing_of(context, client, of)?;
     let Some(result) = &standing.result else { return show(context, client, of) };
     let result = result_of(result)?;
     of.files.write(&result)?;
@@ -259,12 +226,11 @@ fn explain(context: &Context, client: &Client, of: &Of) -> Result<(), Failure> {
 fn approve(
     context: &Context,
     client: &Client,
-    deployment: &Name,
-    version: u32,
+    (deployment, version, contract): (&Name, u32, Option<Digest>),
     file: &Path,
 ) -> Result<(), Failure> {
     let secret = super::approval::secret(file)?;
-    let standing = standing(client, deployment, version)?;
+    let standing = standing_under(client, deployment, version, contract)?;
     let Some(gate) = standing.gate else {
         return Err(Failure::user("there is no gate result to approve")
             .hint(format!("run `plimsoll gate run {deployment} --version {version}`")));
@@ -282,6 +248,7 @@ fn approve(
     };
     let body = api::ApproveRelease {
         version,
+        contract,
         artifact: statement.artifact,
         gate,
         at_us: statement.at_us,

@@ -27,12 +27,16 @@ mod document;
 pub(crate) mod drift;
 pub(crate) mod drill;
 mod event;
+pub(crate) mod experiment;
+mod experiment_plan;
 mod explain;
 mod explain_counterfactual;
 pub(crate) mod explain_profile;
 pub(crate) mod finding;
 pub(crate) mod forensics;
 pub(crate) mod gate;
+mod gate_attest;
+mod gate_plugin;
 mod gate_server;
 pub(crate) mod identity;
 mod key;
@@ -45,6 +49,7 @@ mod model;
 pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
+mod monitor_explain;
 mod monitor_performance;
 pub(crate) mod observe;
 mod offline;
@@ -182,6 +187,7 @@ fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Apply(args) => apply::run(context, &args),
         Command::Rollback(args) => rollback::run(context, &args),
         Command::Rollout(verb) => rollout::run(context, verb),
+        Command::Experiment(verb) => experiment::run(context, verb),
         Command::Drill(drill) => drill::run(context, &drill),
         Command::Ledger(verb) => ledger::run(context, &verb),
         Command::Verify(verb) => verify::run(context, &verb),

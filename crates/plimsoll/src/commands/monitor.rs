@@ -57,6 +57,22 @@ Examples:
         #[arg(long)]
         open: bool,
     },
+    /// Why the score moved: which fields, how much each, and in which slice
+    #[command(after_help = "\
+Where the version can be explained, a field's part is the change of its mean contribution (SHAP
+value) between the reference and a sample of the window's decisions; parts add up to the change of
+the mean margin. Else it is its distance times how much of the score hangs on it.
+
+Examples:
+  plimsoll monitor explain credit-default
+  plimsoll monitor explain credit-default --open --json")]
+    Explain {
+        /// The deployment
+        deployment: String,
+        /// The window that has not ended yet, as far as it is known
+        #[arg(long)]
+        open: bool,
+    },
     /// Count every decision again, from the ledger, against the reference of today
     #[command(after_help = "\
 Examples:
@@ -76,13 +92,14 @@ Examples:
 /// Verbs of references.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReferenceVerb {
-    /// Set the reference of the version that answers, in place of the one before
+    /// Set the reference of a version, in place of the one before
     ///
     /// Rows are read against the deployment's contract, and the version is asked what it answers
     /// to them. Frozen quantiles and counts are kept, not the rows. Windows begin anew.
     #[command(after_help = "\
 Examples:
   plimsoll monitor reference set credit-default training.parquet
+  plimsoll monitor reference set credit-default training.parquet --version 3
   plimsoll monitor reference set credit-default validation.csv --window 1h --min-rows 500
   plimsoll monitor reference set credit-default --from 2026-10-01T00:00:00Z --until 2026-11-01T00:00:00Z")]
     Set(Box<Set>),
@@ -103,6 +120,9 @@ pub(crate) struct Set {
     /// Before this time
     #[arg(long, value_name = "TIME", requires = "from")]
     until: Option<Timestamp>,
+    /// Of this version, which need not answer yet [default: the one that answers]
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<u32>,
     /// A window's length, such as 1h or 7d [default: 1d]
     #[arg(long, value_name = "TIME", conflicts_with = "window_rows")]
     window: Option<String>,
@@ -131,6 +151,21 @@ pub(crate) struct Set {
     /// When somebody is to look at model and reference again
     #[arg(long, value_name = "TIME")]
     review_by: Option<Timestamp>,
+    /// Days after which the version is too old [default: 365]
+    #[arg(long, value_name = "DAYS")]
+    max_model_days: Option<u32>,
+    /// Days after which the data that it was trained on is too old [default: 365]
+    #[arg(long, value_name = "DAYS")]
+    max_data_days: Option<u32>,
+    /// Days after which the last evaluation is too old [default: 180]
+    #[arg(long, value_name = "DAYS")]
+    max_evaluation_days: Option<u32>,
+    /// Days after which the last outcome is too old, where there ever was one [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    max_outcome_days: Option<u32>,
+    /// The share of values unlike any of the reference that is put up with [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    max_outside: Option<f64>,
 }
 
 /// Which windows.
@@ -156,18 +191,22 @@ pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Status { deployment } => status(context, &deployment),
         Verb::Windows(windows) => list(context, windows),
         Verb::Drift { deployment, open } => drift(context, &deployment, open),
+        Verb::Explain { deployment, open } => {
+            super::monitor_explain::run(context, &deployment, open)
+        }
         Verb::Backfill { deployment, no_wait } => backfill(context, &deployment, !no_wait),
         Verb::Judged(verb) => super::monitor_performance::run(context, verb),
     }
 }
 
-fn path(deployment: &str, rest: &str) -> String {
+pub(super) fn path(deployment: &str, rest: &str) -> String {
     format!("/api/v1/deployments/{}/{rest}", crate::client::escape(deployment))
 }
 
 fn set_reference(context: &Context, set: Set) -> Result<(), Failure> {
     let window_seconds = set.window.as_deref().map(seconds).transpose()?;
     let mut query = ReferenceQuery {
+        version: set.version,
         from: set.from,
         until: set.until,
         window_seconds,
@@ -179,6 +218,11 @@ fn set_reference(context: &Context, set: Set) -> Result<(), Failure> {
         tests: (!set.test.is_empty()).then(|| set.test.join(",")),
         max_age_days: set.max_age_days,
         review_by: set.review_by,
+        max_model_days: set.max_model_days,
+        max_data_days: set.max_data_days,
+        max_evaluation_days: set.max_evaluation_days,
+        max_outcome_days: set.max_outcome_days,
+        max_outside: set.max_outside,
         ..ReferenceQuery::default()
     };
     let bytes = match &set.file {
@@ -264,6 +308,15 @@ fn status(context: &Context, deployment: &str) -> Result<(), Failure> {
         if let Some(open) = &found.open {
             facts = facts.add("rows since", open.rows);
         }
+        let ages = found.ages.iter().map(|age| {
+            let limit = age.limit_days.map(|limit| format!(" of {limit:.0}")).unwrap_or_default();
+            let stale = if age.is_stale { " (too old)" } else { "" };
+            format!("{} {:.0}{limit}{stale}", age.of, age.days)
+        });
+        let ages: Vec<String> = ages.collect();
+        if !ages.is_empty() {
+            facts = facts.add("days of age", ages.join(", "));
+        }
         let signals = found.signals.iter().map(|signal| {
             let slice = signal.slice.as_ref().map(|slice| format!(" where {slice}"));
             let slice = slice.unwrap_or_default();
@@ -332,7 +385,7 @@ fn name(column: &MonitoredColumn) -> String {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 

@@ -7,7 +7,9 @@ use crate::failure::Failure;
 use crate::printer::{Facts, Table};
 use clap::{Args, Subcommand};
 use fs_err as fs;
-use plimsoll_api::{Rollout, RolloutPhase, RolloutStep, StartRollout};
+use plimsoll_api::{
+    GuardrailKind, Rollout, RolloutGuardrail, RolloutPhase, RolloutStep, StartRollout,
+};
 use plimsoll_types::{Name, RolloutId};
 use serde_json::json;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ pub(crate) enum Verb {
 Examples:
   plimsoll rollout start credit-default --version 2
   plimsoll rollout start credit-default --version 2 --step shadow:500:5m --step 10:1000:10m
+  plimsoll rollout start credit-default --version 2 --outcome repaid --group region=north
   plimsoll rollout start credit-default --file rollout.json")]
     Start(Start),
     /// Show the rollout that is under way, or the last one, with its history
@@ -92,9 +95,20 @@ pub(crate) struct Start {
     #[arg(long, value_name = "N", required_unless_present = "file")]
     version: Option<u32>,
     /// A step: `shadow` or a percentage, the requests and the time that it needs at least, such as
-    /// `5:1000:10m`; may be given several times
+    /// `5:1000:10m`; with a fourth part, the answers whose outcome is known, such as `5:1000:10m:50`;
+    /// may be given several times
     #[arg(long, value_name = "PERCENT:REQUESTS:TIME", conflicts_with = "file")]
     step: Vec<String>,
+    /// Also compare how often answers turn out to be wrong, by the outcome of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    outcome: Option<String>,
+    /// Which value of the outcome is positive [default: 1, true or yes]
+    #[arg(long, value_name = "VALUE", requires = "outcome")]
+    positive: Option<String>,
+    /// Also compare the share of positive answers in a group of persons, by a slice key of the
+    /// contract, such as `region=north`; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "file")]
+    group: Vec<String>,
     /// The chance that a version that is no worse is rolled back [default: 0.01]
     #[arg(long, value_name = "CHANCE", conflicts_with = "file")]
     false_rollback: Option<f64>,
@@ -140,6 +154,7 @@ fn start(context: &Context, args: Start) -> Result<(), Failure> {
                 Some(args.step.iter().map(|text| step(text)).collect::<Result<_, _>>()?)
             },
             guardrails: None,
+            also: also(&args)?,
             false_rollback: args.false_rollback,
             score_output: None,
             positive_from: args.positive_from,
@@ -151,12 +166,38 @@ fn start(context: &Context, args: Start) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `shadow:500:5m` or `2.5:1000:10m`.
+/// The guardrails beside the usual ones.
+fn also(args: &Start) -> Result<Vec<RolloutGuardrail>, Failure> {
+    let usual = |kind| RolloutGuardrail {
+        kind,
+        weight: 1.0,
+        quantile: None,
+        tolerance: None,
+        margin: None,
+        by: None,
+        group: None,
+        outcome: None,
+        positive: None,
+    };
+    let outcome = args.outcome.iter().map(|name| {
+        let (outcome, positive) = (Some(name.clone()), args.positive.clone());
+        Ok(RolloutGuardrail { outcome, positive, ..usual(GuardrailKind::Outcomes) })
+    });
+    let group = args.group.iter().map(|text| {
+        let wrong = || Failure::user("`--group` is KEY=VALUE, such as `region=north`");
+        let (by, group) = text.split_once('=').ok_or_else(wrong)?;
+        let (by, group) = (Some(by.to_owned()), Some(group.to_owned()));
+        Ok(RolloutGuardrail { by, group, ..usual(GuardrailKind::Mix) })
+    });
+    outcome.chain(group).collect()
+}
+
+/// `shadow:500:5m`, `2.5:1000:10m` or, with outcomes, `5:1000:1d:50`.
 fn step(text: &str) -> Result<RolloutStep, Failure> {
     let wrong = || {
         Failure::user("`--step` is PERCENT:REQUESTS:TIME, such as `shadow:500:5m` or `5:1000:10m`")
     };
-    let mut parts = text.splitn(3, ':');
+    let mut parts = text.splitn(4, ':');
     let mut next = || parts.next().ok_or_else(wrong);
     let percent = match next()? {
         "shadow" => 0.0,
@@ -165,7 +206,8 @@ fn step(text: &str) -> Result<RolloutStep, Failure> {
     let requests_min = next()?.parse().map_err(|_| wrong())?;
     let seconds_min = super::when::duration(next()?)?.as_secs();
     let seconds_max = seconds_min.saturating_add(7 * 24 * 3600);
-    Ok(RolloutStep { percent, requests_min, seconds_min, seconds_max })
+    let outcomes_min = parts.next().map_or(Ok(0), str::parse).map_err(|_| wrong())?;
+    Ok(RolloutStep { percent, requests_min, seconds_min, seconds_max, outcomes_min })
 }
 
 fn change(context: &Context, name: &Name, verb: &str) -> Result<(), Failure> {
@@ -198,13 +240,15 @@ fn phase(one: &Rollout) -> String {
 
 fn show(context: &Context, one: &Rollout) -> Result<(), Failure> {
     context.printer.show(one, |one| {
-        let mut evidence = Table::new(&["guardrail", ">evidence", ">most", ">rolled back at"]);
+        let heads = ["guardrail", ">evidence", ">most", ">rolled back at", "note"];
+        let mut evidence = Table::new(&heads);
         for said in &one.evidence {
             evidence.row([
                 said.guardrail.clone(),
                 format!("{:.2}", said.wealth),
                 format!("{:.2}", said.most),
                 format!("{:.0}", said.goal),
+                said.note.clone().unwrap_or_default(),
             ]);
         }
         let mut history = Table::new(&["when", "what", "why"]);
@@ -221,6 +265,10 @@ fn show(context: &Context, one: &Rollout) -> Result<(), Failure> {
             .add("step", exposure(one))
             .add("requests", one.candidates)
             .add("pairs", one.pairs)
+            .add(
+                "outcomes",
+                format!("{} of the candidate, {} meanwhile", one.outcomes, one.incumbent_outcomes),
+            )
             .maybe("agreement", one.agreement.map(|share| format!("{:.2} %", share * 100.0)))
             .maybe("score shift", one.score_shift.map(|shift| format!("{shift:+.4}")))
             .add("started", context.time(one.started_at))

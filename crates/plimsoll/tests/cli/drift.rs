@@ -126,3 +126,36 @@ fn identifiers_are_left_out() {
     );
     assert!(!told.contains("name 7"));
 }
+
+#[test]
+fn tables_that_drift_only_as_wholes_are_told() {
+    // In the one table `b` follows `a`; in the other the same values come in another order.
+    let table = |shift: usize| {
+        let mut text = "a,b,kind\n".to_owned();
+        for row in 0..1_200 {
+            let a = row * 7_919 % 1_009;
+            let b = (row + shift) * 7_919 % 1_009;
+            text.push_str(&format!("{a}.5,{}.25,{}\n", 2 * b + row * 31 % 97, ["x", "y"][row % 2]));
+        }
+        text
+    };
+    let place = Place::new().file("whole.csv", table(0)).file("broken.csv", table(333));
+    place.run("drift compare whole.csv broken.csv");
+    let told = place.output("drift compare whole.csv broken.csv --multivariate --json --html a.html");
+    assert_eq!(told.status.code(), Some(2));
+    let json: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(json["drifted"], 0, "{json:#}");
+    let whole = &json["multivariate"];
+    assert_eq!(whole["is_drifted"], true, "{whole:#}");
+    assert!(whole["classifier"]["area"].as_f64().expect("an area") > 0.9, "{whole:#}");
+    let by: Vec<&str> = whole["classifier"]["by"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|part| part["column"].as_str())
+        .collect();
+    assert_eq!(by.last(), Some(&"kind"), "{by:?}");
+    assert!(place.read("a.html").contains("Columns together"));
+    let same = place.output("drift compare whole.csv whole.csv --multivariate --json");
+    assert_eq!(same.status.code(), Some(0));
+}

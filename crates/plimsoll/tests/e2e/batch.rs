@@ -293,3 +293,38 @@ fn a_job_is_cancelled_and_belongs_to_who_began_it() {
     let reader = TableReader::open(&output, &Limits::default(), None).expect("opens");
     assert!(reader.schema().iter().any(|column| column.name == "probability"));
 }
+
+#[test]
+fn a_job_waits_when_the_rows_of_the_day_are_used_up() {
+    let server = Server::dev().with_credit("durable");
+    let input = path(&server, "in.csv");
+    csv(&input, 3_000, |_| false);
+    let text = input.to_str().expect("UTF-8").to_owned();
+    let limit = |rows: &str| {
+        server.cli(&["limit", "set", "deployment:credit-default", "--rows-per-day", rows]).ok();
+    };
+    limit("1000");
+    let begin = ["batch", "score", "-d", "credit-default", &text, "--no-wait", "--json"];
+    let begun = server.cli(&begin).json();
+    let id = begun["id"].as_str().expect("an id").to_owned();
+    let show = || server.cli(&["batch", "show", &id, "--json"]).json();
+    let until = |what: &str, is_so: &dyn Fn(&Value) -> bool| {
+        for _ in 0..600 {
+            let batch = show();
+            if is_so(&batch) {
+                return batch;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{what}: {}", show());
+    };
+    let waits = until("it does not wait", &|batch| batch.to_string().contains("is used up"));
+    assert_eq!(waits["state"], "running", "{waits}");
+    // Requests find the same rows used.
+    let body = crate::harness::requests()[0].clone();
+    assert_eq!(server.infer(&body, &[]).status, 429);
+    limit("100000");
+    until("it does not go on", &|batch| batch["state"] == "done");
+    let told = completions(&server.data_folder(), &server.folder.path().join("keys"));
+    assert_eq!(told.values().filter(|(result, _)| *result == ResultClass::Answered).count(), 3_000);
+}

@@ -4,6 +4,8 @@ use crate::harness::{Connection, Server, demo, post, requests};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Rows of the evaluation set: as many as checks need, and few enough to be quick.
 const ROWS: usize = 120;
@@ -11,20 +13,20 @@ const ROWS: usize = 120;
 /// on a busy machine.
 const SHORT: &str = "20s";
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
 }
 
 /// People, each with a key.
-struct People {
-    server: Server,
-    ada: String,
-    bob: String,
-    rita: String,
-    erin: String,
+pub(crate) struct People {
+    pub(crate) server: Server,
+    pub(crate) ada: String,
+    pub(crate) bob: String,
+    pub(crate) rita: String,
+    pub(crate) erin: String,
 }
 
-fn key_of(server: &Server, name: &str, roles: &[&str]) -> String {
+pub(crate) fn key_of(server: &Server, name: &str, roles: &[&str]) -> String {
     let mut create = vec!["principal", "create", name, "--kind", "user"];
     roles.iter().for_each(|role| create.extend(["--role", role]));
     server.cli(&create).ok();
@@ -33,7 +35,7 @@ fn key_of(server: &Server, name: &str, roles: &[&str]) -> String {
 }
 
 /// Facts of a use at tier T2: suggestions inside the house that nobody accepts one by one.
-fn facts() -> Value {
+pub(crate) fn facts() -> Value {
     json!({
         "setting": "production", "customer_traffic_seen": false, "live_outcome": true,
         "areas": ["workflow"], "interactions": {"part": 300, "whole": 10000}, "harms": [],
@@ -54,7 +56,7 @@ fn row(body: &str) -> Value {
     Value::Object(named.collect())
 }
 
-fn evaluation() -> Value {
+pub(crate) fn evaluation() -> Value {
     let expected = std::fs::read_to_string(demo("credit/expected.json")).expect("committed");
     let expected: Value = serde_json::from_str(&expected).expect("JSON");
     let golden = &expected["probabilities"].as_array().expect("a list")[..ROWS];
@@ -69,26 +71,31 @@ fn run(program: &str, args: &[&str]) {
 }
 
 impl People {
-    fn new() -> Self {
-        let server = Server::production();
+    pub(crate) fn new() -> Self {
+        // Heads of the log are kept outside of the data folder, as T2 demands.
+        let folder = Arc::new(tempfile::tempdir().expect("temp"));
+        let outside = folder.path().join("outside");
+        std::fs::create_dir(&outside).expect("a folder");
+        let outside = format!("ledger.checkpoint_folder={}", text(&outside));
+        let server = Server::start_in(folder, &["--set", &outside]);
         let ada = key_of(&server, "ada", &["ml-engineer", "approver"]);
         let bob = key_of(&server, "bob", &["approver"]);
         let rita = key_of(&server, "rita", &["risk"]);
         let erin = key_of(&server, "erin", &["auditor"]);
         Self { server, ada, bob, rita, erin }
     }
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.server.folder.path().join(name)
     }
-    fn write(&self, name: &str, value: &Value) -> String {
+    pub(crate) fn write(&self, name: &str, value: &Value) -> String {
         let path = self.file(name);
         std::fs::write(&path, value.to_string()).expect("written");
         text(&path)
     }
-    fn ada(&self, args: &[&str]) -> crate::harness::Said {
+    pub(crate) fn ada(&self, args: &[&str]) -> crate::harness::Said {
         self.server.cli_as(Some(&self.ada), args)
     }
-    fn bob(&self, args: &[&str]) -> crate::harness::Said {
+    pub(crate) fn bob(&self, args: &[&str]) -> crate::harness::Said {
         self.server.cli_as(Some(&self.bob), args)
     }
 
@@ -115,7 +122,7 @@ impl People {
     }
 
     /// A model with two versions, and a deployment in production.
-    fn furnish(&self) {
+    pub(crate) fn furnish(&self) {
         let (key, public) = (self.file("key.pem"), self.file("key.pub"));
         run(
             "openssl",
@@ -144,48 +151,144 @@ impl People {
         .ok();
     }
 
-    /// Facts, rows, and a plan with a plug-in for every demand that the build has no check for.
-    fn declare(&self) {
+    /// Facts, rows, a plan, and everything that the build looks at by itself; people state what
+    /// only they can know, but for the documents.
+    pub(crate) fn declare(&self) {
         let facts = self.write("facts.json", &json!({"facts": facts()}));
         let owed = self.ada(&["assess", &facts, "--deployment", "credit-default", "--json"]).json();
         assert_eq!(owed["assessment"]["tier"], "T2");
         let rows = self.write("rows.json", &evaluation());
         self.ada(&["gate", "evaluation", "credit-default", &rows]).ok();
         self.plan(86_400);
+        self.watch();
+        self.lineage();
+        self.state("1");
+        self.state("2");
     }
 
-    /// Declares the plan; results of the audit count for so many seconds.
-    fn plan(&self, audit: u64) {
-        let shown = ["gate", "explain", "credit-default", "--version", "1", "--json"];
-        let shown: Value = serde_json::from_str(&self.ada(&shown).stdout).expect("JSON");
-        let demands = shown["demands"].as_array().expect("demands");
-        let is_lacking = |line: &Value| {
-            line["check"].as_str().is_some_and(|name| name == "none" || name.starts_with("team."))
+    /// What is said of a version, and of the deployment, that demands of T2 wait for.
+    pub(crate) fn state(&self, version: &str) {
+        self.attest(&self.ada, "DAT-01", &["--version", version]).ok();
+        self.attest(&self.bob, "CHG-01", &["--version", version, "--not-significant"]).ok();
+        self.attest(&self.rita, "RSK-01", &[]).ok();
+    }
+
+    /// A statement of somebody's, for a month, that rests on a document.
+    pub(crate) fn attest(&self, key: &str, demand: &str, more: &[&str]) -> crate::harness::Said {
+        let document = self.file("document.txt");
+        std::fs::write(&document, "what it rests on").expect("written");
+        let sign = self.key_file(key);
+        let says = format!("{demand} seen to");
+        let args = ["gate", "attest", "credit-default", demand, "--says", &says];
+        let document = text(&document);
+        let rests = ["--evidence", &document, "--for", "30d", "--sign-with", &sign];
+        self.server.cli_as(Some(key), &[&args[..], &rests, more].concat())
+    }
+
+    /// The file of somebody's secret key, made and registered once.
+    fn key_file(&self, key: &str) -> String {
+        let name = match key {
+            _ if key == self.ada => "ada.key",
+            _ if key == self.bob => "bob.key",
+            _ if key == self.rita => "rita.key",
+            _ => "erin.key",
         };
-        let lacking = demands.iter().filter(|one| is_lacking(&one["lines"][0]));
-        // One is left to an exception.
-        let lacking = lacking.map(|one| one["demand"]["check"].as_str().expect("a name"));
-        let plugins: Vec<Value> = lacking
-            .filter(|check| *check != "DOC-01")
-            .map(|check| {
-                let max_age = if check == "VUL-01" { audit } else { 86_400 };
-                let answer = json!({"verdict": "pass", "says": format!("{check} looked at")});
-                json!({
-                    "name": format!("team.{check}"), "version": 1, "proves": check,
-                    "max_age_s": max_age, "command": ["echo", answer.to_string()],
-                })
-            })
-            .collect();
-        assert!(plugins.len() >= 5, "{plugins:?}");
-        let plan = json!({
-            "purpose": "suggestions for clerks", "on_call": "ml-oncall", "auroc_floor": 0.7,
-            "mutable": ["amount", "term"], "plugins": plugins,
+        let file = text(&self.file(name));
+        if !Path::new(&file).exists() {
+            self.server.cli_as(Some(key), &["approval", "key", "new", &file]).ok();
+        }
+        file
+    }
+
+    /// References before the versions answer, somebody who is told, and heads of the log outside.
+    pub(crate) fn watch(&self) {
+        let rows = text(&demo("credit/applications.csv"));
+        for version in ["1", "2"] {
+            let set =
+                ["monitor", "reference", "set", "credit-default", &rows, "--version", version];
+            self.ada(&set).ok();
+        }
+        let hook = "https://93.184.215.14/hook";
+        self.server.cli(&["alert", "route", "add", "duty", "webhook", hook]).ok();
+        let taken = || {
+            let status = self.server.cli(&["status", "--json"]).json();
+            let sinks = status["ledger"]["log"]["sinks"].as_array().cloned().unwrap_or_default();
+            sinks.iter().any(|sink| !sink["taken_at"].is_null())
+        };
+        for attempt in 0.. {
+            if taken() {
+                return;
+            }
+            assert!(attempt < 1_000, "no head of the log was kept outside");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// A run that made the model file, of a dataset that is described.
+    pub(crate) fn lineage(&self) {
+        let table = self.file("loans.csv");
+        std::fs::write(&table, "income\n1\n2\n").expect("written");
+        let register = ["dataset", "register", "loans", &text(&table), "--licence", "CC0-1.0"];
+        self.ada(&register).ok();
+        let shown = self.ada(&["model", "show", "credit", "--version", "1", "--json"]).json();
+        let files = shown["files"].as_array().expect("files").iter();
+        let model = files.clone().find(|file| file["role"] == "model").expect("a model");
+        let made = format!("sha256:{}", model["digest"].as_str().expect("a digest"));
+        let facet = |mut facet: Value| {
+            facet["_producer"] = json!("https://example.org/train");
+            facet["_schemaURL"] = json!("https://example.org/train#facets");
+            facet
+        };
+        let event = json!({
+            "eventType": "COMPLETE", "eventTime": "2026-11-20T00:00:00Z",
+            "producer": "https://example.org/train",
+            "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+            "run": {"runId": "0190b5a1-6c2f-7d3e-8f4a-5b6c7d8e9f01", "facets": {
+                "plimsoll_parameters": facet(json!({"depth": 4})),
+                "processing_engine": facet(json!({"version": "3.2", "name": "xgboost"})),
+            }},
+            "job": {"namespace": "train", "name": "credit", "facets": {
+                "sourceCodeLocation": facet(json!({"type": "git", "version": "c0ffee"})),
+            }},
+            "inputs": [{"namespace": "plimsoll", "name": "dataset/loans/1"}],
+            "outputs": [{"namespace": "s3://lake", "name": "model.json", "facets": {
+                "version": facet(json!({"datasetVersion": made})),
+            }}],
         });
+        let bearer = format!("Bearer {}", self.ada);
+        let auth = [("authorization", bearer.as_str())];
+        let body = event.to_string();
+        let told = post(self.server.control(), "/api/v1/lineage", body.as_bytes(), &auth);
+        assert!((200..300).contains(&told.status), "{}", told.body);
+    }
+
+    /// Declares the plan; results of the audit, a plug-in, count for so many seconds.
+    pub(crate) fn plan(&self, audit: u64) {
+        let answer = json!({"verdict": "pass", "says": "no component is known to be vulnerable"});
+        self.plan_with(&json!({
+            "plugins": [{
+                "name": "team.audit", "version": 1, "proves": "VUL-01", "max_age_s": audit,
+                "command": ["echo", answer.to_string()],
+            }],
+        }));
+    }
+
+    /// Declares a plan with more in it.
+    pub(crate) fn plan_with(&self, more: &Value) {
+        let mut plan = json!({
+            "purpose": "suggestions for clerks", "on_call": "ml-oncall", "auroc_floor": 0.7,
+            "mutable": ["amount", "term"], "max_age_days": 365,
+            "on_breach": "the team retrains and releases anew",
+            "outcomes": {"source": "the ledger of payments", "delay_days": 90},
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            plan[name] = value.clone();
+        }
         let plan = self.write("plan.json", &plan);
         self.ada(&["gate", "plan", "credit-default", &plan]).ok();
     }
 
-    fn except(&self, lasts: &str) {
+    pub(crate) fn except(&self, lasts: &str) {
         let asked = self.ada(&[
             "gate",
             "exception",
@@ -209,27 +312,24 @@ impl People {
         self.server.cli_as(Some(&self.rita), &allow).ok();
     }
 
-    fn gate(&self, version: &str) -> crate::harness::Said {
+    pub(crate) fn gate(&self, version: &str) -> crate::harness::Said {
         self.ada(&["gate", "run", "credit-default", "--version", version])
     }
-    fn release(&self, version: &str) -> crate::harness::Said {
+    pub(crate) fn release(&self, version: &str) -> crate::harness::Said {
         self.bob(&["deployment", "release", "credit-default", "--version", version])
     }
-    fn approve(&self, key: &str, file: &str, version: &str) -> crate::harness::Said {
-        let file = text(&self.file(file));
-        if !Path::new(&file).exists() {
-            self.server.cli_as(Some(key), &["approval", "key", "new", &file]).ok();
-        }
+    pub(crate) fn approve(&self, key: &str, version: &str) -> crate::harness::Said {
+        let file = self.key_file(key);
         let approve = ["gate", "approve", "credit-default", "--version", version];
         self.server.cli_as(Some(key), &[&approve[..], &["--sign-with", &file]].concat())
     }
 
     /// Refused, with this among the reasons, and on record with the numbers.
-    fn refused(&self, said: &crate::harness::Said, why: &str) {
+    pub(crate) fn refused(&self, said: &crate::harness::Said, why: &str) {
         assert_eq!(said.code, 2, "{}{}", said.stdout, said.stderr);
         assert!(said.stderr.contains(why), "`{why}` is not in: {}", said.stderr);
     }
-    fn denials(&self) -> Vec<Value> {
+    pub(crate) fn denials(&self) -> Vec<Value> {
         let list = ["event", "list", "--limit", "1000", "--json"];
         let events = self.server.cli_as(Some(&self.erin), &list).json();
         let events = events["items"].as_array().expect("a list").clone();
@@ -252,7 +352,7 @@ fn a_release_waits_for_gate_and_approvals_whatever_the_entrance() {
 
     // Without an approval; with the author's own; with one by who is somebody else.
     people.refused(&people.release("1"), "1 more people have to approve");
-    let own = people.approve(&people.ada, "ada.key", "1");
+    let own = people.approve(&people.ada, "1");
     people.refused(&own, "does not approve it");
     let before = people.denials().len();
     assert!(before >= 3, "{before} denials on record");
@@ -280,7 +380,7 @@ fn a_release_waits_for_gate_and_approvals_whatever_the_entrance() {
     }
     assert_eq!(denials[0]["payload"]["governance"]["passed"], true);
 
-    people.approve(&people.bob, "bob.key", "1").ok();
+    people.approve(&people.bob, "1").ok();
     let show = people.bob(&["gate", "show", "credit-default", "--version", "1"]).ok();
     assert!(show.contains("bob") && show.contains("yes"), "{show}");
     people.bob(&["apply", "-f", &text(&file)]).ok();
@@ -309,7 +409,7 @@ fn an_approval_does_not_outlive_what_it_was_given_for() {
     people.except(SHORT);
     let gate = people.gate("1");
     assert_eq!(gate.code, 0, "{}{}", gate.stdout, gate.stderr);
-    people.approve(&people.bob, "bob.key", "1").ok();
+    people.approve(&people.bob, "1").ok();
     let show = people.bob(&["gate", "show", "credit-default", "--version", "1"]);
     assert_eq!(show.code, 0, "{}", show.stdout);
     let list = || people.ada(&["gate", "exception", "list", "credit-default"]).ok();
@@ -327,7 +427,7 @@ fn an_approval_does_not_outlive_what_it_was_given_for() {
     people.server.cli_as(Some(&people.rita), &end).ok();
     people.except("1h");
     assert_eq!(people.gate("1").code, 0);
-    people.approve(&people.bob, "bob.key", "1").ok();
+    people.approve(&people.bob, "1").ok();
     // A result that is older than it counts voids it.
     people.plan(1);
     std::thread::sleep(std::time::Duration::from_secs(2));
@@ -351,6 +451,19 @@ fn an_approval_does_not_outlive_what_it_was_given_for() {
     people.refused(&people.release("1"), "the gate is not passed");
 }
 
+/// The same request about another contact with a customer.
+fn contact(body: &str, number: u32) -> String {
+    let mut asked: Value = serde_json::from_str(body).expect("JSON");
+    for input in asked["inputs"].as_array_mut().expect("inputs") {
+        if input["name"] == "application_id" {
+            let before = input["data"][0].as_str().expect("a text").to_owned();
+            let kept = before.len() - 6;
+            input["data"][0] = json!(format!("{}{number:06}", &before[..kept]));
+        }
+    }
+    asked.to_string()
+}
+
 #[test]
 fn exactly_a_tenth_of_interactions_is_not_above_it() {
     let server = Server::dev().with_credit("bounded");
@@ -358,11 +471,17 @@ fn exactly_a_tenth_of_interactions_is_not_above_it() {
     let file = server.folder.path().join("facts.json");
     std::fs::write(&file, facts).expect("written");
     server.cli(&["assess", &text(&file), "--deployment", "credit-default"]).ok();
-    let body = &requests()[0];
     let mut connection = Connection::open(server.address()).expect("connects");
-    let mut ask = |times: usize| {
-        for _ in 0..times {
-            assert_eq!(connection.infer(body, "").expect("answers").0, 200);
+    let mut next = 0;
+    // Contacts with customers, each asked about twice: the contract maps their id.
+    let mut ask = |contacts: usize| {
+        for _ in 0..contacts {
+            next += 1;
+            let body = contact(&requests()[0], next);
+            for _ in 0..2 {
+                let (status, _, answer) = connection.infer(&body, "").expect("answers");
+                assert_eq!(status, 200, "{answer}");
+            }
         }
     };
     let owes = |duty: &str| {

@@ -22,11 +22,17 @@ mod datasets;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
+mod experiments;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod formats;
+#[cfg(test)]
+mod gates;
+#[cfg(test)]
+mod gates_ways;
 #[cfg(test)]
 mod governance;
 #[cfg(test)]
@@ -81,6 +87,8 @@ mod sinks;
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod traffic;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -113,12 +113,34 @@ fn a_population_shifts_and_the_right_column_is_told() {
     }
     let found = monitoring(&server);
     assert_eq!(found["state"], "moved", "{found:#}");
-    assert_eq!(told(&found, "input_drift"), BTreeSet::from(["income".to_owned()]));
+    let mut moved = told(&found, "input_drift");
+    // Incomes that no longer go with the rest are seen by both.
+    moved.remove("columns together");
+    assert_eq!(moved, BTreeSet::from(["income".to_owned()]));
+    let signals = found["signals"].as_array().expect("a list");
+    let of_income = signals.iter().find(|signal| signal["about"] == "income").expect("it was told");
+    assert!(of_income["text"].as_str().expect("a text").contains("comes from income"), "{of_income}");
+    assert!(of_income["numbers"]["share_of_score_change"].as_f64().expect("a share") > 0.5);
     let said = server.cli(&["monitor", "drift", "credit-default"]);
     assert_eq!(said.code, 2, "{}", said.stderr);
     let first = said.stdout.lines().nth(1).expect("a row");
     assert!(first.starts_with("income"), "{}", said.stdout);
+    let explained = server.cli(&["monitor", "explain", "credit-default", "--json"]).json();
+    let first = &explained["columns"][0];
+    assert_eq!(first["column"], "income", "{explained:#}");
+    if explained["by"] == "contributions" {
+        // Parts add up to the change of the mean margin.
+        let parts = explained["columns"].as_array().expect("a list").iter();
+        let sum: f64 = parts.filter_map(|part| part["contribution"].as_f64()).sum();
+        let score = |name: &str| explained["score"][name].as_f64().expect("a number");
+        assert!((sum - (score("now") - score("before"))).abs() < 1e-6, "{explained:#}");
+    }
+    let ages = monitoring(&server)["ages"].as_array().expect("a list").clone();
+    let of: Vec<&str> = ages.iter().filter_map(|age| age["of"].as_str()).collect();
+    assert!(of.contains(&"model") && of.contains(&"reference"), "{ages:?}");
+    assert!(ages.iter().all(|age| age["is_stale"] == false), "{ages:?}");
     let page = get(server.metrics(), "/metrics", None).body;
+    assert!(page.contains("plimsoll_monitor_age_days{deployment=\"credit-default\",version=\"1\",of=\"model\"}"));
     let line = "plimsoll_monitor_drift{deployment=\"credit-default\",version=\"1\",column=\"income\",slice=\"\"} 1";
     assert!(page.contains(line), "{page}");
 }

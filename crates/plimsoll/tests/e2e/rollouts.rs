@@ -46,7 +46,7 @@ pub(crate) fn flags_from(amount: f64) -> String {
 }
 
 /// A service that is not there.
-const DEAD: &str = "
+pub(crate) const DEAD: &str = "
 upstream: 1
 kind: json-template
 endpoints: [http://127.0.0.1:9]
@@ -60,7 +60,7 @@ breaker: {failures: 10, window: 20, open_ms: 1000, probes: 3}
 ";
 
 /// A payment; amounts are spread evenly, and each customer comes back.
-fn payment(number: u64) -> (String, u64) {
+pub(crate) fn payment(number: u64) -> (String, u64) {
     // The golden ratio spreads consecutive numbers evenly over the unit interval.
     let amount = (number as f64 * 0.618_033_988_749_895) % 1.0;
     let customer = number % 9_973;
@@ -74,7 +74,13 @@ fn payment(number: u64) -> (String, u64) {
 }
 
 /// A server with the deployment `fraud`, whose first version answers.
-fn serve(versions: &[String], options: &[&str]) -> Server {
+pub(crate) fn serve(versions: &[String], options: &[&str]) -> Server {
+    serve_by(CONTRACT, versions, options)
+}
+
+/// The same by another contract.
+pub(crate) fn serve_by(contract: &str, versions: &[String], options: &[&str]) -> Server {
+    let text = contract;
     let server = Server::dev();
     for (number, text) in versions.iter().enumerate() {
         let name = if text.starts_with('{') { "json" } else { "yaml" };
@@ -83,7 +89,7 @@ fn serve(versions: &[String], options: &[&str]) -> Server {
         server.cli(&["model", "add", "fraud", file.to_str().expect("UTF-8")]).ok();
     }
     let contract = server.folder.path().join("contract.yaml");
-    std::fs::write(&contract, CONTRACT).expect("written");
+    std::fs::write(&contract, text).expect("written");
     let create = [
         "deployment",
         "create",
@@ -102,14 +108,14 @@ fn serve(versions: &[String], options: &[&str]) -> Server {
 }
 
 /// Callers that ask until they are told to stop.
-struct Callers {
+pub(crate) struct Callers {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
     threads: Vec<JoinHandle<Vec<u16>>>,
 }
 
 impl Callers {
-    fn start(server: &Server, count: u64) -> Self {
+    pub(crate) fn start(server: &Server, count: u64) -> Self {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let threads = (0..count).map(|_| {
             let (stop, sent, address) = (Arc::clone(&stop), Arc::clone(&sent), server.address());
@@ -130,11 +136,11 @@ impl Callers {
         Self { threads: threads.collect(), stop, sent }
     }
     /// The status of every answer.
-    fn stop(self) -> Vec<u16> {
+    pub(crate) fn stop(self) -> Vec<u16> {
         self.stop.store(true, Ordering::Relaxed);
         self.threads.into_iter().flat_map(|thread| thread.join().expect("asked")).collect()
     }
-    fn wait_for(&self, more: u64) {
+    pub(crate) fn wait_for(&self, more: u64) {
         let wanted = self.sent.load(Ordering::Relaxed) + more;
         for _ in 0..PATIENCE {
             if self.sent.load(Ordering::Relaxed) >= wanted {
@@ -147,15 +153,15 @@ impl Callers {
 }
 
 impl Server {
-    fn rollout(&self) -> Value {
+    pub(crate) fn rollout(&self) -> Value {
         self.cli(&["rollout", "show", "fraud", "--json"]).json()
     }
-    fn released(&self) -> u64 {
+    pub(crate) fn released(&self) -> u64 {
         let shown = self.cli(&["deployment", "show", "fraud", "--json"]).json();
         shown["released"]["number"].as_u64().expect("a number")
     }
     /// Waits until the rollout is in this phase.
-    fn reaches(&self, phase: &str) -> Value {
+    pub(crate) fn reaches(&self, phase: &str) -> Value {
         for _ in 0..PATIENCE {
             let now = self.rollout();
             if now["phase"] == phase {
@@ -179,7 +185,7 @@ impl Server {
 }
 
 /// What the ledger holds.
-fn entries(folder: &Path) -> Vec<Entry> {
+pub(crate) fn entries(folder: &Path) -> Vec<Entry> {
     let reader = LedgerReader::open(&folder.join("data"), None).expect("opens");
     reader.verify().expect("the chain holds");
     reader.entries(0).collect::<Result<Vec<_>, _>>().expect("reads")
@@ -264,20 +270,22 @@ fn a_model_that_is_worse_never_answers_anybody_when_it_is_asked_beside() {
 
 #[test]
 fn a_service_that_is_dead_is_rolled_back_within_five_requests() {
-    let server = serve(&[flags_from(0.98), DEAD.to_owned()], &[]);
-    let callers = Callers::start(&server, 1);
-    callers.wait_for(1_200);
-    let start = ["rollout", "start", "fraud", "--version", "2", "--step", "1:100000:1h"];
-    server.cli(&start).ok();
-    let ended = server.reaches("rolled_back");
-    callers.wait_for(200);
-    let answers = callers.stop();
-    let failed = answers.iter().filter(|status| **status != 200).count();
-    println!("a dead service, 1 % of traffic: rolled back after {failed} canary requests");
-    assert_eq!(ended["reason"], "errors", "{ended:#}");
-    assert!((1..=5).contains(&failed), "{failed} callers heard of it");
-    let routes = recorded(server, &answers);
-    assert_eq!(routes.get(&Route::Canary), Some(&(failed as u64)));
+    for percent in [1, 5, 25] {
+        let server = serve(&[flags_from(0.98), DEAD.to_owned()], &[]);
+        let callers = Callers::start(&server, 1);
+        callers.wait_for(1_200);
+        let step = format!("{percent}:100000:1h");
+        server.cli(&["rollout", "start", "fraud", "--version", "2", "--step", &step]).ok();
+        let ended = server.reaches("rolled_back");
+        callers.wait_for(200);
+        let answers = callers.stop();
+        let failed = answers.iter().filter(|status| **status != 200).count();
+        println!("a dead service, {percent} %: rolled back after {failed} canary requests");
+        assert_eq!(ended["reason"], "errors", "{ended:#}");
+        assert!((1..=5).contains(&failed), "{failed} callers heard of it at {percent} %");
+        let routes = recorded(server, &answers);
+        assert_eq!(routes.get(&Route::Canary), Some(&(failed as u64)));
+    }
 }
 
 #[test]
@@ -319,7 +327,7 @@ fn a_model_that_is_no_worse_goes_through_its_steps_and_is_released() {
 }
 
 /// The salt of the rollout, out of the event that it began with.
-fn salt_of(server: &Server) -> Vec<u8> {
+pub(crate) fn salt_of(server: &Server) -> Vec<u8> {
     let events = server.cli(&["event", "list", "--json", "--limit", "100"]).json();
     let items = events["items"].as_array().or(events.as_array()).expect("a list").clone();
     let salt = items.iter().find_map(|event| event["payload"]["facts"]["salt"].as_str());

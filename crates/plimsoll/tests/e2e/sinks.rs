@@ -203,6 +203,16 @@ fn decide_many(server: &Server, count: usize) -> BTreeSet<String> {
     })
 }
 
+/// What the server holds for longer than a moment, in KiB: the least of two seconds. In between
+/// there may be a part of the decision tables that is being written.
+fn kept(server: &Server) -> u64 {
+    let least = (0..40).map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        resident(server)
+    });
+    least.min().expect("some")
+}
+
 /// Resident memory of the server, in KiB.
 fn resident(server: &Server) -> u64 {
     let path = format!("/proc/{}/status", server.child.id());
@@ -242,18 +252,15 @@ const MANY: usize = 24_000;
 /// Makes decisions; their ids, and by how many KiB the server grew while most of them came.
 fn grow(server: &Server) -> (BTreeSet<String>, u64) {
     let mut ids = decide_many(server, WARM);
-    let before = resident(server);
+    let before = kept(server);
     ids.extend(decide_many(server, MANY));
-    (ids, resident(server).saturating_sub(before))
+    (ids, kept(server).saturating_sub(before))
 }
 
 /// A receiver is down while the ledger grows by tens of megabytes; then the server is killed, and
 /// killed again while it catches up.
 #[test]
 fn a_stopped_sink_costs_no_memory_and_no_event() {
-    // What the same decisions cost a server that has no sink.
-    let folder = Arc::new(tempfile::tempdir().expect("temp"));
-    let (_, alone) = grow(&Server::start_in(folder, &quick()).with_credit("durable"));
     let folder = Arc::new(tempfile::tempdir().expect("temp"));
     let server = Server::start_in(folder, &quick()).with_credit("durable");
     let receiver = Receiver::start(false);
@@ -271,11 +278,8 @@ fn a_stopped_sink_costs_no_memory_and_no_event() {
     let all: BTreeSet<String> = ids.iter().map(|id| format!("{id}.decision")).collect();
     assert_eq!(got.keys().cloned().collect::<BTreeSet<_>>(), all);
     let sent: u64 = got.values().map(|event| event.to_string().len() as u64).sum();
-    let bound = alone + sent / 1_024 / 4;
-    assert!(
-        grown < bound,
-        "{grown} KiB more with a sink of {sent} bytes of events, {alone} without"
-    );
+    println!("{grown} KiB more after {sent} bytes of events");
+    assert!(grown < sent / 1_024 / 4, "{grown} KiB more in memory for {sent} bytes of events");
 }
 
 /// An hour of 500 decisions a second, in as little time as they take.
@@ -293,9 +297,9 @@ fn soak_an_hour_with_a_stopped_sink_keeps_memory_flat() {
     let grown = |server: &Server| {
         let load = |parts: u64| (0..parts).for_each(|_| drop(decide_many(server, part)));
         load(5);
-        let before = resident(server);
+        let before = kept(server);
         load(15);
-        resident(server).saturating_sub(before)
+        kept(server).saturating_sub(before)
     };
     let start = || {
         let folder = Arc::new(tempfile::tempdir().expect("temp"));

@@ -193,6 +193,52 @@ fn plain_http_and_silence_are_not_answered_on_a_tls_port() {
     }
 }
 
+/// Whether somebody is connected to the port.
+fn is_connected(address: &str) -> bool {
+    let port: u16 = address.rsplit(':').next().expect("a port").parse().expect("a number");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    sockets.lines().any(|line| {
+        let mut parts = line.split_whitespace().skip(1);
+        let is_its = parts.next().is_some_and(|local| local.ends_with(&format!(":{port:04X}")));
+        // ESTABLISHED, of include/net/tcp_states.h
+        is_its && parts.nth(1) == Some("01")
+    })
+}
+
+#[test]
+fn who_asks_and_never_reads_is_closed() {
+    let server = Secure::start(&["--set", "limits.idle_timeout=1s"]).with_credit();
+    let body = &requests()[0];
+    let length = body.len();
+    let request = format!(
+        "POST /v2/models/credit-default/infer HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-alpn", "http/1.1", "-connect", &server.address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    let mut asking = client.stdin.take().expect("piped");
+    let asks = std::thread::spawn(move || {
+        (0..200_000).take_while(|_| asking.write_all(request.as_bytes()).is_ok()).count()
+    });
+    // It waits to be read from, and so reads nothing itself.
+    let within = |done: &dyn Fn() -> bool| {
+        (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            done()
+        })
+    };
+    assert!(within(&|| is_connected(&server.address)), "no connection");
+    assert!(within(&|| !is_connected(&server.address)), "the connection is still open");
+    client.kill().expect("killed");
+    client.wait().expect("waits");
+    assert!(asks.join().expect("asked") < 200_000, "every answer waits somewhere");
+}
+
 #[test]
 fn a_certificate_that_cannot_be_used_is_named_and_nothing_starts() {
     let folder = tempfile::tempdir().expect("temp");
