@@ -24,7 +24,7 @@ use plimsoll_serving::{
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
-    ProfileRow, Read, RolloutRow, StoreError, SplitRow, VersionRow,
+    ProfileRow, Read, RolloutRow, SplitRow, StoreError, VersionRow,
 };
 use plimsoll_types::{Digest, TenantId, Time};
 use plimsoll_upstream::{Declaration, Upstream};

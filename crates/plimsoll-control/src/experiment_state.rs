@@ -14,7 +14,7 @@ use plimsoll_release::experiment::{
 use plimsoll_release::rollout::{GUARDRAILS_MAX, Phase};
 use plimsoll_serving::traffic::{Split, Traffic};
 use plimsoll_serving::{LiveRollout, Scoring, ServedArm, ServedExperiment, ServedVersion};
-use plimsoll_store::{StoreError, SplitRow};
+use plimsoll_store::{SplitRow, StoreError};
 use plimsoll_types::{ExperimentId, RolloutId, Time};
 use serde_json::{Value, json};
 use std::collections::HashMap;

@@ -290,6 +290,7 @@ impl Definition {
             let share = (WHOLE * u32::from(arm.share) / both.max(1)).clamp(1, WHOLE - 1);
             let plan = Plan {
                 steps: vec![Step {
+                    outcomes_min: 0,
                     exposure: Exposure::Share(u16::try_from(share).unwrap_or(u16::MAX)),
                     requests_min: 1,
                     seconds_min: 0,

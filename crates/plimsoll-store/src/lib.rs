@@ -32,9 +32,9 @@ mod rollout;
 mod row;
 mod schema;
 mod sink;
+mod split;
 mod store;
 mod subject;
-mod split;
 mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
@@ -62,9 +62,9 @@ pub use row::{
     Release, VersionRow,
 };
 pub use sink::{SinkCursor, SinkRow};
+pub use split::SplitRow;
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
-pub use split::SplitRow;
 pub use write::Write;
 
 #[cfg(test)]

@@ -435,7 +435,8 @@ fn what_the_score_hangs_on_explains_its_change() {
         margin,
         fields: vec![income, 0.25, 0.0],
     };
-    let known = Reference { contributions: Some(contributions(900, 0.5, 0.1)), ..(*reference).clone() };
+    let known =
+        Reference { contributions: Some(contributions(900, 0.5, 0.1)), ..(*reference).clone() };
     let now = contributions(800, 0.2, -0.2);
     let explained = plimsoll_monitor::explain::explained(&ended[0], &known, Some(&now));
     assert_eq!(explained.by, plimsoll_api::DriftBy::Contributions);

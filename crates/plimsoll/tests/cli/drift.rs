@@ -141,7 +141,8 @@ fn tables_that_drift_only_as_wholes_are_told() {
     };
     let place = Place::new().file("whole.csv", table(0)).file("broken.csv", table(333));
     place.run("drift compare whole.csv broken.csv");
-    let told = place.output("drift compare whole.csv broken.csv --multivariate --json --html a.html");
+    let told =
+        place.output("drift compare whole.csv broken.csv --multivariate --json --html a.html");
     assert_eq!(told.status.code(), Some(2));
     let json: Value = serde_json::from_slice(&told.stdout).expect("JSON");
     assert_eq!(json["drifted"], 0, "{json:#}");

@@ -119,7 +119,10 @@ fn a_population_shifts_and_the_right_column_is_told() {
     assert_eq!(moved, BTreeSet::from(["income".to_owned()]));
     let signals = found["signals"].as_array().expect("a list");
     let of_income = signals.iter().find(|signal| signal["about"] == "income").expect("it was told");
-    assert!(of_income["text"].as_str().expect("a text").contains("comes from income"), "{of_income}");
+    assert!(
+        of_income["text"].as_str().expect("a text").contains("comes from income"),
+        "{of_income}"
+    );
     assert!(of_income["numbers"]["share_of_score_change"].as_f64().expect("a share") > 0.5);
     let said = server.cli(&["monitor", "drift", "credit-default"]);
     assert_eq!(said.code, 2, "{}", said.stderr);
@@ -140,7 +143,9 @@ fn a_population_shifts_and_the_right_column_is_told() {
     assert!(of.contains(&"model") && of.contains(&"reference"), "{ages:?}");
     assert!(ages.iter().all(|age| age["is_stale"] == false), "{ages:?}");
     let page = get(server.metrics(), "/metrics", None).body;
-    assert!(page.contains("plimsoll_monitor_age_days{deployment=\"credit-default\",version=\"1\",of=\"model\"}"));
+    assert!(page.contains(
+        "plimsoll_monitor_age_days{deployment=\"credit-default\",version=\"1\",of=\"model\"}"
+    ));
     let line = "plimsoll_monitor_drift{deployment=\"credit-default\",version=\"1\",column=\"income\",slice=\"\"} 1";
     assert!(page.contains(line), "{page}");
 }
