@@ -126,7 +126,7 @@ def test_what_a_run_knows(client, tmp_path):
 
 
 def test_a_large_file_comes_back(client, monkeypatch, tmp_path):
-    """In parts where the client wants so: it is told that parts are not taken, and streams."""
+    """In parts where the client wants so."""
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", str(5 << 20))
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", str(5 << 20))
@@ -137,6 +137,59 @@ def test_a_large_file_comes_back(client, monkeypatch, tmp_path):
     (tmp_path / "to").mkdir()
     path = client.download_artifacts(rid, "model/weights.bin", str(tmp_path / "to"))
     assert open(path, "rb").read() == data
+
+
+@pytest.mark.plimsoll
+def test_a_large_file_goes_in_parts_and_one_that_fails_leaves_nothing(production, monkeypatch, tmp_path):
+    """Parts go to addresses of the server's without the key; the end asks for it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", production.key("maker", "data-scientist"))
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", str(5 << 20))
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", str(5 << 20))
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    sent, put = [], requests.put
+    monkeypatch.setattr(requests, "put", lambda url, **more: (sent.append(url), put(url, **more))[1])
+    mlflow.set_tracking_uri(production.url)
+    client = MlflowClient(production.url, production.url)
+    data = np.random.default_rng(2).bytes((12 << 20) + 7)
+    (tmp_path / "weights.bin").write_bytes(data)
+    rid = client.create_run("0").info.run_id
+    client.log_artifact(rid, str(tmp_path / "weights.bin"), "model")
+    assert len(sent) == 3 and all(url.startswith(production.url) and "/mpu/part/" in url for url in sent)
+    (tmp_path / "to").mkdir()
+    path = client.download_artifacts(rid, "model/weights.bin", str(tmp_path / "to"))
+    assert open(path, "rb").read() == data
+    # A part that does not arrive: the client gives the upload up, and what stood there stays.
+    monkeypatch.setattr(requests, "put", lambda url, **more: put(url + "0000", **more))
+    (tmp_path / "weights.bin").write_bytes(data[::-1])
+    with pytest.raises(Exception):
+        client.log_artifact(rid, str(tmp_path / "weights.bin"), "model")
+    path = client.download_artifacts(rid, "model/weights.bin", str(tmp_path / "to"))
+    assert open(path, "rb").read() == data
+
+
+@pytest.mark.plimsoll
+def test_a_contract_is_drafted_from_a_signature(server, client):
+    import pandas as pd
+
+    model = sklearn()[1]
+    frame = pd.DataFrame(X, columns=["income", "age", "debt", "years"])
+    frame["years"] = frame["years"].astype("int64")
+    at_home = [str(n % 3) for n in range(len(frame))]
+    for number, (inputs, expected) in enumerate([
+        (frame, ["name: income", "kind: number", "name: years", "kind: integer", "# decide: whether it is personal"]),
+        (frame.assign(home=at_home), ["name: home", "kind: category", "# decide: the allowed texts"]),
+        (X, ["is a tensor: it names no columns"]),
+    ], start=1):
+        mlflow.set_experiment("drafts")
+        with mlflow.start_run():
+            log(mlflow.sklearn, model, signature=mlflow.models.infer_signature(inputs, Y), registered_model_name="drafted")
+        drafted = subprocess.run(
+            [os.environ["PLIMSOLL"], "contract", "draft", "--model", "drafted", "--version", str(number), "--url", server],
+            capture_output=True, text=True)
+        assert drafted.returncode == (1 if number == 3 else 0), drafted.stderr
+        for words in expected:
+            assert words in drafted.stdout + drafted.stderr, (number, words, drafted.stdout)
 
 
 @pytest.mark.plimsoll

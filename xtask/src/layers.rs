@@ -39,6 +39,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plimsoll-gateway", 3),
     ("plimsoll-monitor", 3),
     ("plimsoll-root", 3),
+    ("plimsoll-s3", 3),
     ("plimsoll-sinks", 3),
     ("plimsoll-server", 4),
     ("plimsoll", 4),

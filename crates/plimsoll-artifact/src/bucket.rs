@@ -17,7 +17,17 @@ const PART: u64 = 8 << 20;
 #[derive(Debug)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
-    runtime: Runtime,
+    /// There until the bucket is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        // The last owner may be a task, and a task may not wait for a runtime to end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Bucket {
@@ -28,11 +38,25 @@ impl Bucket {
     pub fn new(store: Arc<dyn ObjectStore>) -> Result<Self, ArtifactError> {
         // Several threads wait at once, which a runtime of one thread does not let them.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Ok(Self { store, runtime: runtime.map_err(ArtifactError::io("reached"))? })
+        Ok(Self { store, runtime: Some(runtime.map_err(ArtifactError::io("reached"))?) })
+    }
+
+    /// Waits for something that is asked of the object store, where the rest is asked, too.
+    ///
+    /// # Errors
+    /// What the work gives.
+    pub fn wait_for<T>(
+        &self,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(Error::Generic { store: "bucket", source: "it was closed".into() }),
+        }
     }
 
     pub(crate) fn size(&self, key: &str) -> Result<Option<u64>, ArtifactError> {
-        match self.runtime.block_on(self.store.head(&Key::from(key))) {
+        match self.wait_for(self.store.head(&Key::from(key))) {
             Ok(found) => Ok(Some(found.size)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(ArtifactError::Bucket(error)),
@@ -44,7 +68,7 @@ impl Bucket {
             return Ok(Vec::new());
         }
         let key = Key::from(key);
-        let bytes = self.runtime.block_on(self.store.get_range(&key, range));
+        let bytes = self.wait_for(self.store.get_range(&key, range));
         bytes.map(|bytes| bytes.to_vec()).map_err(ArtifactError::Bucket)
     }
 
@@ -52,30 +76,36 @@ impl Bucket {
     pub(crate) fn put(&self, key: &str, file: &Path) -> Result<(), ArtifactError> {
         let mut file = fs_err::File::open(file).map_err(ArtifactError::io("read"))?;
         let key = Key::from(key);
-        let begun = self.runtime.block_on(self.store.put_multipart(&key));
+        if file.metadata().map_err(ArtifactError::io("read"))?.len() <= PART {
+            let mut whole = Vec::new();
+            file.read_to_end(&mut whole).map_err(ArtifactError::io("read"))?;
+            let put = self.wait_for(self.store.put(&key, PutPayload::from(whole)));
+            return put.map(drop).map_err(ArtifactError::Bucket);
+        }
+        let begun = self.wait_for(self.store.put_multipart(&key));
         let mut upload = begun.map_err(ArtifactError::Bucket)?;
         loop {
             let mut part = Vec::new();
             let read = file.by_ref().take(PART).read_to_end(&mut part);
             if let Err(error) = read {
-                drop(self.runtime.block_on(upload.abort()));
+                drop(self.wait_for(upload.abort()));
                 return Err(ArtifactError::io("read")(error));
             }
             if part.is_empty() {
                 break;
             }
-            let put = self.runtime.block_on(upload.put_part(PutPayload::from(part)));
+            let put = self.wait_for(upload.put_part(PutPayload::from(part)));
             if let Err(error) = put {
-                drop(self.runtime.block_on(upload.abort()));
+                drop(self.wait_for(upload.abort()));
                 return Err(ArtifactError::Bucket(error));
             }
         }
-        self.runtime.block_on(upload.complete()).map(drop).map_err(ArtifactError::Bucket)
+        self.wait_for(upload.complete()).map(drop).map_err(ArtifactError::Bucket)
     }
 
     pub(crate) fn remove(&self, key: &str) -> Result<bool, ArtifactError> {
         let there = self.size(key)?.is_some();
-        match self.runtime.block_on(self.store.delete(&Key::from(key))) {
+        match self.wait_for(self.store.delete(&Key::from(key))) {
             Ok(()) => Ok(there),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(ArtifactError::Bucket(error)),

@@ -84,6 +84,9 @@ pub enum ArtifactError {
     /// The bytes are not those that the uploader named.
     #[error("the bytes have the digest `{0}`, which is not the one announced")]
     OtherDigest(Digest),
+    /// An upload in parts is not what was announced.
+    #[error("{0}")]
+    Parts(&'static str),
     /// The generator of random numbers or the cipher failed.
     #[error("the cipher failed")]
     Cipher,

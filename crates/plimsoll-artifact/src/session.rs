@@ -12,6 +12,7 @@
 
 use crate::cipher::{End, HEADER_LEN, Stream, TAG_LEN, fill};
 use crate::error::{ArtifactError, Part};
+use crate::parts::PartsSpec;
 use crate::store::ArtifactStore;
 use crate::upload::{Sealer, Stored};
 use fs_err as fs;
@@ -30,8 +31,8 @@ pub const SESSION_TTL: u64 = 24 * 60 * 60;
 /// Sessions whose hash and last chunk are kept in memory between requests: 1 MiB each. One more
 /// is read back from disk when it goes on.
 const MAX_WARM: usize = 16;
-/// The longest note of a session: owner and numbers.
-const MAX_ABOUT: u64 = 4096;
+/// The longest note of a session: owner, numbers and a path.
+const MAX_ABOUT: u64 = 16_384;
 
 /// Names an upload. Random: who does not know it cannot go on with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,11 +90,21 @@ pub struct Session {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct About {
-    owner: String,
+pub(crate) struct About {
+    pub(crate) owner: String,
     size: Option<u64>,
-    max: u64,
+    pub(crate) max: u64,
     expires: u64,
+    /// Of an upload in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parts: Option<InParts>,
+}
+
+/// What an upload in parts is of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct InParts {
+    pub(crate) path: String,
+    pub(crate) count: u32,
 }
 
 /// A session between two requests.
@@ -127,6 +138,24 @@ impl ArtifactStore {
         if spec.size.is_some_and(|size| size > spec.max) {
             return Err(ArtifactError::TooLarge { limit: spec.max, what: "uploaded" });
         }
+        let id = self.new_session(spec.owner.clone(), spec.size, spec.max, now, None)?;
+        let (folder, about) = (self.session_folder(id), self.about(id, now)?);
+        let mut file =
+            fs::File::create(folder.join("data")).map_err(ArtifactError::io("written"))?;
+        let sealer = Sealer::new(Stream::fresh(&self.key, self.layout)?, &mut file)?;
+        self.keep_warm(id, Warm { sealer, file });
+        Ok(shown(id, &about, 0))
+    }
+
+    /// The folder of a new session, of either kind.
+    pub(crate) fn new_session(
+        &self,
+        owner: String,
+        size: Option<u64>,
+        max: u64,
+        now: Time,
+        parts: Option<&PartsSpec>,
+    ) -> Result<SessionId, ArtifactError> {
         if self.session_ids()?.len() >= MAX_SESSIONS {
             self.expire_sessions(now)?;
         }
@@ -136,18 +165,18 @@ impl ArtifactStore {
         let id = SessionId::new()?;
         let folder = self.session_folder(id);
         let expires = now.as_secs().saturating_add(SESSION_TTL);
-        let about = About { owner: spec.owner.clone(), size: spec.size, max: spec.max, expires };
+        let in_parts = parts.map(|spec| InParts { path: spec.path.clone(), count: spec.count });
+        let about = About { owner, size, max, expires, parts: in_parts };
         let text = serde_json::to_vec(&about).map_err(|_| ArtifactError::Cipher)?;
         let make = || {
             fs::create_dir_all(&folder)?;
+            if parts.is_some() {
+                fs::create_dir_all(folder.join("parts"))?;
+            }
             fs::write(folder.join("about.json"), text)
         };
         make().map_err(ArtifactError::io("written"))?;
-        let mut file =
-            fs::File::create(folder.join("data")).map_err(ArtifactError::io("written"))?;
-        let sealer = Sealer::new(Stream::fresh(&self.key, self.layout)?, &mut file)?;
-        self.keep_warm(id, Warm { sealer, file });
-        Ok(shown(id, &about, 0))
+        Ok(id)
     }
 
     /// How far an upload is.
@@ -230,7 +259,7 @@ impl ArtifactStore {
         Ok(removed)
     }
 
-    fn session_folder(&self, id: SessionId) -> PathBuf {
+    pub(crate) fn session_folder(&self, id: SessionId) -> PathBuf {
         self.sessions.join(id.to_string())
     }
 
@@ -244,7 +273,7 @@ impl ArtifactStore {
     }
 
     /// A session that is there and has not expired.
-    fn about(&self, id: SessionId, now: Time) -> Result<About, ArtifactError> {
+    pub(crate) fn about(&self, id: SessionId, now: Time) -> Result<About, ArtifactError> {
         let text = read_all(&self.session_folder(id).join("about.json"), MAX_ABOUT)?;
         // One that a crash cut short was acknowledged to nobody.
         let about: About = serde_json::from_slice(&text).map_err(|_| ArtifactError::NoSession)?;
@@ -265,7 +294,9 @@ impl ArtifactStore {
     fn warm(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<SessionId, Warm>> {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    fn writing(&self) -> std::sync::MutexGuard<'_, std::collections::HashSet<SessionId>> {
+    pub(crate) fn writing(
+        &self,
+    ) -> std::sync::MutexGuard<'_, std::collections::HashSet<SessionId>> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

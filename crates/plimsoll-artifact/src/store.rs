@@ -32,6 +32,8 @@ pub struct ArtifactStore {
     pub(crate) warm: Mutex<HashMap<SessionId, Warm>>,
     /// Sessions that a request writes to.
     pub(crate) writing: Mutex<HashSet<SessionId>>,
+    /// Bytes of uploads in parts to which requests write.
+    pub(crate) totals: Mutex<HashMap<SessionId, Arc<AtomicU64>>>,
     uploads: PathBuf,
     count: AtomicU64,
     /// Of a folder that was never opened for writing by a version that seals: artifacts may
@@ -52,6 +54,8 @@ pub struct Opened {
     pub removed: usize,
     /// Artifacts of an earlier version, sealed now.
     pub sealed: usize,
+    /// Artifacts that stood in the folder and stand in the bucket now.
+    pub moved: usize,
 }
 
 /// What a look over the store found.
@@ -76,22 +80,31 @@ impl ArtifactStore {
         let removed = store.prepare()?;
         let sealed = store.seal_all(folder)?;
         store.plain = None;
-        Ok((store, Opened { removed, sealed }))
+        Ok((store, Opened { removed, sealed, moved: 0 }))
     }
 
-    /// The same over a bucket: `folder` is for uploads under way.
+    /// The same over a bucket: `folder` is for uploads under way. What stands in it from before
+    /// there was a bucket is moved there, each artifact whole before it leaves.
     ///
     /// # Errors
-    /// [`ArtifactError::Io`].
+    /// [`ArtifactError::Io`]; [`ArtifactError::Bucket`].
     pub fn open_bucket(
         folder: &Path,
-        bucket: Bucket,
+        bucket: Arc<Bucket>,
         key: ArtifactKey,
     ) -> Result<(Self, Opened), ArtifactError> {
-        let shelf = Shelf::Bucket(Arc::new(bucket));
-        let store = Self::over(folder, shelf, key, Layout::default());
-        let removed = store.prepare()?;
-        Ok((store, Opened { removed, sealed: 0 }))
+        let (mut store, mut opened) = Self::open(folder, key)?;
+        let (here, there) = (Arc::clone(&store.shelf), Shelf::Bucket(bucket));
+        for digest in names(&folder.join("sha256")).map_err(ArtifactError::io("read"))? {
+            if there.size(digest)?.is_none() {
+                there.publish(&path_in(&folder.join("sha256"), digest), digest)?;
+            } else {
+                here.remove(digest)?;
+            }
+            opened.moved += 1;
+        }
+        store.shelf = Arc::new(there);
+        Ok((store, opened))
     }
 
     /// The store in `folder` for reading, whoever else has it open. Changes nothing.
@@ -119,6 +132,7 @@ impl ArtifactStore {
             sessions: folder.join("sessions"),
             warm: Mutex::default(),
             writing: Mutex::default(),
+            totals: Mutex::default(),
             uploads: folder.join("uploads"),
             count: AtomicU64::new(0),
             plain: None,
@@ -247,11 +261,16 @@ impl ArtifactStore {
     /// # Errors
     /// [`ArtifactError::Io`].
     pub fn begin(&self, max: u64) -> Result<Upload, ArtifactError> {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number();
         let path = self.uploads.join(number.to_string());
         let mut file = fs::File::create(&path).map_err(ArtifactError::io("written"))?;
         let sealer = Sealer::new(Stream::fresh(&self.key, self.layout)?, &mut file)?;
         Ok(Upload { shelf: Arc::clone(&self.shelf), file, path, sealer, max })
+    }
+
+    /// A number that no other file on its way in has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.count.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes an artifact away. Whether it was there.

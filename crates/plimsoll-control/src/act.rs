@@ -172,6 +172,22 @@ impl Control {
         self.carry_out_as(principal, action, resource, permit.payload(facts), change)
     }
 
+    /// The same with facts that are read when no other change can come before it any more: what
+    /// a change says it changed *from* is then what it was.
+    pub(crate) fn carry_out_seeing<T>(
+        &self,
+        permit: Permit<'_>,
+        facts: impl FnOnce() -> Result<Value, ControlError>,
+        change: impl FnOnce(&Write<'_>, Time) -> Result<T, ControlError>,
+    ) -> Result<T, ControlError> {
+        let mut turn = self.begin_turn()?;
+        let payload = permit.payload(facts()?);
+        let change = |tx: &Write<'_>, now, _| change(tx, now);
+        let answer = self.act(&mut turn, permit.who(), payload, change, |_| Ok(Value::Null))?;
+        self.publish().map_err(|error| ControlError::Unpublished(error.into()))?;
+        Ok(answer)
+    }
+
     /// The same for the server itself, which no policy is asked about.
     pub(crate) fn carry_out_as<T>(
         &self,

@@ -6,7 +6,7 @@ use crate::context::RequestContext;
 use crate::error::ControlError;
 use aws_lc_rs::digest::{SHA256, digest};
 use plimsoll_api::Artifact;
-use plimsoll_artifact::{ArtifactError, ArtifactKey, ArtifactStore};
+use plimsoll_artifact::{ArtifactError, ArtifactKey, ArtifactStore, Bucket};
 use plimsoll_ledger::{Keys, Label};
 use plimsoll_policy::{Action, Resource};
 use plimsoll_types::record::Stage;
@@ -34,12 +34,27 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
 pub(crate) struct Artifacts(pub(crate) Arc<ArtifactStore>);
 
 impl Artifacts {
-    /// Opens the folder, making it if needed. Uploads that a crash cut short are removed, and
-    /// what an earlier version kept unsealed is sealed.
-    pub(crate) fn open(data: &Path, keys: &Keys) -> Result<Self, ControlError> {
+    /// Opens the folder, or the bucket with the folder for uploads under way. Uploads that a crash
+    /// cut short are removed, and what an earlier version kept unsealed is sealed.
+    pub(crate) fn open(
+        data: &Path,
+        bucket: Option<Arc<Bucket>>,
+        keys: &Keys,
+    ) -> Result<Self, ControlError> {
         let secret = keys.derive(Label::Artifacts).map_err(ControlError::Ledger)?;
         let key = ArtifactKey::new(&secret).map_err(failed)?;
-        let (store, opened) = ArtifactStore::open(&data.join("artifacts"), key).map_err(failed)?;
+        let folder = data.join("artifacts");
+        let opened = match bucket {
+            Some(bucket) => ArtifactStore::open_bucket(&folder, bucket, key),
+            None => ArtifactStore::open(&folder, key),
+        };
+        let (store, opened) = opened.map_err(failed)?;
+        if opened.moved > 0 {
+            tracing::info!(
+                artifacts = opened.moved,
+                "artifacts of the data folder are in the bucket now"
+            );
+        }
         if opened.removed > 0 {
             tracing::info!(uploads = opened.removed, "uploads that were cut short are removed");
         }
@@ -73,9 +88,9 @@ pub(crate) fn failed(error: ArtifactError) -> ControlError {
         }
         ArtifactError::Missing(digest) => ControlError::not_found("artifact", digest),
         ArtifactError::NoSession => ControlError::not_found("upload", "of this id"),
-        error @ (ArtifactError::Range { .. } | ArtifactError::OtherDigest(_)) => {
-            ControlError::invalid("body", error.to_string())
-        }
+        error @ (ArtifactError::Range { .. }
+        | ArtifactError::OtherDigest(_)
+        | ArtifactError::Parts(_)) => ControlError::invalid("body", error.to_string()),
         error @ (ArtifactError::Busy
         | ArtifactError::TooManySessions(_)
         | ArtifactError::Offset { .. }

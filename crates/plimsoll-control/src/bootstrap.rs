@@ -28,8 +28,10 @@ pub(crate) const SERVER: PrincipalId = PrincipalId::from_bytes([0; 16]);
 /// What the control plane is opened with.
 #[derive(Debug, Clone)]
 pub struct ControlConfig {
-    /// The data folder; artifacts stand in it.
+    /// The data folder; artifacts stand in it, unless there is a bucket for them.
     pub data: PathBuf,
+    /// Where finished artifacts stand, if not in the data folder.
+    pub bucket: Option<Arc<plimsoll_artifact::Bucket>>,
     /// No keys, one principal with all roles.
     pub dev: bool,
     /// The operator opted in to showing the ledger's proofs to anyone.
@@ -46,7 +48,7 @@ impl ControlConfig {
     pub fn new(data: PathBuf) -> Self {
         let model_limits = plimsoll_model::Limits::default();
         let erasure = ErasureWindows::default();
-        Self { data, dev: false, public_ledger: false, model_limits, erasure }
+        Self { data, bucket: None, dev: false, public_ledger: false, model_limits, erasure }
     }
 }
 
@@ -125,7 +127,7 @@ impl Control {
         let policy_digest = sha256(&policies.source_bytes());
         let pepper = ledger.keys().derive(Label::ApiKeys).map_err(ControlError::Ledger)?;
         let hasher = KeyHasher::new(&pepper);
-        let artifacts = Artifacts::open(&config.data, ledger.keys())?;
+        let artifacts = Artifacts::open(&config.data, config.bucket.clone(), ledger.keys())?;
         let compiler = Compiler::new(config.model_limits);
         let first = compiler.empty(tenant, &policies, policy_digest, &hasher, clock.now());
         let control = Self {

@@ -7,7 +7,7 @@ use crate::artifact::{Upload, failed};
 use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
-use plimsoll_artifact::{FilePath, Reader};
+use plimsoll_artifact::{FilePath, Reader, Stored};
 use plimsoll_policy::Action;
 use plimsoll_store::{PathRow, ProtectedRow, Read, StoreError};
 use plimsoll_types::record::Stage;
@@ -59,10 +59,20 @@ impl Control {
         upload: Upload,
     ) -> Result<(), ControlError> {
         let artifact = upload.end()?;
+        self.put_stored(ctx, path, Stored { digest: artifact.digest, size: artifact.size })
+    }
+
+    /// Lets an artifact stand at a path.
+    pub(crate) fn put_stored(
+        &self,
+        ctx: &RequestContext,
+        path: &FilePath,
+        stored: Stored,
+    ) -> Result<(), ControlError> {
         let row = PathRow {
             path: path.to_string(),
-            digest: artifact.digest,
-            size: artifact.size,
+            digest: stored.digest,
+            size: stored.size,
             author: ctx.id,
             updated_at: self.clock.now(),
         };

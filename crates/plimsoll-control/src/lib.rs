@@ -97,6 +97,7 @@ mod status;
 mod subject;
 mod trace;
 mod upload;
+mod upload_parts;
 mod version;
 mod version_scan;
 mod words;

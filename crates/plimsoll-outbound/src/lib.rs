@@ -32,6 +32,7 @@ mod connection;
 mod error;
 mod http2;
 mod resolve;
+mod sigv4;
 mod tls;
 mod url;
 
@@ -39,5 +40,6 @@ pub use address::{AddressClass, Network, NetworkError};
 pub use client::{Outbound, OutboundConfig, Reply, Request};
 pub use error::OutboundError;
 pub use resolve::{Resolve, Resolved, SystemResolver};
+pub use sigv4::Signer;
 pub use tls::Roots;
 pub use url::Url;

@@ -2,18 +2,16 @@
 //! its encryption context, which is bound into the wrap and shows in CloudTrail.
 
 use crate::service::{Answer, Service, base64, json};
-use crate::sign::{Signer, Stamp};
 use crate::{Credentials, OpenError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use plimsoll_ledger::{Root, RootError, RootState};
-use plimsoll_outbound::{Request, Url};
+use plimsoll_outbound::{Request, Signer, Url};
 use serde_json::{Value, json as value};
 use zeroize::Zeroizing;
 
 const TARGET: &str = "x-amz-target";
-const DATE: &str = "x-amz-date";
 const MEDIA: &str = "application/x-amz-json-1.1";
 /// How a wrapped secret begins, so that another root's bytes are not even sent.
 const MARK: &[u8] = b"kms:";
@@ -36,36 +34,19 @@ impl Kms {
         credentials: Credentials,
     ) -> Result<Self, OpenError> {
         let missing = OpenError::Credentials("a root in KMS needs an access key's id and secret");
-        let Some(id) = credentials.user.filter(|id| !id.is_empty()) else { return Err(missing) };
-        if credentials.secret.is_empty() {
-            return Err(missing);
-        }
-        let signer =
-            Signer { id, secret: credentials.secret, region: region.into(), service: "kms" };
+        let id = credentials.user.unwrap_or_default();
+        let signer = Signer::new(id, credentials.secret, region, "kms").ok_or(missing)?;
         Ok(Self { service, endpoint: endpoint.clone(), key: key.into(), signer })
     }
 
     fn call(&self, operation: &str, body: &Value) -> Result<Answer, RootError> {
         let malformed = |_| RootError::Refused("a header of the request is malformed".into());
         let body = Zeroizing::new(body.to_string());
-        let target = format!("TrentService.{operation}");
-        let stamp = Stamp::of(self.service.clock.now());
-        let authority = self.endpoint.to_string();
-        let host = authority.split_once("://").map_or("", |(_, host)| host);
-        let headers =
-            [("content-type", MEDIA), ("host", host), (DATE, &stamp.second), (TARGET, &target)];
-        let signature = self.signer.authorization("POST", "/", &headers, body.as_bytes(), &stamp);
+        let target = HeaderValue::from_str(&format!("TrentService.{operation}"));
         let request = Request::post(self.endpoint.clone(), body.as_bytes().to_vec())
-            .with_header(
-                HeaderName::from_static(TARGET),
-                HeaderValue::from_str(&target).map_err(malformed)?,
-            )
-            .with_header(
-                HeaderName::from_static(DATE),
-                HeaderValue::from_str(&stamp.second).map_err(malformed)?,
-            )
-            .with_header(AUTHORIZATION, HeaderValue::from_str(&signature).map_err(malformed)?);
-        self.service.ask(json(request, MEDIA))
+            .with_header(HeaderName::from_static(TARGET), target.map_err(malformed)?);
+        let request = self.signer.sign(json(request, MEDIA), self.service.clock.now());
+        self.service.ask(request)
     }
 }
 
@@ -81,7 +62,7 @@ fn context_of(context: &[u8]) -> Value {
 
 impl Root for Kms {
     fn name(&self) -> Box<str> {
-        format!("kms:{}/{}/{}", self.endpoint, self.signer.region, self.key).into()
+        format!("kms:{}/{}/{}", self.endpoint, self.signer.region(), self.key).into()
     }
 
     fn wrap(&self, context: &[u8], secret: &[u8; 32]) -> Result<Vec<u8>, RootError> {

@@ -17,7 +17,6 @@ mod address;
 mod kms;
 mod pkcs11;
 mod service;
-mod sign;
 mod vault;
 
 pub use address::{AddressError, RootAddress};

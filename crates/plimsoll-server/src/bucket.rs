@@ -6,6 +6,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayload};
 use plimsoll_ledger::{CheckpointSink, KnownHead, LogSource, SignedCheckpoint, SinkError};
+use plimsoll_s3::S3;
 use plimsoll_tlog::note::Signature;
 use plimsoll_tlog::tile::{BundleId, TILE_WIDTH, TileId, grown, grown_bundles};
 use plimsoll_tlog::{Checkpoint, Vkey};
@@ -39,6 +40,12 @@ impl Bucket {
     pub(crate) fn folder(folder: &Path) -> Result<Self, String> {
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| e.to_string())?;
         Self::new(Arc::new(store), format!("the copy in `{}`", folder.display()))
+    }
+
+    /// A bucket. One that is away now is asked again with each checkpoint, as a folder is.
+    pub(crate) fn s3(s3: S3) -> Result<Self, String> {
+        let name = format!("the copy in {s3}");
+        Self::new(Arc::new(s3), name)
     }
 
     fn new(store: Arc<dyn ObjectStore>, name: String) -> Result<Self, String> {

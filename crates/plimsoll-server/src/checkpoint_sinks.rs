@@ -165,6 +165,10 @@ pub(crate) fn sinks(
         let wrong = |why| ServerError::Log { what: "ledger.copy", why };
         sinks.push(Box::new(Bucket::folder(folder).map_err(wrong)?));
     }
+    if let Some(s3) = &server.log_bucket {
+        let wrong = |why| ServerError::Log { what: "ledger.copy", why };
+        sinks.push(Box::new(Bucket::s3(s3.clone()).map_err(wrong)?));
+    }
     if let Some(url) = &config.post {
         let wrong = |e: OutboundError| ServerError::Log { what: "ledger.post", why: e.to_string() };
         sinks.push(Box::new(Post::new(outbound.clone(), url.parse().map_err(wrong)?)));

@@ -6,6 +6,7 @@ use plimsoll_control::ErasureWindows;
 use plimsoll_identity::IdentityDocument;
 use plimsoll_ledger::Root;
 use plimsoll_outbound::Network;
+use plimsoll_s3::S3;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -175,6 +176,10 @@ pub struct ServerConfig {
     pub ledger: LedgerLimits,
     /// How the ledger is shown to others.
     pub log: LogConfig,
+    /// The bucket of finished artifacts; `None` for the data folder.
+    pub artifacts: Option<S3>,
+    /// A bucket that gets a copy of the published log.
+    pub log_bucket: Option<S3>,
     /// What wraps the keys; `None` for the file in the keys folder.
     pub root: Option<Arc<dyn Root>>,
     /// What erasures wait for.

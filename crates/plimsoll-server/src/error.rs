@@ -56,6 +56,9 @@ pub enum ServerError {
         /// Why not.
         why: String,
     },
+    /// The bucket of artifacts cannot be used, so that no artifact could be read or kept.
+    #[error("artifacts cannot be kept: {0}")]
+    Bucket(plimsoll_s3::S3Error),
     /// The ledger did not open or failed.
     #[error("the ledger failed")]
     Ledger(#[source] plimsoll_ledger::LedgerError),

@@ -29,6 +29,7 @@ const CYCLONEDX: &str = "application/vnd.cyclonedx+json; version=1.7";
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = uploads();
     routes.extend(files());
+    routes.extend(crate::handlers_mpu::routes());
     routes.push(
         control(
             "GET",
@@ -189,7 +190,7 @@ fn of_version(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, F
     send(app, ctx, input, &file_path(&format!("{folder}/{path}"))?)
 }
 
-fn file_path(text: &str) -> Result<FilePath, Fail> {
+pub(crate) fn file_path(text: &str) -> Result<FilePath, Fail> {
     // MLflow's own word for it.
     text.parse().map_err(|_: plimsoll_artifact::PathError| {
         Fail::bad("malformed_path", "Invalid path".into())
@@ -308,7 +309,10 @@ pub(crate) async fn append(
 }
 
 /// The next bytes of a body that is streamed; `None` after the last.
-async fn next_frame(app: &App, body: &mut Incoming) -> Result<Option<bytes::Bytes>, Fail> {
+pub(crate) async fn next_frame(
+    app: &App,
+    body: &mut Incoming,
+) -> Result<Option<bytes::Bytes>, Fail> {
     loop {
         match tokio::time::timeout(app.limits.body_timeout, body.frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -326,7 +330,7 @@ async fn next_frame(app: &App, body: &mut Incoming) -> Result<Option<bytes::Byte
 }
 
 /// MLflow's clients read `error_code` and `message`, and try again on 429 and 5xx.
-fn in_mlflow_shape(result: Result<Reply, Fail>) -> Result<Reply, Fail> {
+pub(crate) fn in_mlflow_shape(result: Result<Reply, Fail>) -> Result<Reply, Fail> {
     match result {
         Err(Fail::Control(error)) if error.code().0 < 500 => {
             let (status, code) = match &error {

@@ -742,8 +742,7 @@ pub(crate) fn reshaped(reply: Reply, path: &str) -> Reply {
     Reply { retry_after: reply.retry_after, ..Reply::json(status, &body) }
 }
 
-/// Why a part of MLflow's interface is not done here. Clients that are told so of multipart uploads,
-/// in these very words, stream the file instead.
+/// Why a part of MLflow's interface is not done here.
 fn undone(path: &str) -> Option<&'static str> {
     if path.contains("/mlflow/traces") {
         return Some("this server keeps no traces");
@@ -751,11 +750,7 @@ fn undone(path: &str) -> Option<&'static str> {
     if path.contains("/mlflow-artifacts/presigned/") {
         return Some("this server gives no presigned addresses: it sends the file itself");
     }
-    let is_multipart = path.contains("/mlflow-artifacts/mpu/");
-    is_multipart.then_some(
-        "Multipart upload is not supported for the current artifact repository: this server \
-         takes a file of any size in one request",
-    )
+    None
 }
 
 /// A problem in MLflow's shape, of a path without a route.
@@ -812,7 +807,7 @@ mod tests {
         assert_eq!(shown(409, "conflict"), (409, "RESOURCE_CONFLICT".into()));
         let traces = reshaped(Reply::problem(&no_endpoint()), "/api/3.0/mlflow/traces/search");
         assert_eq!(traces.status, 501);
-        let path = "/api/2.0/mlflow-artifacts/mpu/create/1/r/artifacts";
+        let path = "/api/2.0/mlflow-artifacts/presigned/1/r/artifacts/x";
         assert_eq!(reshaped(Reply::problem(&no_endpoint()), path).status, 501);
     }
 }

@@ -14,6 +14,7 @@ use crate::handlers_batches;
 use crate::handlers_lake;
 use crate::handlers_ledger;
 use crate::handlers_mlflow::{self, canonical};
+use crate::handlers_mpu;
 use crate::handlers_observe;
 use crate::handlers_protocols;
 use crate::live;
@@ -45,6 +46,8 @@ pub(crate) struct Input {
     pub(crate) media: String,
     /// The header `range`.
     pub(crate) range: String,
+    /// Scheme and host that the caller reached us at.
+    pub(crate) origin: String,
     pub(crate) body: Bytes,
 }
 
@@ -125,6 +128,8 @@ pub(crate) enum Call {
     PutFile,
     /// The body is streamed into an upload that was begun before.
     Append,
+    /// The body is streamed into a part of a file, by whoever knows the upload's name.
+    Part,
     /// The body is streamed into the file of a batch job.
     Batch,
     /// Decisions that were made elsewhere are recorded, each when it is durable.
@@ -357,6 +362,12 @@ async fn resolved(app: &Arc<App>, listener: Listener, request: Request<Incoming>
     if matches!(found.route.call, Call::Session) {
         return console::session(app, listener, request).await;
     }
+    if matches!(found.route.call, Call::Part) && handlers_mpu::name_of(request.headers()).is_some()
+    {
+        let id = request_id(&request, app);
+        let part = handlers_mpu::part(app, found.param("number"), request).await;
+        return part.unwrap_or_else(|fail| failed(app, listener, id, fail));
+    }
     let peer = peer(request.extensions());
     let has_key = has_key || peer.is_some();
     // MLflow's clients may send a key as a password.
@@ -391,8 +402,9 @@ async fn from_ledger(app: &Arc<App>, found: Found) -> Reply {
     let Call::Ledger(handler) = found.route.call else {
         return oip::refused(RefusalCode::MethodNotAllowed);
     };
-    let (query, media, range) = (String::new(), String::new(), String::new());
-    let input = Input { params: found.params, query, media, range, body: Bytes::new() };
+    let empty = String::new;
+    let (query, media, range, origin) = (empty(), empty(), empty(), empty());
+    let input = Input { params: found.params, query, media, range, origin, body: Bytes::new() };
     let app = Arc::clone(app);
     let ran = tokio::task::spawn_blocking(move || handler(&app, &input)).await;
     ran.unwrap_or_else(|error| {
@@ -417,6 +429,11 @@ async fn answer(
             let path = found.param("path");
             handlers_artifact::put_file(app, context, path, request).await
         }
+        // Without the upload's name there is no leave, whoever asks.
+        Call::Part if handlers::permitted(app, caller, route.action) => {
+            Err(Fail::problem(404, "not_found", "the request names no upload"))
+        }
+        Call::Part => Ok(handlers::forbidden()),
         Call::Append => {
             let upload = found.param("upload").to_owned();
             handlers_artifact::append(app, context, upload, request).await
@@ -448,6 +465,7 @@ async fn answer(
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 media: header(http::header::CONTENT_TYPE).to_owned(),
                 range: handlers_artifact::range_header(&parts.headers),
+                origin: handlers_mpu::origin(&parts, app.is_tls),
                 body,
             };
             run(app, call, caller, context, input).await
@@ -493,6 +511,7 @@ async fn run(
         Call::Upload
         | Call::PutFile
         | Call::Append
+        | Call::Part
         | Call::Batch
         | Call::Observe
         | Call::Live

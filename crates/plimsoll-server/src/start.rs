@@ -8,6 +8,7 @@ use crate::background_batches::{self, Batches};
 use crate::background_explain;
 use crate::background_retrain::{self, Retrains};
 use crate::background_rollouts;
+use crate::buckets;
 use crate::checkpoint_sinks;
 use crate::config::{ServerConfig, TlsFiles};
 use crate::console_oidc::SignIns;
@@ -226,6 +227,7 @@ struct Opened {
 /// Opens everything there is on disk.
 fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerError> {
     folder::prepare(&config.data)?;
+    let bucket = config.artifacts.as_ref().map(buckets::artifacts).transpose()?;
     let store =
         Store::open(&config.data.join("plimsoll.db"), clock.now()).map_err(ServerError::Store)?;
     let tenant = store.read(|read| read.meta()).map_err(ServerError::Store)?.tenant;
@@ -240,6 +242,7 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
     let (ledger, recovery) =
         Ledger::open(ledger_config, Arc::clone(&clock)).map_err(ServerError::Ledger)?;
     let control_config = ControlConfig {
+        bucket,
         dev: config.dev,
         public_ledger: config.log.public,
         erasure: config.erasure,
@@ -248,6 +251,13 @@ fn open(config: &ServerConfig, clock: Arc<dyn Clock>) -> Result<Opened, ServerEr
     let (control, opened) =
         Control::open(control_config, store, ledger.clone(), Arc::clone(&clock))
             .map_err(ServerError::Control)?;
+    if opened.completed_intents + opened.failed_intents > 0 {
+        tracing::info!(
+            made = opened.completed_intents,
+            not_made = opened.failed_intents,
+            "changes that were under way when the process died have their end in the ledger now"
+        );
+    }
     let control = Arc::new(control);
     let origin = config.log.origin.clone().unwrap_or_else(|| format!("plimsoll/{tenant}"));
     let heads = Arc::new(StoredHeads(Arc::clone(&control)));

@@ -456,6 +456,11 @@ Examples:
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Draft a contract from the signature that MLflow stored with a version
+    #[command(after_help = "\
+Examples:
+  plimsoll contract draft --model credit --version 3 -o contract.yaml")]
+    Draft(ContractDraft),
     /// Check a contract, alone, against a model file, or against data
     #[command(after_help = "\
 Examples:
@@ -483,6 +488,20 @@ Examples:
         /// Its digest
         digest: Digest,
     },
+}
+
+/// Whose signature a contract is drafted from.
+#[derive(Args, Debug)]
+pub(crate) struct ContractDraft {
+    /// The registered model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: String,
+    /// Its version
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) version: u32,
+    /// Where to [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Verbs of deployments.

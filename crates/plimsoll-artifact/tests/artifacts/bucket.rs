@@ -11,7 +11,7 @@ use std::sync::Arc;
 fn a_bucket_keeps_what_a_folder_keeps() {
     let folder = tempfile::tempdir().expect("a folder");
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let bucket = Bucket::new(Arc::clone(&memory)).expect("a bucket");
+    let bucket = Arc::new(Bucket::new(Arc::clone(&memory)).expect("a bucket"));
     let (store, _) = ArtifactStore::open_bucket(folder.path(), bucket, key(7)).expect("opens");
     let store = Arc::new(store);
     // Two parts and a bit.
@@ -42,4 +42,22 @@ fn a_bucket_keeps_what_a_folder_keeps() {
     assert_eq!(store.reconcile([stored.digest], NOW).expect("looked").dangling, []);
     assert!(store.remove(stored.digest).expect("removed"));
     assert_eq!(store.reconcile([stored.digest], NOW).expect("looked").dangling, [stored.digest]);
+}
+
+#[test]
+fn what_stood_in_the_folder_moves_to_the_bucket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = bytes(2, 3_000_000);
+    let stored = {
+        let (store, _) = ArtifactStore::open(folder.path(), key(7)).expect("opens");
+        put(&Arc::new(store), &text)
+    };
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    for (number, moved) in [(0, 1), (1, 0)] {
+        let bucket = Arc::new(Bucket::new(Arc::clone(&memory)).expect("a bucket"));
+        let (store, opened) =
+            ArtifactStore::open_bucket(folder.path(), bucket, key(7)).expect("opens");
+        assert_eq!(opened.moved, moved, "start {number}");
+        assert!(store.read(stored.digest, MAX).expect("read") == text);
+    }
 }

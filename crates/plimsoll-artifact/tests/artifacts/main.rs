@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod store;

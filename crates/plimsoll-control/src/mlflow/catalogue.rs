@@ -106,6 +106,7 @@ impl Control {
         let description = args.maybe_text("description")?.unwrap_or_default();
         value_fits("description", description, MAX_DESCRIPTION)?;
         let row = self.carry_out(permit, json!({"change": "description"}), |tx, now| {
+            let row = model_as_it_is(tx, &row)?;
             tx.update_catalogued(row.row, &row.name, description, millis(now))?;
             Ok(tx.catalogued(name)?.ok_or_else(|| no_model(name))?)
         })?;
@@ -133,6 +134,7 @@ impl Control {
         };
         drop(self.permit(ctx, Action::AddCatalogued, &wanted)?);
         let row = self.carry_out(permit, json!({"name": name, "new_name": new}), |tx, now| {
+            let row = model_as_it_is(tx, &row)?;
             keeps(tx, &row, "renamed")?;
             tx.update_catalogued(row.row, new, &row.description, millis(now)).map_err(|error| {
                 match error {
@@ -158,6 +160,7 @@ impl Control {
         let permit = self.permit(ctx, Action::DeleteCatalogued, &resource)?;
         let row = row.ok_or_else(|| no_model(name))?;
         self.carry_out(permit, json!({"name": name}), |tx, _| {
+            let row = model_as_it_is(tx, &row)?;
             keeps(tx, &row, "deleted")?;
             for (alias, _) in tx.aliases(row.row)? {
                 if is_production_alias(&alias) {
@@ -185,6 +188,7 @@ impl Control {
         key_fits("key", key)?;
         value_fits("value", value, MAX_REGISTRY_TAG)?;
         self.carry_out(permit, json!({"tag": key}), |tx, now| {
+            let row = model_as_it_is(tx, &row)?;
             tx.set_pair(PairKind::Model, row.row, key, value)?;
             tx.update_catalogued(row.row, &row.name, &row.description, millis(now))?;
             if is_prompt(tx, row.row)? {
@@ -208,6 +212,7 @@ impl Control {
         let key = args.text("key")?;
         key_fits("key", key)?;
         self.carry_out(permit, json!({"tag": key, "deleted": true}), |tx, now| {
+            let row = model_as_it_is(tx, &row)?;
             let was_prompt = is_prompt(tx, row.row)?;
             tx.remove_pair(PairKind::Model, row.row, key)?;
             tx.update_catalogued(row.row, &row.name, &row.description, millis(now))?;
@@ -259,6 +264,12 @@ impl Control {
             tenant: self.tenant,
         }
     }
+}
+
+/// A model as it is now; what was read before the change had its turn may have changed since.
+pub(super) fn model_as_it_is(read: &Read<'_>, row: &CatalogueRow) -> Result<CatalogueRow> {
+    let now = read.catalogued(&row.name)?.filter(|now| now.row == row.row);
+    Ok(now.ok_or_else(|| no_model(&row.name))?)
 }
 
 pub(super) fn no_model(name: &str) -> Error {

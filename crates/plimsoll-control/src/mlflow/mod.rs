@@ -98,7 +98,7 @@ impl Control {
             "store_type": "SqlStore",
             "workspaces_enabled": false,
             "trace_archival_enabled": false,
-            "multipart_uploads_enabled": false,
+            "multipart_uploads_enabled": true,
             "multipart_downloads_enabled": false,
             "features_enabled": {"gateway": false},
         }))

@@ -1,7 +1,9 @@
 //! Versions of the catalogue's models: what they are made of never changes; aliases, stages
 //! and tags do, and those of production only through an approver.
 
-use super::catalogue::{in_production, is_prompt, keys, no_model, tags, told, without_prompts};
+use super::catalogue::{
+    in_production, is_prompt, keys, model_as_it_is, no_model, tags, told, without_prompts,
+};
 use super::source::{no_logged, resolve};
 use super::webhook::Happening;
 use super::{Result, listed, millis, nothing, search};
@@ -63,6 +65,7 @@ impl Control {
         let facts = json!({"source": new.source, "run": new.run, "logged": new.logged,
                            "tags": keys(&new.tags), "scan": found});
         let row = self.carry_out(permit, facts, |tx, now| {
+            let model = model_as_it_is(tx, &model)?;
             let from = resolve(tx, &new.source)?;
             let logged = match &new.logged {
                 Some(id) => Some(tx.logged(id)?.ok_or_else(|| no_logged(id))?.id),
@@ -101,7 +104,7 @@ impl Control {
             if let Some(id) = &new.logged {
                 tell_logged(tx, id, name, version.number)?;
             }
-            tx.update_catalogued(model.row, &model.name, &model.description, millis(now))?;
+            touch(tx, &model.name, millis(now))?;
             self.tell(tx, ctx, new.happening(&version, is_prompt(tx, model.row)?))?;
             Ok(tx
                 .catalogued_version(name, version.number)?
@@ -179,12 +182,13 @@ impl Control {
         let permit = self.permit(ctx, Action::ChangeCatalogued, &found.resource)?;
         let description = args.maybe_text("description")?.unwrap_or_default().to_owned();
         value_fits("description", &description, MAX_DESCRIPTION)?;
-        let row = CatalogueVersion { description, ..found.version()?.clone() };
+        let row = found.version()?;
         let facts = json!({"version": row.number, "change": "description"});
         self.carry_out(permit, facts, |tx, now| {
+            let row = CatalogueVersion { description, ..as_it_is(tx, row)? };
             Ok(tx.update_catalogued_version(&row, millis(now))?)
         })?;
-        self.fresh_answer(&row)
+        self.fresh_answer(row)
     }
 
     /// `model-versions/transition-stage`. To and from production it is a promotion.
@@ -213,13 +217,21 @@ impl Control {
         if stage == PRODUCTION {
             self.promotion_allowed(ctx, found.version()?)?;
         }
-        let row = CatalogueVersion { stage: stage.to_owned(), ..found.version()?.clone() };
-        if promotes(stage) {
-            unblocked(&row)?;
-        }
-        let facts = json!({"version": row.number, "from": before, "to": stage,
-                           "archive_others": archive});
-        self.carry_out(permit, facts, |tx, now| {
+        let row = found.version()?;
+        let seen = || {
+            let from = self.store.read(|r| as_it_is(r, row))?.stage;
+            Ok(json!({"version": row.number, "from": from, "to": stage,
+                      "archive_others": archive}))
+        };
+        self.carry_out_seeing(permit, seen, |tx, now| {
+            let row = as_it_is(tx, row)?;
+            if promotes(&row.stage) && !is_promotion {
+                return Err(Error::conflict("it went to production meanwhile").into());
+            }
+            let row = CatalogueVersion { stage: stage.to_owned(), ..row };
+            if promotes(stage) {
+                unblocked(&row)?;
+            }
             tx.update_catalogued_version(&row, millis(now))?;
             touch(tx, &row.name, millis(now))?;
             if archive {
@@ -227,7 +239,7 @@ impl Control {
             }
             Ok(())
         })?;
-        self.fresh_answer(&row)
+        self.fresh_answer(row)
     }
 
     /// `model-versions/delete`. Refused while anything needs it; its number is never used again.
@@ -239,9 +251,10 @@ impl Control {
         let permit = self.permit(ctx, Action::DeleteCatalogued, &found.resource)?;
         let row = found.version()?;
         self.carry_out(permit, json!({"version": row.number}), |tx, now| {
-            unused(tx, row)?;
+            let row = as_it_is(tx, row)?;
+            unused(tx, &row)?;
             touch(tx, &row.name, millis(now))?;
-            Ok(tx.delete_catalogued_version(row, millis(now))?)
+            Ok(tx.delete_catalogued_version(&row, millis(now))?)
         })?;
         Ok(nothing())
     }
@@ -259,7 +272,7 @@ impl Control {
         value_fits("value", value, MAX_REGISTRY_TAG)?;
         self.carry_out(permit, json!({"version": row.number, "tag": key}), |tx, now| {
             tx.set_pair(PairKind::Version, row.row, key, value)?;
-            tx.update_catalogued_version(row, millis(now))?;
+            tx.update_catalogued_version(&as_it_is(tx, row)?, millis(now))?;
             let version = row.number.to_string();
             let data = json!({"name": row.name, "version": version, "key": key, "value": value});
             let entity = entity(tx, row, "PROMPT_VERSION_TAG", "MODEL_VERSION_TAG")?;
@@ -281,7 +294,7 @@ impl Control {
         let facts = json!({"version": row.number, "tag": key, "deleted": true});
         self.carry_out(permit, facts, |tx, now| {
             tx.remove_pair(PairKind::Version, row.row, key)?;
-            tx.update_catalogued_version(row, millis(now))?;
+            tx.update_catalogued_version(&as_it_is(tx, row)?, millis(now))?;
             let data = json!({"name": row.name, "version": row.number.to_string(), "key": key});
             let entity = entity(tx, row, "PROMPT_VERSION_TAG", "MODEL_VERSION_TAG")?;
             self.tell(tx, ctx, Happening::new(entity, "DELETED", data))
@@ -303,16 +316,24 @@ impl Control {
             unblocked(row)?;
             self.promotion_allowed(ctx, row)?;
         }
-        let before = self.store.read(|r| r.aliased(row.model, alias))?;
-        let facts = json!({"alias": alias, "from": before, "to": row.number});
-        self.carry_out(permit, facts, |tx, now| {
+        let seen = || {
+            let before = self.store.read(|r| r.aliased(row.model, alias))?;
+            Ok(json!({"alias": alias, "from": before, "to": row.number}))
+        };
+        self.carry_out_seeing(permit, seen, |tx, now| {
+            // It may have been deleted, or blocked, since it was looked at.
+            let row = as_it_is(tx, row)?;
+            if is_production_alias(alias) {
+                unblocked(&row)?;
+            }
+            let before = tx.aliased(row.model, alias)?;
             if before.is_none() && tx.aliases(row.model)?.len() >= MAX_ALIASES {
                 return Err(Error::invalid("the model has too many aliases").into());
             }
             tx.set_alias(row.model, alias, row.number)?;
             touch(tx, &row.name, millis(now))?;
             let data = json!({"name": row.name, "alias": alias, "version": row.number.to_string()});
-            let entity = entity(tx, row, "PROMPT_ALIAS", "MODEL_VERSION_ALIAS")?;
+            let entity = entity(tx, &row, "PROMPT_ALIAS", "MODEL_VERSION_ALIAS")?;
             let happening = Happening::new(entity, "CREATED", data);
             self.tell(tx, ctx, happening.before(before.map(|number| number.to_string())))
         })?;
@@ -347,9 +368,12 @@ impl Control {
         let (model, resource) = self.model_of(ctx, name)?;
         let permit = self.permit(ctx, moving(alias), &resource)?;
         let model = model.ok_or_else(|| no_model(name))?;
-        let before = self.store.read(|r| r.aliased(model.row, alias))?;
-        let facts = json!({"alias": alias, "from": before, "to": null});
-        self.carry_out(permit, facts, |tx, now| {
+        let seen = || {
+            let before = self.store.read(|r| r.aliased(model.row, alias))?;
+            Ok(json!({"alias": alias, "from": before, "to": null}))
+        };
+        self.carry_out_seeing(permit, seen, |tx, now| {
+            let before = tx.aliased(model.row, alias)?;
             if !tx.remove_alias(model.row, alias)? {
                 return Ok(());
             }
@@ -401,13 +425,11 @@ impl Control {
             let detail = format!("must be 1 to {MAX_REASON} bytes");
             return Err(crate::ControlError::invalid("reason", detail));
         }
-        let row = CatalogueVersion { hold, ..found.version()?.clone() };
-        let facts = json!({"version": number, "hold": row.hold});
-        self.carry_out(
-            permit,
-            facts,
-            |tx, now| Ok(tx.update_catalogued_version(&row, millis(now))?),
-        )
+        let row = found.version()?;
+        self.carry_out(permit, json!({"version": number, "hold": hold}), |tx, now| {
+            let row = CatalogueVersion { hold, ..as_it_is(tx, row)? };
+            Ok(tx.update_catalogued_version(&row, millis(now))?)
+        })
     }
 
     fn version_answer(&self, row: &CatalogueVersion) -> Result<Value> {
@@ -524,6 +546,13 @@ fn tell_logged(tx: &plimsoll_store::Write<'_>, id: &str, name: &str, number: u32
         tx.set_pair(PairKind::Logged, row.row, VERSIONS_TAG, &text)?;
     }
     Ok(())
+}
+
+/// A version as it is now. What was read before the change had its turn may have changed since:
+/// written back, it would take a hold or a block away that came between.
+fn as_it_is(read: &Read<'_>, row: &CatalogueVersion) -> Result<CatalogueVersion> {
+    let now = read.catalogued_version(&row.name, row.number)?.filter(|now| now.row == row.row);
+    Ok(now.ok_or_else(|| no_version(&row.name, row.number))?)
 }
 
 /// Notes that a model was changed.

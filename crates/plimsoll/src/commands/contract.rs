@@ -40,6 +40,7 @@ pub(super) fn run(context: &Context, verb: Contract) -> Result<(), Failure> {
         Contract::Infer { data, exclude, output } => {
             infer(context, &data, &exclude, output.as_deref())
         }
+        Contract::Draft(args) => super::contract_draft::run(context, &args),
         Contract::Check { contract, model, data } => {
             check(context, &contract, model.as_deref(), data.as_deref())
         }

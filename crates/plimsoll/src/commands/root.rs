@@ -102,10 +102,15 @@ fn secret(
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
+/// Networks of one's own, which a root or a bucket may stand in.
+pub(super) fn private() -> impl Iterator<Item = Network> {
+    PRIVATE.iter().filter_map(|text| text.parse::<Network>().ok())
+}
+
 fn outbound_config(address: &RootAddress, access: &Access<'_>) -> Result<OutboundConfig, Failure> {
     let mut config = OutboundConfig::default();
     config.allow.extend(Network::LOOPBACK);
-    config.allow.extend(PRIVATE.iter().filter_map(|text| text.parse::<Network>().ok()));
+    config.allow.extend(private());
     let (RootAddress::Vault { base: url, .. } | RootAddress::Kms { endpoint: url, .. }) = address
     else {
         return Ok(config);

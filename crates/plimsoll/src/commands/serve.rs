@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let settings = settings(context, args)?;
     let mut config = settings.server(args.dev)?;
     config.root = super::root::open(context, &settings)?;
+    super::bucket::open(context, &settings, &mut config)?;
     let color = context.printer.is_colored();
     logging::start(settings.log_level.value, settings.log_format.value, color)?;
     warn_if_open(context, &config);
@@ -92,7 +93,7 @@ fn failure(error: ServerError) -> Failure {
         E::DevAddress(_) | E::Bind { .. } | E::Tls { .. } | E::Format { .. } | E::Folder { .. } => {
             Failure::user(text)
         }
-        E::Ledger(_) | E::Store(_) | E::Lake(_) | E::Monitor(_) | E::Log { .. } => {
+        E::Bucket(_) | E::Ledger(_) | E::Store(_) | E::Lake(_) | E::Monitor(_) | E::Log { .. } => {
             Failure::user(text)
         }
         E::Control(_) | E::Runtime(_) | E::Traces(_) => Failure::ours(text),

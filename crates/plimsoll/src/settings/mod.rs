@@ -7,7 +7,9 @@ mod layers;
 mod units;
 
 pub(crate) use layers::{Environment, Layers, Origin, Sourced};
-pub(crate) use units::{LogFormat, LogLevel, Networks, Secret, Share, Size, Value};
+pub(crate) use units::{
+    BucketName, Endpoint, LogFormat, LogLevel, Networks, Place, Secret, Share, Size, Value,
+};
 
 use crate::failure::Failure;
 use plimsoll_identity::IdentityDocument;
@@ -36,7 +38,7 @@ pub(crate) struct Key {
 impl Key {
     /// Whether it may stand in the environment only.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.path, "client.key" | "ledger.root_secret")
+        matches!(self.path, "client.key" | "ledger.root_secret" | "s3.secret" | "s3.token")
     }
 
     /// The variable of the environment: `PLIMSOLL_LISTEN_DATA`; `client.` is left out.
@@ -108,7 +110,7 @@ settings! {
     ledger_origin: Option<String> = "ledger.origin", "", "the published log's name, best the URL it is read at without the scheme; empty makes one of the tenant's id. Another name is another log";
     ledger_public: bool = "ledger.public", "false", "whether anyone may read checkpoints and tiles without a key; bodies stay sealed";
     ledger_folder: Option<PathBuf> = "ledger.checkpoint_folder", "", "folder, best on another machine, that each minute's checkpoint is written to, once";
-    ledger_copy: Option<PathBuf> = "ledger.copy", "", "folder, best a mounted bucket, that the published log is copied to: tiles, bundles, checkpoint";
+    ledger_copy: Option<Place> = "ledger.copy", "", "folder, or s3://BUCKET/PREFIX, that the published log is copied to: tiles, bundles, checkpoint";
     ledger_post: Option<String> = "ledger.post", "", "URL that each minute's checkpoint is posted to";
     ledger_policy: Option<PathBuf> = "ledger.policy", "", "witnesses to ask for signatures: a C2SP tlog-policy with their addresses";
     ledger_mail_to: Option<String> = "ledger.mail_to", "", "mailboxes that checkpoints are sent to, with commas between; needs `mail.relay`";
@@ -120,6 +122,15 @@ settings! {
     root_secret: Option<Secret> = "ledger.root_secret", "", "its token (vault), secret access key (kms) or PIN (pkcs11); only in the environment";
     root_secret_file: Option<PathBuf> = "ledger.root_secret_file", "", "file that holds it";
     root_ca_file: Option<PathBuf> = "ledger.root_ca_file", "", "certificates of authorities in PEM to trust instead of the public ones when it is reached";
+    artifacts: Option<BucketName> = "artifacts.store", "", "where finished artifacts stand: s3://BUCKET/PREFIX; empty is the data folder";
+    s3_endpoint: Option<Endpoint> = "s3.endpoint", "", "where buckets are asked for, such as https://minio.example:9000; empty is Amazon's endpoint of the region";
+    s3_region: String = "s3.region", "us-east-1", "the region that requests are signed for";
+    s3_path_style: bool = "s3.path_style", "false", "whether the bucket stands in the path and not in the host's name, as most servers of one's own want";
+    s3_key_id: Option<String> = "s3.key_id", "", "the access key's id";
+    s3_secret: Option<Secret> = "s3.secret", "", "its secret; only in the environment";
+    s3_secret_file: Option<PathBuf> = "s3.secret_file", "", "file that holds it";
+    s3_token: Option<Secret> = "s3.token", "", "the session's token, of a key that is lent; only in the environment";
+    s3_ca_file: Option<PathBuf> = "s3.ca_file", "", "certificates of authorities in PEM to trust instead of the public ones when buckets are asked";
     log_level: LogLevel = "log.level", "info", "error, warn, info, debug or trace";
     log_format: LogFormat = "log.format", "human", "human, or json for one object per line";
     otlp_endpoint: Option<String> = "telemetry.otlp_endpoint", "", "where traces go (OTLP over HTTP); empty sends none";
@@ -247,7 +258,7 @@ impl Settings {
                 origin: self.ledger_origin.value.clone(),
                 public: self.ledger_public.value,
                 folder: self.ledger_folder.value.clone(),
-                copy: self.ledger_copy.value.clone(),
+                copy: self.ledger_copy.value.as_ref().and_then(Place::folder),
                 post: self.ledger_post.value.clone(),
                 policy: self.ledger_policy.value.clone(),
                 mail_to: self.ledger_mail_to.value.clone(),
@@ -257,6 +268,8 @@ impl Settings {
             trainers: self.trainers()?,
             monitor_slot: self.monitor_slot()?,
             identity: self.identity()?,
+            artifacts: None,
+            log_bucket: None,
             root: None,
             erasure: ErasureWindows {
                 rotate_within: self.rotate_within.value,

@@ -98,6 +98,73 @@ impl Value for plimsoll_root::RootAddress {
     }
 }
 
+/// A bucket, and a folder in it.
+#[derive(Debug, Clone)]
+pub(crate) struct BucketName(pub(crate) plimsoll_s3::Address);
+
+impl Value for BucketName {
+    fn parse(text: &str) -> Result<Self, String> {
+        let named = |error: plimsoll_s3::AddressError| format!("a bucket ({error})");
+        text.parse().map(Self).map_err(named)
+    }
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Where buckets are asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint(pub(crate) plimsoll_outbound::Url);
+
+impl Value for Endpoint {
+    fn parse(text: &str) -> Result<Self, String> {
+        let url: plimsoll_outbound::Url = text
+            .parse()
+            .map_err(|_| "an address such as `https://minio.example:9000`".to_owned())?;
+        // Its path would be left out without a word.
+        let is_bare = url.expose().trim_end_matches('/') == url.to_string();
+        if is_bare { Ok(Self(url)) } else { Err("an address without a path".into()) }
+    }
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// A folder, or a bucket.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A bucket.
+    Bucket(BucketName),
+}
+
+impl Place {
+    /// The folder, if it is one.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder.clone()),
+            Self::Bucket(_) => None,
+        }
+    }
+}
+
+impl Value for Place {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with("s3:") {
+            BucketName::parse(text).map(Self::Bucket)
+        } else {
+            PathBuf::parse(text).map(Self::Folder)
+        }
+    }
+    fn show(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.show(),
+            Self::Bucket(bucket) => bucket.show(),
+        }
+    }
+}
+
 impl Value for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "an address such as `127.0.0.1:8080` or `[::1]:8080`".into())

@@ -12,6 +12,8 @@ mod auditor;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod buckets;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crash;
@@ -62,6 +64,8 @@ mod outcomes;
 #[cfg(test)]
 mod oversight;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod protocols;
@@ -69,6 +73,8 @@ mod protocols;
 mod python;
 #[cfg(test)]
 mod query;
+#[cfg(test)]
+mod registry_crash;
 #[cfg(test)]
 mod retraining;
 #[cfg(test)]
