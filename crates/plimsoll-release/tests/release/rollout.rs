@@ -367,7 +367,7 @@ fn a_step_waits_for_the_outcomes_that_it_needs() {
     rollout.see(&Event::Outcome(true, false));
     rollout.see(&Event::Outcome(true, true));
     (0..9).for_each(|_| {
-        let _ = rollout.see(&Event::Outcome(false, false));
+        rollout.see(&Event::Outcome(false, false));
     });
     assert_eq!((rollout.tick(at(10)), rollout.step()), (Verdict::Continue, 0));
     let mut without = rollout.clone();

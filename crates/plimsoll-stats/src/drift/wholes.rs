@@ -59,7 +59,7 @@ pub(super) fn html(found: &Multivariate) -> String {
     );
     for [what, value, usual, is] in lines(found) {
         // Into a string nothing fails.
-        let _ = write!(
+        let _in_memory = write!(
             page,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{is}</td></tr>",
             escape(&what),
@@ -77,7 +77,7 @@ pub(super) fn markdown(found: &Multivariate) -> String {
         plain(&verdict(found))
     );
     for [what, value, usual, is] in lines(found) {
-        let _ =
+        let _in_memory =
             writeln!(text, "| {} | {} | {} | {is} |", plain(&what), plain(&value), plain(&usual));
     }
     text
