@@ -59,7 +59,8 @@ fn all_rolled_back(runs: &[Run], what: &str) {
     }
 }
 
-/// At every step's exposure, and with as little of the incumbent as there is.
+/// At every step's exposure. The incumbent fails now and then, too: where that falls between the
+/// candidate's first failures, and it answers rarely, one or two more may be needed.
 #[test]
 fn every_answer_fails() {
     for share in [100, 500, 1_000, 2_500, 5_000] {
@@ -67,7 +68,9 @@ fn every_answer_fails() {
         let runs = runs(&plan, Behaviour { errors: 1.0, ..USUAL }, 100_000, 400);
         all_rolled_back(&runs, "errors");
         let candidates = sorted(&runs, |run| run.candidates);
-        assert!(candidates[399] <= 5, "{share}: {candidates:?}");
+        let sure = if share <= 1_000 { 399 } else { 393 };
+        assert!(candidates[sure] <= 5, "{share}: {candidates:?}");
+        assert!(candidates[399] <= 8, "{share}: {candidates:?}");
     }
 }
 
@@ -83,13 +86,14 @@ fn a_version_that_answers_everybody_and_fails_is_rolled_back() {
 /// Both fail for seconds, again and again: that is nothing against the candidate.
 #[test]
 fn outages_of_both_are_not_held_against_the_candidate() {
-    for errors in [1.0, 0.5] {
+    // What is known only in part may be held against it: see ADR 32.
+    for (errors, most) in [(1.0, 0), (0.5, 8)] {
         let outages = Some(Outages { every: 5_000, length: 300, errors });
         let traffic = Traffic { outages, ..traffic(USUAL, 400_000) };
-        let back = (0..100)
-            .filter(|seed| run(&whole(), &traffic, 50 * seed).unwrap().phase == Phase::RolledBack);
-        let back = back.count();
-        assert!(back < 5, "{back} of 100 rolled back at {errors}");
+        let is_back =
+            |seed: &u64| run(&whole(), &traffic, 50 * seed).unwrap().phase == Phase::RolledBack;
+        let back = (0..100).filter(is_back).count();
+        assert!(back <= most, "{back} of 100 rolled back at {errors}");
     }
 }
 
