@@ -47,6 +47,9 @@ type Contracts = HashMap<(Digest, Option<u8>), Arc<CompiledContract>>;
 /// Explainers, by the digest of the version's manifest and that of the contract.
 type Explainers = HashMap<(Digest, Digest), Arc<Explainer>>;
 
+/// The versions of an experiment's arms, with their files.
+type Arms = Vec<(VersionRow, Vec<FileRow>)>;
+
 /// The files of a model version.
 pub(crate) struct Files<'a> {
     pub(crate) artifacts: &'a Artifacts,
@@ -87,7 +90,7 @@ struct Deployed {
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
     /// The experiment that is under way, and the versions of its arms.
-    arms: Option<(SplitRow, Vec<(VersionRow, Vec<FileRow>)>)>,
+    arms: Option<(SplitRow, Arms)>,
     /// The versions that rules name.
     routed: Vec<(VersionRow, Vec<FileRow>)>,
 }
