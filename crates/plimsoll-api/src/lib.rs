@@ -42,6 +42,7 @@ mod sink;
 mod status;
 mod subject;
 mod time;
+mod watch_limits;
 mod words;
 
 pub use access::{
@@ -121,7 +122,8 @@ pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use retrain::{
     CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog, RetrainLogQuery,
-    RetrainPolicy, RetrainPolicyShown, TrainingManifest,
+    RetrainPolicy, RetrainPolicyShown, RetrainResult, RetrainRollout, RetrainStep,
+    TrainingManifest, Trial,
 };
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
@@ -143,8 +145,9 @@ pub use words::{
     AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, Explain, FindingKind,
     FindingSeverity, FindingState, GuardrailKind, ObservedState, OutcomeState, PrincipalKind,
     RetrainState, RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role, RolloutPhase,
-    SinkFormat, SinkProfile, SinkState, Task, Tier,
+    SinkFormat, SinkProfile, SinkState, Task, Tier, TrialState,
 };
+pub use watch_limits::{MeasureLimit, WatchLimits, WatchLimitsShown};
 
 #[cfg(test)]
 mod tests;

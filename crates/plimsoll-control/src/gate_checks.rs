@@ -370,7 +370,9 @@ impl<'a> Look<'a> {
             return pass(format!("it comes of the run {}", version.run));
         }
         let stated = self.files.iter().find(|file| {
-            file.role == "metadata" && file.path.rsplit('/').next() == Some("provenance.json")
+            let name = file.path.rsplit('/').next();
+            // The second is what a retraining tells of its candidate.
+            file.role == "metadata" && matches!(name, Some("provenance.json" | "lineage.json"))
         });
         match stated {
             Some(file) => {

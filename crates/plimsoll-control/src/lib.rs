@@ -83,9 +83,11 @@ mod sink_feed;
 mod status;
 mod subject;
 mod trace;
+mod trial;
 mod upload;
 mod version;
 mod version_scan;
+mod watch_limits;
 mod words;
 
 pub use alert::{AlertEnd, AlertTarget, DueAlert};

@@ -13,6 +13,7 @@ mod app;
 mod background;
 mod background_batches;
 mod background_explain;
+mod background_loop;
 mod background_retrain;
 mod background_rollouts;
 mod body;
@@ -38,6 +39,7 @@ mod handlers_governance;
 mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;
+mod handlers_loop;
 mod handlers_lineage;
 mod handlers_mlflow;
 mod handlers_monitoring;
@@ -76,6 +78,7 @@ mod start;
 mod tls;
 mod traces;
 mod trainers;
+mod trainers_webhook;
 mod webhooks;
 pub mod witness;
 
@@ -86,6 +89,7 @@ pub use config::{
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
+pub use trainers_webhook::{Shape as TrainerShape, Webhook as TrainerWebhook};
 pub use trainers::{MAX_TRAINERS, Trainer, Trainers, check as check_trainers};
 
 /// The OpenAPI document of this build.

@@ -34,6 +34,8 @@ mod schema;
 mod sink;
 mod store;
 mod subject;
+mod trial;
+mod watch_limits;
 mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
@@ -63,6 +65,8 @@ pub use row::{
 pub use sink::{SinkCursor, SinkRow};
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
+pub use trial::{RetrainStepRow, TrialRow};
+pub use watch_limits::WatchLimitsRow;
 pub use write::Write;
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ mod model;
 pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
+mod monitor_limits;
 mod monitor_performance;
 pub(crate) mod observe;
 mod offline;

@@ -152,7 +152,7 @@ fn start(context: &Context, args: Start) -> Result<(), Failure> {
 }
 
 /// `shadow:500:5m` or `2.5:1000:10m`.
-fn step(text: &str) -> Result<RolloutStep, Failure> {
+pub(super) fn step(text: &str) -> Result<RolloutStep, Failure> {
     let wrong = || {
         Failure::user("`--step` is PERCENT:REQUESTS:TIME, such as `shadow:500:5m` or `5:1000:10m`")
     };

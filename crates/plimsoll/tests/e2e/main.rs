@@ -12,6 +12,8 @@ mod auditor;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod closed_loop;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crash;
@@ -72,9 +74,13 @@ mod sign_in;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
+mod stories;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod trainers;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
