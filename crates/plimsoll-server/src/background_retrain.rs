@@ -12,11 +12,11 @@ use plimsoll_api::{FileRole, ManifestFile, RetrainState, TrainingManifest};
 use plimsoll_control::{Control, ControlError, RequestContext, RetrainTask};
 use plimsoll_lake::{Ask, Format, Visible};
 use plimsoll_types::{Digest, RetrainId};
+use std::collections::HashSet;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -255,7 +255,8 @@ pub(crate) fn answered(
     }
     files.retain(|file| file.path != LINEAGE);
     let lineage = app.control.retrain_lineage(id)?;
-    let kept = keep_one(&app.control, LINEAGE.to_owned(), &mut lineage.as_slice(), FileRole::Metadata);
+    let kept =
+        keep_one(&app.control, LINEAGE.to_owned(), &mut lineage.as_slice(), FileRole::Metadata);
     let lost = ControlError::Internal("the lineage of a version could not be kept");
     files.push(kept.map_err(|_| lost)?);
     let retrain = app.control.retrain_answered(ctx, id, Ok(files))?;

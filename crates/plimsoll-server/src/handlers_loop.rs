@@ -19,15 +19,10 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .named("get_watch_limits", "What a deployment's owner puts up with")
         .gives(200, schema_of::<api::WatchLimitsShown>),
-        control(
-            "PUT",
-            "/api/v1/deployments/{name}/monitoring/limits",
-            Watch,
-            |app, ctx, input| {
-                let (name, limits) = (input.parsed("name")?, input.json()?);
-                ok(&app.control.set_watch_limits(ctx, &name, &limits)?)
-            },
-        )
+        control("PUT", "/api/v1/deployments/{name}/monitoring/limits", Watch, |app, ctx, input| {
+            let (name, limits) = (input.parsed("name")?, input.json()?);
+            ok(&app.control.set_watch_limits(ctx, &name, &limits)?)
+        })
         .named("set_watch_limits", "Say which performance and fairness are put up with")
         .reads(schema_of::<api::WatchLimits>)
         .gives(200, schema_of::<api::WatchLimitsShown>),

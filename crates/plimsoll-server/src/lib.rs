@@ -39,8 +39,8 @@ mod handlers_governance;
 mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;
-mod handlers_loop;
 mod handlers_lineage;
+mod handlers_loop;
 mod handlers_mlflow;
 mod handlers_monitoring;
 mod handlers_observe;
@@ -89,8 +89,8 @@ pub use config::{
 pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
-pub use trainers_webhook::{Shape as TrainerShape, Webhook as TrainerWebhook};
 pub use trainers::{MAX_TRAINERS, Trainer, Trainers, check as check_trainers};
+pub use trainers_webhook::{Shape as TrainerShape, Webhook as TrainerWebhook};
 
 /// The OpenAPI document of this build.
 #[must_use]

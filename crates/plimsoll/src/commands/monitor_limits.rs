@@ -86,7 +86,9 @@ pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
             let body = wanted(*set)?;
             show(context, &context.client()?.put(&path, &body)?)
         }
-        Verb::Show { deployment } => show(context, &context.client()?.get(&path(&deployment), &())?),
+        Verb::Show { deployment } => {
+            show(context, &context.client()?.get(&path(&deployment), &())?)
+        }
     }
 }
 
@@ -98,7 +100,8 @@ fn wanted(set: Set) -> Result<WatchLimits, Failure> {
     if let Some(file) = &set.file {
         return super::gate_server::document(file);
     }
-    let all = |texts: &[String]| texts.iter().map(|text| limit(text)).collect::<Result<Vec<_>, _>>();
+    let all =
+        |texts: &[String]| texts.iter().map(|text| limit(text)).collect::<Result<Vec<_>, _>>();
     Ok(WatchLimits {
         performance: all(&set.limit)?,
         fairness: all(&set.fair)?,

@@ -67,11 +67,7 @@ fn warn_if_open(context: &Context, config: &ServerConfig) {
 }
 
 /// Starts the server and waits for its end.
-fn start(
-    context: &Context,
-    config: ServerConfig,
-    clock: Arc<dyn Clock>,
-) -> Result<(), Failure> {
+fn start(context: &Context, config: ServerConfig, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     plimsoll_server::run(config, clock, |started| greet(&context.printer, started)).map_err(failure)
 }
 

@@ -102,8 +102,7 @@ impl Story {
         server.cli(&["model", "add", "story", &path("model.json")]).ok();
         let create = ["deployment", "create", "story", "--model", "story", "--version", "1"];
         let contract = path("contract.yaml");
-        let more =
-            ["--contract", &contract, "--environment", "development", "--mode", "bounded"];
+        let more = ["--contract", &contract, "--environment", "development", "--mode", "bounded"];
         server.cli(&[&create[..], &more].concat()).ok();
         let receiver = Receiver::start(true);
         let url = receiver.url();
@@ -171,7 +170,7 @@ impl Story {
     fn told(&self, kinds: &[&str]) -> Vec<Value> {
         let got = self.receiver.wait(|_| true);
         let events = got.iter().map(event);
-        events.filter(|one| kinds.iter().any(|kind| one["data"]["kind"] == *kind)).collect()
+        events.filter(|one| kinds.iter().any(|kind| one["data"]["finding"]["kind"] == *kind)).collect()
     }
 }
 
@@ -240,9 +239,16 @@ fn a_recommender_that_loses_a_fifth_in_three_months_is_told_in_the_first_days() 
         story.morning(1);
     };
     let (passed, now) = (story.day - begun, story.measure("window=1d", "accuracy"));
-    assert_eq!((&first["data"]["kind"], &first["data"]["about"]), (&json!("input_drift"), &json!("x2")));
+    assert_eq!(
+        (&first["data"]["finding"]["kind"], &first["data"]["finding"]["about"]),
+        (&json!("input_drift"), &json!("x2"))
+    );
     assert!(now > 0.79, "it was told while little was lost: {now}");
-    println!("told after {passed} of {SPAN} days at an accuracy of {:.1} %, from {:.1} %", now * 100.0, healthy * 100.0);
+    println!(
+        "told after {passed} of {SPAN} days at an accuracy of {:.1} %, from {:.1} %",
+        now * 100.0,
+        healthy * 100.0
+    );
     // What would have come: the other alert, and the end of the story.
     for day in [30, 60, 90] {
         story.morning(begun + day - story.day);
@@ -277,8 +283,7 @@ fn a_forecast_that_falls_behind_is_trained_again_and_answers_without_a_person() 
     let task = ["--task", "regression", "--persistence", "2"];
     story.server.cli(&[&limits[..], &task].concat()).ok();
     let policy = ["retrain", "policy", "set", "story", "--trainer", "xgboost"];
-    let steps =
-        ["--when", "performance", "--step", "shadow:20:0s", "--step", "25:10:0s"];
+    let steps = ["--when", "performance", "--step", "shadow:20:1s", "--step", "25:10:1s"];
     story.server.cli(&[&policy[..], &steps].concat()).ok();
     for _ in 0..3 {
         story.live(&demand(&mut dice, 1_000, 0.0), 500);
@@ -306,7 +311,11 @@ fn a_forecast_that_falls_behind_is_trained_again_and_answers_without_a_person() 
         story.live(&demand(&mut dice, 400, part(&story)), 10);
     }
     let one = last(&story);
-    assert_eq!((&one["trial"]["state"], &one["trigger"]), (&json!("promoted"), &json!("finding")), "{one:#}");
+    assert_eq!(
+        (&one["trial"]["state"], &one["trigger"]),
+        (&json!("promoted"), &json!("finding")),
+        "{one:#}"
+    );
     let shown = story.server.cli(&["deployment", "show", "story", "--json"]).json();
     assert_eq!(shown["released"]["number"], 2, "{shown}");
     // It has caught up.

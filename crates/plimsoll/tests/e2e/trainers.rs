@@ -64,7 +64,10 @@ fn a_trainer_elsewhere_is_asked_signed_and_answers_once() {
     let (headers, body) = (&got[0].0, event(&got[0]));
     assert_eq!(headers["webhook-id"], id);
     assert_eq!(headers["webhook-signature"], signature(SECRET, &got[0]));
-    assert_eq!((&body["dag_run_id"], &body["note"]), (&json!(format!("plimsoll-{id}")), &json!("ours")));
+    assert_eq!(
+        (&body["dag_run_id"], &body["note"]),
+        (&json!(format!("plimsoll-{id}")), &json!("ours"))
+    );
     let asked = &body["conf"];
     assert_eq!((&asked["data"]["rows"], &asked["retrain"]), (&json!(20), &json!(id)));
     // A server that dies asks again, under the same id: a receiver starts one run.

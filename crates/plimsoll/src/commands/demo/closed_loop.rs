@@ -68,9 +68,11 @@ fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
         command.args(imports).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if command.status().is_ok_and(|status| status.success()) {
             // The trainer runs elsewhere. What is a link stays one: a venv is found by it.
-            return std::path::absolute(python).map_err(|error| {
-                Failure::user("the folder that this runs in cannot be found").because(error)
-            }).map(|path| if python.components().count() == 1 { python.clone() } else { path });
+            return std::path::absolute(python)
+                .map_err(|error| {
+                    Failure::user("the folder that this runs in cannot be found").because(error)
+                })
+                .map(|path| if python.components().count() == 1 { python.clone() } else { path });
         }
     }
     let looked: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
@@ -167,7 +169,11 @@ impl Stage<'_> {
         let trainer = "demo".parse().map_err(|_| Failure::ours("`demo` is not a name"))?;
         let policy = api::RetrainPolicy {
             trainer,
-            kinds: vec![api::FindingKind::InputDrift, api::FindingKind::OutputDrift],
+            kinds: vec![
+                api::FindingKind::InputDrift,
+                api::FindingKind::OutputDrift,
+                api::FindingKind::Quality,
+            ],
             severity: Some(api::FindingSeverity::Info),
             every_days: None,
             max_age_days: None,
@@ -180,7 +186,7 @@ impl Stage<'_> {
             rollout: Some(rollout),
         };
         let _: api::RetrainPolicyShown = client.post(&format!("{path}/retrain"), &policy)?;
-        self.tell("policy: drift asks for a retraining; then gate, shadow, 10 %, 50 %, all")
+        self.tell("policy: what has moved asks for a retraining; then gate, shadow, 10 %, 50 %, all")
     }
 
     /// Lets time pass until something is so; `false` if somebody ends it.
