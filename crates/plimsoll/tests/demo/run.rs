@@ -110,7 +110,7 @@ fn a_demo_of_the_loop_ends_with_a_version_that_was_trained_for_another_populatio
         "the population shifts",
         "alert: ",
         "queued: finding",
-        "training",
+        "s  training",
         "candidate: version 2 is registered",
         "rollout: it is tried beside version 1",
         "promoted",

@@ -170,7 +170,9 @@ impl Story {
     fn told(&self, kinds: &[&str]) -> Vec<Value> {
         let got = self.receiver.wait(|_| true);
         let events = got.iter().map(event);
-        events.filter(|one| kinds.iter().any(|kind| one["data"]["finding"]["kind"] == *kind)).collect()
+        events
+            .filter(|one| kinds.iter().any(|kind| one["data"]["finding"]["kind"] == *kind))
+            .collect()
     }
 }
 
