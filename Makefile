@@ -11,10 +11,11 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console
+.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
+	@echo "make demo-loop      watch a deployment heal itself: alert, retrain, shadow, canary, promoted"
 	@echo "make test           all tests"
 	@echo "make soak           the long form of the tests, over an hour; goes on where it stopped"
 	@echo "make bench-gateway  what a decision costs, next to nginx and FastAPI"
@@ -39,6 +40,10 @@ help:
 demo: tools-c console
 	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	$(TARGET)/release/plimsoll demo $(ARGS)
+
+# The population shifts, and a version that was trained for it answers: alert, retrain, shadow, canary.
+demo-loop: $(DEMO_PYTHON)
+	$(MAKE) demo ARGS='--loop --python $(DEMO_PYTHON) $(ARGS)'
 
 test: tools-c tools-test tools-go tools-console console nextest
 	cd console && npm run --silent check && npm run --silent test
@@ -65,7 +70,7 @@ soak: tools-c tools-test tools-go tools-bench nextest
 	@rm -r $(SOAK)
 
 $(SOAK)/crash:
-	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_DRILLS=200 PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e) or package(plimsoll-artifact)'
+	PLIMSOLL_CRASH_ROUNDS=$(CRASH_ROUNDS) PLIMSOLL_DRILLS=200 PLIMSOLL_LOOP_ROUNDS=60 PLIMSOLL_CRASH_SEED=$(SEED) $(SOAK_RUN) -E 'binary(e2e) or package(plimsoll-artifact)'
 	@touch $@
 
 $(SOAK)/simulation:

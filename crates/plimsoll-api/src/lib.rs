@@ -44,6 +44,7 @@ mod sink;
 mod status;
 mod subject;
 mod time;
+mod watch_limits;
 mod words;
 
 pub use access::{
@@ -133,7 +134,8 @@ pub use receipt::Receipt;
 pub use report::{Importance, ModelReport, PartialDependence, ReportQuery, ReportedFeature};
 pub use retrain::{
     CancelRetrain, RequestRetrain, Retrain, RetrainFilter, RetrainLog, RetrainLogQuery,
-    RetrainPolicy, RetrainPolicyShown, TrainingManifest,
+    RetrainPolicy, RetrainPolicyShown, RetrainResult, RetrainRollout, RetrainStep,
+    TrainingManifest, Trial,
 };
 pub use review::{
     ContestDecision, DeploymentReviews, Review, ReviewCase, ReviewDecision, ReviewFilter,
@@ -151,12 +153,13 @@ pub use subject::{
     HoldSubject, KeyRotation, SubjectExport, SubjectQuestion, SubjectRecord, SubjectStatus,
 };
 pub use time::Timestamp;
+pub use watch_limits::{MeasureLimit, WatchLimits, WatchLimitsShown};
 pub use words::{
     AlertShape, AlertState, AlertWhat, BatchFormat, BatchState, Environment, ExperimentAdvice,
     ExperimentPhase, ExperimentUnit, Explain, FindingKind, FindingSeverity, FindingState,
     GuardrailKind, MetricGoal, MetricKind, MetricRole, MetricSays, ObservedState, OutcomeState,
     PrincipalKind, RetrainState, RetrainTrigger, ReviewMode, ReviewState, ReviewWhy, Role,
-    RolloutPhase, SinkFormat, SinkProfile, SinkState, Task, Tier,
+    RolloutPhase, SinkFormat, SinkProfile, SinkState, Task, Tier, TrialState,
 };
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Training again: when, with which rows, by whom, and what became of it.
 
+use crate::model::ManifestFile;
 use crate::time::Timestamp;
-use crate::words::{FindingKind, FindingSeverity, RetrainState, RetrainTrigger};
-use plimsoll_types::{Digest, FindingId, Name, PrincipalId, RetrainId};
+use crate::rollout::{RolloutGuardrail, RolloutStep};
+use crate::words::{FindingKind, FindingSeverity, RetrainState, RetrainTrigger, TrialState};
+use plimsoll_types::{Digest, FindingId, Name, PrincipalId, RetrainId, RolloutId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When a deployment's model is trained again, and how.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetrainPolicy {
     /// The trainer, as the settings of the server declare it.
@@ -39,10 +41,39 @@ pub struct RetrainPolicy {
     /// Whether somebody else has to let each go on, whatever the tier.
     #[serde(default)]
     pub needs_approval: bool,
+    /// Whether it ends with a registered candidate, which nothing goes on with.
+    #[serde(default)]
+    pub candidate_only: bool,
+    /// How a candidate is tried under traffic; as any version, with the guardrails on errors,
+    /// refusals and latency, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RetrainRollout>,
+}
+
+/// How candidates are tried under traffic.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetrainRollout {
+    /// How much of the traffic a candidate gets, in steps; shadow, 1 %, 5 %, 25 % unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<RolloutStep>>,
+    /// What must not get worse; errors, refusals and latency unless told: what is trained for
+    /// another population scores it otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<Vec<RolloutGuardrail>>,
+    /// The chance that a version that is no worse is rolled back; 0.01 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_rollback: Option<f64>,
+    /// Which of a row's outputs is the score, from 0; the last unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_output: Option<u32>,
+    /// From which score on an answer is positive; 0.5 unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive_from: Option<f64>,
 }
 
 /// A deployment's policy, and who set it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RetrainPolicyShown {
     /// The deployment.
     pub deployment: Name,
@@ -52,6 +83,12 @@ pub struct RetrainPolicyShown {
     pub set_by: PrincipalId,
     /// When.
     pub set_at: Timestamp,
+    /// Who lets its candidates answer at tier T1 without being asked each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_by: Option<PrincipalId>,
+    /// Until when that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_until: Option<Timestamp>,
     /// Why nothing is trained now, if something would be: budget, cooldown, a finding of security.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
@@ -99,8 +136,44 @@ pub struct TrainingManifest {
     pub bytes: u64,
 }
 
-/// One retraining.
+/// What becomes of a candidate.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Trial {
+    /// Where it stands.
+    pub state: TrialState,
+    /// Why it does not go on, or ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The digest of the gate result that it was last judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Digest>,
+    /// The rollout that tries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutId>,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A state that a retraining, or its candidate, came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RetrainStep {
+    /// When.
+    pub at: Timestamp,
+    /// The state: a word of retrainings, or of candidates.
+    pub state: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who; absent for the server itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<PrincipalId>,
+}
+
+/// One retraining.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Retrain {
     /// Its id.
     pub id: RetrainId,
@@ -130,6 +203,12 @@ pub struct Retrain {
     /// The candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// What becomes of the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// Every state so far, oldest first; not in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub story: Vec<RetrainStep>,
     /// How often training was begun.
     pub attempts: u32,
     /// Why it failed, or was ended.
@@ -143,6 +222,20 @@ pub struct Retrain {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+}
+
+/// What a trainer elsewhere made of what it was asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetrainResult {
+    /// The token of the request, which binds the answer to it.
+    pub token: String,
+    /// The files of the version, whose artifacts were uploaded before; one is the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ManifestFile>,
+    /// Or why there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// Which retrainings are wanted.

@@ -433,6 +433,26 @@ words! {
         Cancelled = "cancelled",
     }
 
+    /// Where the candidate of a retraining stands.
+    TrialState {
+        /// Its gate is run, or waits for results of checks.
+        Gate = "gate",
+        /// Somebody has to act: approve it, or state what is not known.
+        Held = "held",
+        /// It is tried under traffic.
+        Rollout = "rollout",
+        /// It answers.
+        Promoted = "promoted",
+        /// Its gate is not passed.
+        GateFailed = "gate_failed",
+        /// It did worse under traffic, or a person took it back.
+        RolledBack = "rolled_back",
+        /// It cannot be tried.
+        Refused = "refused",
+        /// Somebody ended it.
+        Cancelled = "cancelled",
+    }
+
     /// What asked for a retraining.
     RetrainTrigger {
         /// A finding.

@@ -13,6 +13,7 @@ use plimsoll_policy::Action;
 use plimsoll_stats::fairness::apart;
 use plimsoll_stats::performance::{Confusion, Interval, share};
 use plimsoll_stats::realized::Reliability;
+use plimsoll_store::DeploymentRow;
 use plimsoll_types::{DecisionId, DeploymentId, Name, Severity, Signal, SignalKind};
 use std::collections::{BTreeMap, HashMap};
 
@@ -51,9 +52,19 @@ impl Control {
         name: &Name,
         query: &api::FairnessQuery,
     ) -> Result<api::FairnessReport, ControlError> {
+        let row = self.judged_by(ctx, Action::ReadFairness, name)?;
+        self.fairness_of(lake, &row, query)
+    }
+
+    /// The same of a deployment that whoever asks may see.
+    pub(crate) fn fairness_of(
+        &self,
+        lake: &Lake,
+        row: &DeploymentRow,
+        query: &api::FairnessQuery,
+    ) -> Result<api::FairnessReport, ControlError> {
         let range = (query.since, query.until);
-        let action = Action::ReadFairness;
-        let mut looked = self.looked_at(ctx, lake, action, name, query.output.as_deref(), range)?;
+        let mut looked = self.looked_at(lake, row, query.output.as_deref(), range)?;
         let by: Vec<String> = query
             .by
             .as_deref()
@@ -103,7 +114,7 @@ impl Control {
             comparisons.push(compared(by, &members, &all, confidence));
         }
         Ok(api::FairnessReport {
-            deployment: name.to_string(),
+            deployment: row.name.to_string(),
             from: looked.judge.since.into(),
             to: looked.judge.until.into(),
             least: LEAST as u64,

@@ -313,6 +313,37 @@ impl Control {
         self.shown_finding(row, &deployment)
     }
 
+    /// The server says that a finding is over, because of what it did. One that is resolved, or
+    /// gone, stays so.
+    pub(crate) fn resolve_as_server(&self, id: FindingId, why: &str) -> Result<(), ControlError> {
+        let Some(row) = self.store.read(|r| r.finding(id))? else { return Ok(()) };
+        if standing(&row)?.state == api::FindingState::Resolved {
+            return Ok(());
+        }
+        let deployment = self.deployment_of(&row)?;
+        let facts = json!({
+            "deployment": deployment.name, "what": word(Move::Resolve), "reason": why,
+        });
+        let resource = format!("finding/{id}");
+        let payload = json!({"facts": facts});
+        self.carry_out_as(SERVER, "ResolveFinding", &resource, payload, |tx, now| {
+            let Some(mut row) = tx.finding(id)? else { return Ok(()) };
+            // Somebody may have done so meanwhile.
+            let Ok((after, told)) = step(standing(&row)?, Move::Resolve, now) else {
+                return Ok(());
+            };
+            row.reason = Some(why.to_owned());
+            (row.changed_by, row.changed_at) = (Some(SERVER), Some(now));
+            stand(&mut row, after);
+            row.is_held = false;
+            tx.put_finding(&row)?;
+            match told {
+                Some(what) => self.alert_again(tx, &row, &deployment, what, now),
+                None => Ok(()),
+            }
+        })
+    }
+
     /// Makes a silence.
     ///
     /// # Errors

@@ -96,10 +96,12 @@ mod sink_feed;
 mod status;
 mod subject;
 mod trace;
+mod trial;
 mod upload;
 mod upload_parts;
 mod version;
 mod version_scan;
+mod watch_limits;
 mod words;
 
 pub use alert::{AlertEnd, AlertTarget, DueAlert};

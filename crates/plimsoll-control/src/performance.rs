@@ -93,7 +93,7 @@ pub(crate) struct Pair<'a> {
 
 /// The length of windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Length {
+pub(crate) enum Length {
     Whole,
     Time(u64),
     Count(usize),
@@ -117,9 +117,19 @@ impl Control {
         name: &Name,
         query: &api::PerformanceQuery,
     ) -> Result<api::Performance, ControlError> {
+        let row = self.judged_by(ctx, Action::ReadPerformance, name)?;
+        self.performance_of(lake, &row, query)
+    }
+
+    /// The same of a deployment that whoever asks may see.
+    pub(crate) fn performance_of(
+        &self,
+        lake: &Lake,
+        row: &DeploymentRow,
+        query: &api::PerformanceQuery,
+    ) -> Result<api::Performance, ControlError> {
         let range = (query.since, query.until);
-        let action = Action::ReadPerformance;
-        let mut looked = self.looked_at(ctx, lake, action, name, query.output.as_deref(), range)?;
+        let mut looked = self.looked_at(lake, row, query.output.as_deref(), range)?;
         let length = length(query.window.as_deref())?;
         if let Some(slice) = &query.slice {
             self.check_slice(&looked.row, slice)?;
@@ -153,7 +163,7 @@ impl Control {
             }
         };
         Ok(api::Performance {
-            deployment: name.to_string(),
+            deployment: row.name.to_string(),
             task: reading.task,
             output: looked.judge.output,
             outcome: outcome.to_owned(),
@@ -165,20 +175,27 @@ impl Control {
         })
     }
 
-    /// The deployment's table and output, if the caller may do `action` to it.
-    pub(crate) fn looked_at(
+    /// The deployment, if the caller may do `action` to it.
+    pub(crate) fn judged_by(
         &self,
         ctx: &RequestContext,
-        lake: &Lake,
         action: Action,
         name: &Name,
+    ) -> Result<DeploymentRow, ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        self.may_read(ctx, action, &Resource::Deployment(resource))?;
+        row.ok_or_else(|| ControlError::not_found("deployment", name))
+    }
+
+    /// The deployment's table and output.
+    pub(crate) fn looked_at(
+        &self,
+        lake: &Lake,
+        row: &DeploymentRow,
         output: Option<&str>,
         (since, until): (Option<api::Timestamp>, Option<api::Timestamp>),
     ) -> Result<Looked, ControlError> {
-        let (row, resource) = self.deployment_resource(ctx, name)?;
-        self.may_read(ctx, action, &Resource::Deployment(resource))?;
-        let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        let table = table_of(&row);
+        let table = table_of(row);
         let outputs = lake.columns(&table).map_err(unread)?;
         let outputs = outputs.into_iter().filter(|column| column.role == "output");
         let outputs: Vec<String> = outputs.map(|column| column.name).collect();
@@ -201,7 +218,7 @@ impl Control {
         }
         let judge = Judge {
             table,
-            tenant: ctx.tenant(),
+            tenant: self.tenant,
             output,
             columns: Vec::new(),
             since,
@@ -209,7 +226,7 @@ impl Control {
             rows: MAX_ANSWERS,
             timeout: TIMEOUT,
         };
-        Ok(Looked { row, judge })
+        Ok(Looked { row: row.clone(), judge })
     }
 
     /// The slice keys that the deployment's contract declares.
@@ -218,7 +235,7 @@ impl Control {
         Ok(contract.mapping().slices.iter().map(|slice| slice.name.to_string()).collect())
     }
 
-    fn check_slice(&self, row: &DeploymentRow, slice: &str) -> Result<(), ControlError> {
+    pub(crate) fn check_slice(&self, row: &DeploymentRow, slice: &str) -> Result<(), ControlError> {
         let keys = self.slice_keys(row)?;
         if slice == "version" || keys.iter().any(|key| key == slice) {
             return Ok(());
@@ -331,7 +348,7 @@ fn task(pairs: &[Pair<'_>]) -> Task {
     if is_quantity { Task::Regression } else { Task::Binary }
 }
 
-fn length(text: Option<&str>) -> Result<Length, ControlError> {
+pub(crate) fn length(text: Option<&str>) -> Result<Length, ControlError> {
     let Some(text) = text else { return Ok(Length::Whole) };
     let wrong = || {
         ControlError::invalid(

@@ -13,7 +13,7 @@ use crate::words::stored;
 use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_release::Tier;
-use plimsoll_store::{DeploymentRow, FindingFilter, RetrainPolicyRow, RetrainRow};
+use plimsoll_store::{DeploymentRow, FindingFilter, RetrainPolicyRow, RetrainRow, RetrainStepRow};
 use plimsoll_types::{DeploymentId, EventId, Name, PrincipalId, RetrainId, Time};
 use serde_json::json;
 use std::time::Duration;
@@ -51,6 +51,8 @@ pub struct RetrainTask {
     pub attempts: u32,
     /// When the last attempt was begun.
     pub started_at: Option<Time>,
+    /// What it is trained on, once that is known.
+    pub manifest: Option<api::TrainingManifest>,
 }
 
 impl Control {
@@ -68,6 +70,7 @@ impl Control {
         let permit = self.permit(ctx, Action::SetRetrainPolicy, &Resource::Deployment(resource))?;
         let deployment = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
         check(wanted)?;
+        crate::trial::check(wanted, self.clock.now())?;
         // Its versions are registered with these rights, so they must be there.
         let model = self.store.read(|r| r.model(deployment.model))?;
         let model = model.ok_or(ControlError::Internal("a deployment has no model"))?;
@@ -82,6 +85,7 @@ impl Control {
                 policy: json!(wanted).to_string(),
                 set_by: ctx.id,
                 set_at: now,
+                trusted: None,
             };
             tx.put_retrain_policy(&row)?;
             Ok(row)
@@ -120,6 +124,45 @@ impl Control {
         })
     }
 
+    /// Lets the candidates of a policy, as it is now, answer at tier T1 without being asked each
+    /// time: whoever set it does not, and it counts for 180 days.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn trust_retrain_policy(
+        &self,
+        ctx: &RequestContext,
+        name: &Name,
+        is_trusted: bool,
+    ) -> Result<api::RetrainPolicyShown, ControlError> {
+        let (row, resource) = self.deployment_resource(ctx, name)?;
+        let permit = self.permit(ctx, Action::ApproveRetrain, &Resource::Deployment(resource))?;
+        let deployment = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
+        let policy = self.store.read(|r| r.retrain_policy(deployment.id))?;
+        let mut policy = policy.ok_or_else(|| ControlError::not_found("retrain policy", name))?;
+        if is_trusted && policy.set_by == ctx.id {
+            let detail = "whoever set the policy does not let its candidates answer";
+            return Err(ControlError::conflict(detail));
+        }
+        if is_trusted && self.config.dev {
+            let detail = "the --dev principal is nobody in particular: it trusts nothing";
+            return Err(ControlError::conflict(detail));
+        }
+        let permit = permit.for_named(format!("retrain-policy/{name}"));
+        let facts = json!({"trusted": is_trusted, "policy": document::<api::RetrainPolicy>(&policy.policy)?});
+        policy.trusted = self.carry_out(permit, facts, |tx, now| {
+            // It may have been set anew since it was read.
+            let found = tx.retrain_policy(deployment.id)?;
+            if found.is_none_or(|found| found.policy != policy.policy || found.set_at != policy.set_at) {
+                return Err(ControlError::conflict("the policy was set anew meanwhile"));
+            }
+            let trusted = is_trusted.then_some((ctx.id, now));
+            tx.trust_retrain_policy(deployment.id, trusted)?;
+            Ok(trusted)
+        })?;
+        self.shown_policy(&deployment, &policy)
+    }
+
     /// Asks by hand that a model is trained again. Neither cooldown nor a spent budget stops a
     /// person; a finding of security and one that is under way do.
     ///
@@ -150,7 +193,7 @@ impl Control {
             reason: wanted.reason.clone(),
         };
         let row = self.insert_retrain(who, &deployment, &policy, cause)?;
-        self.shown_retrain(row, &deployment)
+        self.shown_retrain(row, &deployment, true)
     }
 
     /// Lets a retraining go on that somebody else asked for.
@@ -178,10 +221,11 @@ impl Control {
         }
         let state = api::RetrainState::Queued.to_string();
         let row = RetrainRow { state, approved_by: Some(ctx.id), ..row };
-        self.carry_out(permit, json!({"state": row.state}), |tx, _| {
-            Ok(tx.update_retrain(&row, waiting)?)
+        self.carry_out(permit, json!({"state": row.state}), |tx, now| {
+            tx.update_retrain(&row, waiting)?;
+            Ok(tx.tell_retrain(id, &told(&row.state, Some("approved".into()), ctx.id, now))?)
         })?;
-        self.shown_retrain(row, &deployment)
+        self.shown_retrain(row, &deployment, true)
     }
 
     /// Ends a retraining. A version that it registered stays.
@@ -199,6 +243,11 @@ impl Control {
         let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
         let permit = self.permit(ctx, Action::RequestRetrain, &resource)?;
         let permit = permit.for_named(format!("retrain/{id}"));
+        if let Some(trial) = self.store.read(|r| r.trial(id))?.filter(|t| t.ended_at.is_none()) {
+            drop(permit);
+            self.cancel_trial(ctx.id, trial, &wanted.reason)?;
+            return self.shown_retrain(row, &deployment, true);
+        }
         if row.ended_at.is_some() || row.state == api::RetrainState::Registering.as_str() {
             return Err(ControlError::conflict(format!("it is {} already", row.state)));
         }
@@ -209,9 +258,10 @@ impl Control {
             let why = Some(wanted.reason.clone());
             let row = RetrainRow { state, why, process: None, ended_at: Some(now), ..row };
             tx.update_retrain(&row, &before)?;
+            tx.tell_retrain(id, &told(&row.state, row.why.clone(), ctx.id, now))?;
             Ok(row)
         })?;
-        self.shown_retrain(row, &deployment)
+        self.shown_retrain(row, &deployment, true)
     }
 
     /// Retrainings of deployments that the caller may read, latest first.
@@ -243,7 +293,7 @@ impl Control {
                 let deployment = self.retrained(&row)?;
                 let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
                 let may = self.allows(ctx, Action::ReadDeployment, &resource);
-                may.then(|| self.shown_retrain(row, &deployment)).transpose()
+                may.then(|| self.shown_retrain(row, &deployment, false)).transpose()
             },
         )
     }
@@ -260,7 +310,7 @@ impl Control {
         let (row, deployment) = self.retrain_row(ctx, id)?;
         let resource = Resource::Deployment(crate::deployment::resource_of(&deployment)?);
         self.may_read(ctx, Action::ReadDeployment, &resource)?;
-        self.shown_retrain(row, &deployment)
+        self.shown_retrain(row, &deployment, true)
     }
 
     /// Whether the caller may read what a trainer says, and whether it says no more.
@@ -315,6 +365,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Store`].
     pub fn next_retrain(&self) -> Result<Option<RetrainTask>, ControlError> {
+        Ok(self.retrain_tasks()?.into_iter().next())
+    }
+
+    /// Every retraining that may be worked on now, the oldest first.
+    ///
+    /// # Errors
+    /// [`ControlError::Store`].
+    pub fn retrain_tasks(&self) -> Result<Vec<RetrainTask>, ControlError> {
+        let mut tasks = Vec::new();
         for row in self.store.read(|r| r.retrains_under_way())? {
             let state: api::RetrainState = stored(&row.state, "state of a retraining")?;
             let waits = matches!(state, api::RetrainState::Waiting);
@@ -324,7 +383,7 @@ impl Control {
             let deployment = self.retrained(&row)?;
             let policy: api::RetrainPolicy = document(&row.policy)?;
             let days = policy.window_days.unwrap_or(WINDOW);
-            return Ok(Some(RetrainTask {
+            tasks.push(RetrainTask {
                 id: row.id,
                 state,
                 trainer: policy.trainer,
@@ -336,9 +395,71 @@ impl Control {
                 process: row.process,
                 attempts: row.attempts,
                 started_at: row.started_at,
-            }));
+                manifest: row.manifest.as_deref().map(document).transpose()?,
+            });
         }
-        Ok(None)
+        Ok(tasks)
+    }
+
+    /// The trainer of a retraining that the caller may answer for: whoever may register versions
+    /// of its model.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn retrain_trainer(
+        &self,
+        ctx: &RequestContext,
+        id: RetrainId,
+    ) -> Result<Name, ControlError> {
+        let (row, _) = self.retrain_row(ctx, id)?;
+        drop(self.permit_answer(ctx, &row)?);
+        Ok(document::<api::RetrainPolicy>(&row.policy)?.trainer)
+    }
+
+    /// A trainer elsewhere says what it made, or why nothing: once.
+    ///
+    /// # Errors
+    /// [`ControlError`]; see [`ControlError::code`].
+    pub fn retrain_answered(
+        &self,
+        ctx: &RequestContext,
+        id: RetrainId,
+        made: Result<Vec<api::ManifestFile>, String>,
+    ) -> Result<api::Retrain, ControlError> {
+        let (row, deployment) = self.retrain_row(ctx, id)?;
+        let permit = self.permit_answer(ctx, &row)?.for_named(format!("retrain/{id}"));
+        let training = api::RetrainState::Training.as_str();
+        if row.state != training {
+            return Err(ControlError::conflict(format!("the retraining is {} already", row.state)));
+        }
+        let (state, why, files) = match made {
+            Ok(files) => (api::RetrainState::Registering, None, Some(json!(files).to_string())),
+            Err(why) => {
+                text("failed", &why, MAX_TEXT)?;
+                (api::RetrainState::Failed, Some(why), None)
+            }
+        };
+        let is_over = state == api::RetrainState::Failed;
+        let facts = json!({"state": state, "files": files, "reason": why});
+        let row = self.carry_out(permit, facts, |tx, now| {
+            let ended_at = is_over.then_some(now);
+            let row = RetrainRow { state: state.to_string(), files, why, ended_at, ..row };
+            tx.update_retrain(&row, training)?;
+            tx.tell_retrain(id, &told(&row.state, row.why.clone(), ctx.id, now))?;
+            Ok(row)
+        })?;
+        self.shown_retrain(row, &deployment, true)
+    }
+
+    fn permit_answer<'a>(
+        &self,
+        ctx: &'a RequestContext,
+        row: &RetrainRow,
+    ) -> Result<crate::act::Permit<'a>, ControlError> {
+        let deployment = self.retrained(row)?;
+        let model = self.store.read(|r| r.model(deployment.model))?;
+        let model = model.ok_or(ControlError::Internal("a deployment has no model"))?;
+        self.permit(ctx, Action::CreateVersion, &crate::model::resource_of(&model))
     }
 
     /// Whether a retraining still is to be worked on.
@@ -466,21 +587,31 @@ impl Control {
                 Err(error) => return Err(error),
             },
         };
-        let facts = json!({"state": "candidate", "version": number});
-        self.step_retrain(row, facts, |row, now| RetrainRow {
-            state: api::RetrainState::Candidate.to_string(),
-            version: Some(number),
-            ended_at: Some(now),
-            ..row
-        })?;
-        self.after_candidate(deployment.id, number)
+        self.became_candidate(row, number)
     }
 
-    /// What becomes of a candidate: here it stops. Gate and rollout go on from here.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "what follows can fail")]
-    fn after_candidate(&self, deployment: DeploymentId, number: u32) -> Result<(), ControlError> {
-        tracing::info!(%deployment, version = number, "a candidate is registered");
-        Ok(())
+    /// The retraining is over, and what becomes of its candidate begins, in one transaction.
+    fn became_candidate(&self, row: RetrainRow, number: u32) -> Result<(), ControlError> {
+        let policy: api::RetrainPolicy = document(&row.policy)?;
+        let resource = format!("retrain/{}", row.id);
+        let facts = json!({
+            "state": "candidate", "version": number, "goes_on": !policy.candidate_only,
+        });
+        let payload = json!({"facts": facts});
+        self.carry_out_as(SERVER, "StepRetrain", &resource, payload, |tx, now| {
+            let before = row.state.clone();
+            let state = api::RetrainState::Candidate.to_string();
+            let row = RetrainRow { state, version: Some(number), ended_at: Some(now), ..row };
+            tx.update_retrain(&row, &before)?;
+            let why = Some(format!("version {number} is registered"));
+            tx.tell_retrain(row.id, &told(&row.state, why, SERVER, now))?;
+            if policy.candidate_only {
+                return Ok(());
+            }
+            let trial = crate::trial::first(&row, number, now);
+            tx.insert_trial(&trial)?;
+            Ok(tx.tell_retrain(row.id, &told(&trial.state, None, SERVER, now))?)
+        })
     }
 
     /// A retraining made no version, and will not.
@@ -509,7 +640,13 @@ impl Control {
         let (resource, before) = (format!("retrain/{}", row.id), row.state.clone());
         let payload = json!({"facts": facts});
         self.carry_out_as(SERVER, "StepRetrain", &resource, payload, |tx, now| {
-            Ok(tx.update_retrain(&next(row, now), &before)?)
+            let after = next(row, now);
+            tx.update_retrain(&after, &before)?;
+            let why = match after.attempts {
+                0 | 1 => after.why.clone(),
+                attempt => after.why.clone().or_else(|| Some(format!("attempt {attempt}"))),
+            };
+            Ok(tx.tell_retrain(after.id, &told(&after.state, why, SERVER, now))?)
         })
     }
 
@@ -555,6 +692,8 @@ impl Control {
                 ended_at: None,
             };
             tx.insert_retrain(&row)?;
+            let why = Some(format!("{}: {}", row.trigger, row.reason));
+            tx.tell_retrain(id, &told(&row.state, why, who, now))?;
             Ok(row)
         })
     }
@@ -583,20 +722,21 @@ impl Control {
                 });
             }
         }
-        let (recent, under_way) = self.store.read(|r| {
+        let (recent, is_under_way) = self.store.read(|r| {
             let recent = r.retrains_since(deployment.id, now.minus(MONTH))?;
-            Ok::<_, ControlError>((recent, r.retrain_under_way(deployment.id)?))
+            let is_trained = r.retrain_under_way(deployment.id)?.is_some();
+            Ok::<_, ControlError>((recent, is_trained || r.trial_in(deployment.id)?.is_some()))
         })?;
         Ok(Facts {
             findings,
             released: deployment.released.map(|release| (release.number, release.at)),
             set_at: policy.set_at,
             recent: recent.iter().map(|row| row.created_at).collect(),
-            is_under_way: under_way.is_some(),
+            is_under_way,
         })
     }
 
-    fn is_attacked(&self, deployment: DeploymentId) -> Result<bool, ControlError> {
+    pub(crate) fn is_attacked(&self, deployment: DeploymentId) -> Result<bool, ControlError> {
         self.has_finding(deployment, api::FindingKind::Security)
     }
 
@@ -642,7 +782,7 @@ impl Control {
     }
 
     /// A principal that still may act, in a request of the server's own.
-    fn acting_as(&self, id: PrincipalId) -> Result<Option<RequestContext>, ControlError> {
+    pub(crate) fn acting_as(&self, id: PrincipalId) -> Result<Option<RequestContext>, ControlError> {
         let row = self.store.read(|r| r.principal(id))?;
         let Some(row) = row.filter(|row| row.disabled_at.is_none()) else { return Ok(None) };
         let (id, principal) = (row.id, principal(&row)?);
@@ -662,6 +802,8 @@ impl Control {
             policy,
             set_by: row.set_by,
             set_at: row.set_at.into(),
+            trusted_by: row.trusted.map(|(by, _)| by),
+            trusted_until: row.trusted.map(|(_, at)| crate::trial::trusted_until(at).into()),
         })
     }
 
@@ -669,8 +811,12 @@ impl Control {
         &self,
         row: RetrainRow,
         deployment: &DeploymentRow,
+        with_story: bool,
     ) -> Result<api::Retrain, ControlError> {
-        let model = self.store.read(|r| r.model(deployment.model))?;
+        let (model, trial, story) = self.store.read(|r| {
+            let story = if with_story { r.retrain_steps(row.id)? } else { Vec::new() };
+            Ok::<_, ControlError>((r.model(deployment.model)?, r.trial(row.id)?, story))
+        })?;
         let model = model.ok_or(ControlError::Internal("a deployment has no model"))?;
         Ok(api::Retrain {
             id: row.id,
@@ -685,6 +831,8 @@ impl Control {
             manifest: row.manifest.as_deref().map(document).transpose()?,
             model: model.name,
             version: row.version,
+            trial: trial.map(Self::shown_trial).transpose()?,
+            story: story.into_iter().map(shown_step).collect(),
             attempts: row.attempts,
             why: row.why,
             created_at: row.created_at.into(),
@@ -699,7 +847,26 @@ fn asks_for_approval(tier: Option<Tier>) -> bool {
     tier.is_some_and(|tier| tier >= Tier::T2)
 }
 
-fn document<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ControlError> {
+fn shown_step(step: RetrainStepRow) -> api::RetrainStep {
+    api::RetrainStep {
+        at: step.created_at.into(),
+        state: step.state,
+        why: step.why,
+        by: Some(step.principal).filter(|by| *by != SERVER),
+    }
+}
+
+/// A step of a story.
+pub(crate) fn told(
+    state: &str,
+    why: Option<String>,
+    principal: PrincipalId,
+    created_at: Time,
+) -> RetrainStepRow {
+    RetrainStepRow { state: state.to_owned(), why, principal, created_at }
+}
+
+pub(crate) fn document<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ControlError> {
     serde_json::from_str(text).map_err(|_| ControlError::Internal("a retraining is unreadable"))
 }
 

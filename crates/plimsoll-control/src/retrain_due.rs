@@ -131,6 +131,8 @@ mod tests {
             budget: None,
             cooldown_hours: None,
             needs_approval: false,
+            candidate_only: false,
+            rollout: None,
         }
     }
 

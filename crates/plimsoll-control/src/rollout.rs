@@ -21,9 +21,9 @@ use plimsoll_policy::{Action, Resource};
 use plimsoll_release::rollout::{Guardrail, Phase, Rollout};
 use plimsoll_release::watched::Watched;
 use plimsoll_serving::Scoring;
-use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow};
+use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow, TrialRow};
 use plimsoll_types::record::{Kind, ResultClass, Route};
-use plimsoll_types::{DeploymentId, Name, RefusalCode, RolloutId};
+use plimsoll_types::{DeploymentId, Name, PrincipalId, RefusalCode, RolloutId};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub(crate) enum By<'a> {
     Person(Permit<'a>),
     /// The server, for the reason in the rollout.
     Server(Action),
+    /// The server, for the candidate of a retraining whose policy this principal set; with what
+    /// governance found of it.
+    Trial { on_behalf_of: PrincipalId, standing: Value },
 }
 
 impl Control {
@@ -89,11 +92,9 @@ impl Control {
         self.check_groups(&deployment, &rollout)?;
         let (records, failed) = self.known(deployment.id)?;
         rollout.learn_errors(records, failed);
-        let row = self.begin_rollout(
-            permit,
-            &deployment,
-            Begin { incumbent, candidate: wanted.version, scoring, rollout, is_drill: false },
-        )?;
+        let (candidate, is_drill, trial) = (wanted.version, false, None);
+        let begin = Begin { incumbent, candidate, scoring, rollout, is_drill, trial };
+        let row = self.begin_rollout(By::Person(permit), &deployment, begin)?;
         self.shown_rollout(&row, true)
     }
 
@@ -206,15 +207,20 @@ impl Control {
     /// Writes a rollout down; when this returns, gateways of this process serve it.
     pub(crate) fn begin_rollout(
         &self,
-        permit: Permit<'_>,
+        by: By<'_>,
         deployment: &DeploymentRow,
         begin: Begin,
     ) -> Result<RolloutRow, ControlError> {
-        let Begin { incumbent, candidate, scoring, rollout, is_drill } = begin;
+        let Begin { incumbent, candidate, scoring, rollout, is_drill, trial } = begin;
         let mut salt = [0; 32];
         rand::fill(&mut salt)
             .map_err(|_| ControlError::Internal("the random number generator failed"))?;
-        let by = permit.who().principal;
+        let label = format!("deployment/{}", deployment.name);
+        let (started_by, principal, action) = match &by {
+            By::Person(permit) => (permit.who().principal, permit.who().principal, permit.who().action),
+            By::Server(action) => (SERVER, SERVER, action.as_str()),
+            By::Trial { on_behalf_of, .. } => (*on_behalf_of, SERVER, Action::Release.as_str()),
+        };
         let now = self.clock.now();
         let watched = Watched::new(rollout);
         let row = RolloutRow {
@@ -227,7 +233,7 @@ impl Control {
             state: state_json(&watched)?,
             phase: watched.rollout.phase().to_string(),
             is_drill,
-            started_by: by,
+            started_by,
             started_at: now,
             updated_at: now,
             ended_at: None,
@@ -241,13 +247,37 @@ impl Control {
         let mut recorded = facts.clone();
         // With it, every assignment can be computed again.
         recorded["salt"] = salt.into();
-        self.carry_out(permit, recorded, |tx, now| {
+        let (label, payload) = match &by {
+            By::Person(permit) => (permit.who().resource, permit.payload(recorded)),
+            By::Server(_) => (label.as_str(), json!({ "facts": recorded })),
+            By::Trial { standing, .. } => {
+                recorded["retrain"] = json!(trial.as_ref().map(|trial| trial.retrain));
+                recorded["governance"] = standing.clone();
+                (label.as_str(), json!({ "facts": recorded }))
+            }
+        };
+        self.carry_out_as(principal, action, label, payload, |tx, now| {
             unchanged(tx.deployment(deployment.id)?.as_ref(), deployment)?;
             tx.insert_rollout(&row)?;
             let facts = facts.to_string();
             let step =
-                RolloutStepRow { what: "start".to_owned(), facts, principal: by, created_at: now };
-            Ok(tx.insert_rollout_step(row.id, &step)?)
+                RolloutStepRow { what: "start".to_owned(), facts, principal, created_at: now };
+            tx.insert_rollout_step(row.id, &step)?;
+            // The candidate of a retraining is tried once, whatever happens to this process.
+            if let Some(trial) = &trial {
+                let state = api::TrialState::Rollout.to_string();
+                let why = Some(format!("it is tried beside version {incumbent}"));
+                let after = TrialRow {
+                    state: state.clone(),
+                    why: why.clone(),
+                    rollout: Some(row.id),
+                    since: now,
+                    ..trial.clone()
+                };
+                tx.update_trial(&after, &trial.state)?;
+                tx.tell_retrain(trial.retrain, &crate::retrain::told(&state, why, SERVER, now))?;
+            }
+            Ok(())
         })?;
         Ok(row)
     }
@@ -292,7 +322,7 @@ impl Control {
             RolloutVerb::Hold => self.hold(By::Person(permit), &deployment, &row, "person")?,
             RolloutVerb::Resume => {
                 self.release_allowed(ctx, &deployment, row.candidate)?;
-                self.resume(permit, &deployment, &row)?
+                self.resume(By::Person(permit), &deployment, &row)?
             }
             RolloutVerb::Advance => {
                 self.release_allowed(ctx, &deployment, row.candidate)?;
@@ -335,9 +365,9 @@ impl Control {
         self.write_down(by, deployment, row, ("hold", &after))
     }
 
-    fn resume(
+    pub(crate) fn resume(
         &self,
-        permit: Permit<'_>,
+        by: By<'_>,
         deployment: &DeploymentRow,
         row: &RolloutRow,
     ) -> Result<RolloutRow, ControlError> {
@@ -348,7 +378,7 @@ impl Control {
             return Err(ControlError::conflict("the rollout is not held"));
         }
         after.rollout.resume(now);
-        let row = self.write_down(By::Person(permit), deployment, row, ("resume", &after))?;
+        let row = self.write_down(by, deployment, row, ("resume", &after))?;
         live.with(|watched| watched.rollout.resume(now));
         Ok(row)
     }
@@ -426,6 +456,9 @@ impl Control {
             }
             By::Server(action) => {
                 (SERVER, action.as_str(), label.as_str(), json!({ "facts": facts }))
+            }
+            By::Trial { .. } => {
+                (SERVER, Action::Release.as_str(), label.as_str(), json!({ "facts": facts }))
             }
         };
         let state = state_json(after)?;
@@ -566,6 +599,8 @@ pub(crate) struct Begin {
     pub(crate) scoring: Scoring,
     pub(crate) rollout: Rollout,
     pub(crate) is_drill: bool,
+    /// The candidate of a retraining, which is on its way with it.
+    pub(crate) trial: Option<TrialRow>,
 }
 
 /// What is recorded of a change: the numbers that decided.

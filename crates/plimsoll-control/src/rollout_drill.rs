@@ -48,9 +48,10 @@ impl Control {
         let rollout = Rollout::begin(plan(), self.clock.now())
             .map_err(|_| ControlError::Internal("the plan of a drill is none"))?;
         let scoring = Scoring { output: 0, positive_from: 0.5 };
-        let begin =
-            Begin { incumbent: version, candidate: version, scoring, rollout, is_drill: true };
-        let row = self.begin_rollout(permit, &deployment, begin)?;
+        let (is_drill, trial) = (true, None);
+        let (incumbent, candidate) = (version, version);
+        let begin = Begin { incumbent, candidate, scoring, rollout, is_drill, trial };
+        let row = self.begin_rollout(By::Person(permit), &deployment, begin)?;
         let live = self.rollouts.kept(&row, self.clock.now())?.live;
         wait(|| live.with(|watched| watched.rollout.counts().0) >= u64::from(requests));
         live.go_back(self.clock.monotonic());

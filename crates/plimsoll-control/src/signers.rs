@@ -19,6 +19,9 @@ const MAX_KEY: usize = 4096;
 /// Bytes of a signature over the few files of a version.
 const MAX_SIGNATURE: usize = 1 << 20;
 
+/// Where the server tells what a version was trained on.
+const LINEAGE: &str = "lineage.json";
+
 /// Whether every signer has a name of its own and a key that can be read.
 pub(crate) fn check(signers: &[Signer]) -> Result<(), ControlError> {
     let refuse = |detail: String| Err(ControlError::invalid("signers", detail));
@@ -92,6 +95,14 @@ impl Control {
     }
 }
 
+/// Whether a file is the lineage that the server itself adds to what a trainer made and signed. No
+/// loader reads it.
+fn is_ours(file: &FileRow, verified: &Verified) -> bool {
+    file.path == LINEAGE
+        && file.role == role_word(FileRole::Metadata)
+        && !verified.manifest.resources().iter().any(|one| one.name == LINEAGE)
+}
+
 /// Whether a signature is over exactly the files of a version.
 fn covers(verified: &Verified, files: &[FileRow]) -> Result<(), String> {
     let manifest = &verified.manifest;
@@ -102,7 +113,7 @@ fn covers(verified: &Verified, files: &[FileRow]) -> Result<(), String> {
     let alone = matches!(manifest.resources(), [only] if only.name == ".");
     let at_hand: Vec<Resource> = files
         .iter()
-        .filter(|file| file.path != BUNDLE_NAME)
+        .filter(|file| file.path != BUNDLE_NAME && !is_ours(file, verified))
         .map(|file| {
             let is_model = file.role == role_word(FileRole::Model);
             let name = if alone && is_model { ".".to_owned() } else { file.path.clone() };

@@ -3,17 +3,20 @@
 
 use crate::accept::Life;
 use crate::app::App;
+use crate::routes::Fail;
 use crate::trainers::{Ended, Place, Trainer, Trainers, end_orphans, run};
+use crate::trainers_webhook::{Unposted, Webhook, is_token, request};
 use aws_lc_rs::digest::{Context, SHA256};
 use plimsoll_api as api;
 use plimsoll_api::{FileRole, ManifestFile, RetrainState, TrainingManifest};
-use plimsoll_control::{Control, ControlError, RetrainTask};
+use plimsoll_control::{Control, ControlError, RequestContext, RetrainTask};
 use plimsoll_lake::{Ask, Format, Visible};
 use plimsoll_types::{Digest, RetrainId};
+use std::collections::HashSet;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -29,6 +32,8 @@ const EXPORT: Duration = Duration::from_secs(600);
 const MAX_FILES: usize = 63;
 /// What is read of a log at a time.
 const MAX_PIECE: u64 = 64 << 10;
+/// Where a version comes from, as a file of it.
+const LINEAGE: &str = "lineage.json";
 /// Bytes moved at once.
 const PIECE: usize = 256 << 10;
 
@@ -37,17 +42,33 @@ pub(crate) struct Retrains {
     trainers: Trainers,
     folder: PathBuf,
     draining: AtomicBool,
+    /// Those that were posted to trainers elsewhere by this process; one for each deployment.
+    posted: Mutex<HashSet<RetrainId>>,
     pub(crate) more: Notify,
 }
 
 impl Retrains {
     pub(crate) fn new(trainers: Trainers, folder: PathBuf) -> Self {
-        Self { trainers, folder, draining: AtomicBool::new(false), more: Notify::new() }
+        Self {
+            trainers,
+            folder,
+            draining: AtomicBool::new(false),
+            posted: Mutex::default(),
+            more: Notify::new(),
+        }
     }
 
     /// Whether the operator declared this trainer.
     pub(crate) fn has(&self, trainer: &str) -> bool {
         self.trainers.contains_key(trainer)
+    }
+
+    fn is_posted(&self, id: RetrainId) -> bool {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    fn note_posted(&self, id: RetrainId) {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
     fn place(&self, id: RetrainId) -> Place {
@@ -116,7 +137,7 @@ async fn turns(app: Arc<App>, life: &mut watch::Receiver<Life>) {
 fn carry_out(app: &App) -> Result<bool, ControlError> {
     let control = &*app.control;
     control.request_due_retrains()?;
-    let Some(task) = control.next_retrain()? else { return Ok(false) };
+    let Some(task) = next(app)? else { return Ok(false) };
     let place = app.retrains.place(task.id);
     if task.state == RetrainState::Registering {
         control.register_retrain(task.id)?;
@@ -132,6 +153,15 @@ fn carry_out(app: &App) -> Result<bool, ControlError> {
         control.fail_retrain(task.id, &why)?;
         return Ok(true);
     };
+    if let Some(webhook) = &trainer.webhook {
+        let posted = post(app, &task, webhook, &place);
+        place.tidy();
+        return match posted {
+            Ok(()) => Ok(true),
+            Err(Broken::Ours(error)) => Err(error),
+            Err(Broken::Trainer(why)) => control.fail_retrain(task.id, &why).map(|()| true),
+        };
+    }
     let trained = train(app, &task, trainer, &place);
     match trained {
         Ok(true) => control.register_retrain(task.id)?,
@@ -143,6 +173,95 @@ fn carry_out(app: &App) -> Result<bool, ControlError> {
     }
     place.tidy();
     Ok(true)
+}
+
+/// The first that there is something to do for. Those that train elsewhere are left to, for as long
+/// as they may take.
+fn next(app: &App) -> Result<Option<RetrainTask>, ControlError> {
+    for task in app.control.retrain_tasks()? {
+        let trainer = app.retrains.trainers.get(task.trainer.as_str());
+        let is_elsewhere = trainer.is_some_and(|trainer| trainer.webhook.is_some());
+        if task.state != RetrainState::Training || !is_elsewhere {
+            return Ok(Some(task));
+        }
+        let seconds = trainer.map_or(0, |trainer| trainer.timeout_seconds);
+        let begun = task.started_at.unwrap_or_else(|| app.clock.now());
+        if begun.plus(Duration::from_secs(seconds)) <= app.clock.now() {
+            let why = format!("no model was posted within {seconds} seconds");
+            app.control.fail_retrain(task.id, &why)?;
+        } else if !app.retrains.is_posted(task.id) {
+            return Ok(Some(task));
+        }
+    }
+    Ok(None)
+}
+
+/// Rows counted, and the request posted; after a restart the same once more.
+fn post(app: &App, task: &RetrainTask, webhook: &Webhook, place: &Place) -> Result<(), Broken> {
+    let manifest = match &task.manifest {
+        Some(manifest) if task.state == RetrainState::Training => manifest.clone(),
+        _ => {
+            place.clean()?;
+            let manifest = export(app, task, &place.data().join("decisions.parquet"))?;
+            if !app.control.begin_training(task.id, &manifest)? {
+                return Ok(());
+            }
+            manifest
+        }
+    };
+    match request(app, webhook, task, &manifest) {
+        Ok(()) => {
+            tracing::info!(retrain = %task.id, deployment = %task.name, "a trainer elsewhere was asked");
+            app.retrains.note_posted(task.id);
+            Ok(())
+        }
+        // It is due again, until its time is over.
+        Err(Unposted::Passing(why)) => {
+            tracing::warn!(retrain = %task.id, %why, "a trainer could not be asked");
+            Err(Broken::Ours(ControlError::Internal("a trainer elsewhere could not be asked now")))
+        }
+        Err(Unposted::Lasting(why)) => Err(Broken::Trainer(why)),
+    }
+}
+
+/// Takes what a trainer elsewhere made: once, and bound to what it was asked.
+///
+/// # Errors
+/// [`Fail`], also where it was answered already.
+pub(crate) fn answered(
+    app: &App,
+    ctx: &RequestContext,
+    id: RetrainId,
+    wanted: api::RetrainResult,
+) -> Result<api::Retrain, Fail> {
+    let invalid = |field: &str, detail: String| {
+        let mut problem = api::Problem::new(422, "invalid", detail);
+        problem.field = Some(field.to_owned());
+        Fail::Problem(Box::new(problem))
+    };
+    let trainer = app.control.retrain_trainer(ctx, id)?;
+    let trainer = app.retrains.trainers.get(trainer.as_str());
+    let webhook = trainer.and_then(|trainer| trainer.webhook.as_ref());
+    if !webhook.is_some_and(|webhook| is_token(webhook, id, &wanted.token)) {
+        return Err(invalid("token", "is not that of this retraining".to_owned()));
+    }
+    if let Some(why) = &wanted.failed {
+        return Ok(app.control.retrain_answered(ctx, id, Err(why.clone()))?);
+    }
+    let mut files = wanted.files;
+    if files.len() > MAX_FILES || !files.iter().any(|file| file.role == FileRole::Model) {
+        let detail = format!("must be 1 to {MAX_FILES}, one of them the model");
+        return Err(invalid("files", detail));
+    }
+    files.retain(|file| file.path != LINEAGE);
+    let lineage = app.control.retrain_lineage(id)?;
+    let kept =
+        keep_one(&app.control, LINEAGE.to_owned(), &mut lineage.as_slice(), FileRole::Metadata);
+    let lost = ControlError::Internal("the lineage of a version could not be kept");
+    files.push(kept.map_err(|_| lost)?);
+    let retrain = app.control.retrain_answered(ctx, id, Ok(files))?;
+    app.retrains.more.notify_one();
+    Ok(retrain)
 }
 
 /// Why there is no model.
@@ -279,6 +398,7 @@ fn keep_files(
         let role = match name.as_str() {
             name if name == trainer.model => FileRole::Model,
             "background.csv" | "background.parquet" => FileRole::Background,
+            "provenance.json" => FileRole::Metadata,
             _ => FileRole::Other,
         };
         files.push(keep_one(control, name, &mut fs_err::File::open(path)?, role)?);

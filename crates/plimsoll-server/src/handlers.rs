@@ -46,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(crate::handlers_batches::routes());
     routes.extend(crate::handlers_findings::routes());
     routes.extend(crate::handlers_retrain::routes());
+    routes.extend(crate::handlers_loop::routes());
     routes.extend(crate::handlers_observe::routes());
     routes.extend(crate::handlers_mlflow::routes());
     routes.extend(crate::handlers_lake::routes());

@@ -13,6 +13,7 @@ mod app;
 mod background;
 mod background_batches;
 mod background_explain;
+mod background_loop;
 mod background_retrain;
 mod background_rollouts;
 mod body;
@@ -42,6 +43,7 @@ mod handlers_lake;
 mod handlers_ledger;
 mod handlers_limits;
 mod handlers_lineage;
+mod handlers_loop;
 mod handlers_mlflow;
 mod handlers_monitoring;
 mod handlers_mpu;
@@ -80,6 +82,7 @@ mod start;
 mod tls;
 mod traces;
 mod trainers;
+mod trainers_webhook;
 mod webhooks;
 pub mod witness;
 
@@ -91,6 +94,7 @@ pub use error::ServerError;
 pub use plimsoll_control::ErasureWindows;
 pub use start::{Started, run};
 pub use trainers::{MAX_TRAINERS, Trainer, Trainers, check as check_trainers};
+pub use trainers_webhook::{Shape as TrainerShape, Webhook as TrainerWebhook};
 
 /// The OpenAPI document of this build.
 #[must_use]

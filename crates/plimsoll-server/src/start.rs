@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::background;
 use crate::background_batches::{self, Batches};
 use crate::background_explain;
+use crate::background_loop;
 use crate::background_retrain::{self, Retrains};
 use crate::background_rollouts;
 use crate::buckets;
@@ -174,6 +175,8 @@ async fn serve(
     tasks.spawn(background_rollouts::tend(Arc::clone(&app), life.clone()));
     tasks.spawn(background_rollouts::shadow(Arc::clone(&app), life.clone()));
     tasks.spawn(alerts::run(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_loop::tend(Arc::clone(&app), life.clone()));
+    tasks.spawn(background_loop::judge(Arc::clone(&app), config.monitor_slot, life.clone()));
     tasks.spawn(background_retrain::keep(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));

@@ -3,6 +3,7 @@
 //! Only the settings of the server name commands: whoever may ask that a model is trained again
 //! chooses a trainer by its name, and brings no command.
 
+use crate::trainers_webhook::Webhook;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -25,10 +26,11 @@ const MAX_ENVIRON: u64 = 256 << 10;
 const MARK: &str = "PLIMSOLL_RETRAIN";
 
 /// A trainer, as the operator declares it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trainer {
-    /// The program and its arguments.
+    /// The program and its arguments; none if it trains elsewhere.
+    #[serde(default)]
     pub command: Vec<String>,
     /// The folder that it runs in, for a project such as `dvc repro`'s; one of its own, empty
     /// before, unless told.
@@ -43,6 +45,9 @@ pub struct Trainer {
     /// Its address space, in MiB, for each of its processes.
     #[serde(default = "memory")]
     pub memory_mib: u64,
+    /// Where it trains instead of here.
+    #[serde(default)]
+    pub webhook: Option<Webhook>,
     /// Variables of its environment. It has no others but `PATH`, `HOME`, `LANG` and ours.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -71,7 +76,11 @@ pub fn check(trainers: &Trainers) -> Result<(), String> {
     }
     for (name, trainer) in trainers {
         let wrong = |what: &str| Err(format!("the trainer `{name}`: {what}"));
-        if trainer.command.first().is_none_or(String::is_empty) {
+        let is_elsewhere = trainer.webhook.is_some();
+        if is_elsewhere && !trainer.command.is_empty() {
+            return wrong("has either a `command` or a `webhook`");
+        }
+        if !is_elsewhere && trainer.command.first().is_none_or(String::is_empty) {
             return wrong("`command` must name a program");
         }
         if trainer.timeout_seconds == 0 || trainer.memory_mib == 0 {
@@ -298,6 +307,7 @@ mod tests {
         Trainer {
             command: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
             folder: None,
+            webhook: None,
             model: "model.json".into(),
             timeout_seconds: 60,
             memory_mib: 512,

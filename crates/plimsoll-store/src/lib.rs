@@ -35,6 +35,8 @@ mod sink;
 mod split;
 mod store;
 mod subject;
+mod trial;
+mod watch_limits;
 mod write;
 
 pub use alert::{AlertRow, DeliveryState, DueAlert, RouteRow, SentAlert};
@@ -65,6 +67,8 @@ pub use sink::{SinkCursor, SinkRow};
 pub use split::SplitRow;
 pub use store::{Change, Store};
 pub use subject::{ErasureRow, HoldRow, MAX_OF_SUBJECT};
+pub use trial::{RetrainStepRow, TrialRow};
+pub use watch_limits::WatchLimitsRow;
 pub use write::Write;
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct RetrainPolicyRow {
     pub set_by: PrincipalId,
     /// When.
     pub set_at: Time,
+    /// Who lets its candidates answer without being asked each time, and since when.
+    pub trusted: Option<(PrincipalId, Time)>,
 }
 
 /// One retraining.
@@ -69,13 +71,17 @@ pub struct RetrainRow {
 }
 
 impl Columns for RetrainPolicyRow {
-    const COLUMNS: &'static str = "deployment, policy, set_by, set_at";
+    const COLUMNS: &'static str = "deployment, policy, set_by, set_at, trusted_by, trusted_at";
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             deployment: DeploymentId::from_bytes(row.get(0)?),
             policy: row.get(1)?,
             set_by: PrincipalId::from_bytes(row.get(2)?),
             set_at: row::time(row, 3)?,
+            trusted: row
+                .get::<_, Option<[u8; 16]>>(4)?
+                .map(PrincipalId::from_bytes)
+                .zip(row::maybe_time(row, 5)?),
         })
     }
 }
@@ -185,7 +191,7 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Sets a deployment's policy.
+    /// Sets a deployment's policy. Whoever trusted the one before has not seen this one.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] if it cannot be written.
@@ -194,7 +200,7 @@ impl Write<'_> {
             "retrain policy",
             "INSERT INTO retrain_policies (deployment, policy, set_by, set_at)
              VALUES (?1, ?2, ?3, ?4) ON CONFLICT (deployment) DO UPDATE
-             SET policy = ?2, set_by = ?3, set_at = ?4",
+             SET policy = ?2, set_by = ?3, set_at = ?4, trusted_by = NULL, trusted_at = NULL",
             params![
                 row.deployment.as_bytes(),
                 row.policy,

@@ -95,7 +95,8 @@ Examples:
 Examples:
   plimsoll demo
   plimsoll demo --port 9000 --rate 200
-  plimsoll demo --seconds 30 --json")]
+  plimsoll demo --seconds 30 --json
+  plimsoll demo --loop")]
     Demo(Demo),
     /// Settings
     #[command(subcommand)]
@@ -293,6 +294,13 @@ pub(crate) struct Demo {
     /// After --seconds, end the traffic only; the server goes on until Ctrl-C
     #[arg(long, requires = "seconds")]
     pub(crate) keep: bool,
+    /// Let the population shift, and watch the loop close: alert, retraining, gate, shadow, canary,
+    /// promoted; it ends then. Needs a Python with xgboost
+    #[arg(long = "loop", conflicts_with = "keep")]
+    pub(crate) closed_loop: bool,
+    /// The Python that trains [default: .venv/demo/bin/python, else python3]
+    #[arg(long, value_name = "FILE", requires = "closed_loop")]
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// Verbs of settings.

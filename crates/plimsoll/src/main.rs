@@ -8,6 +8,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod ahead;
 mod cli;
 mod cli_ledger;
 mod cli_query;

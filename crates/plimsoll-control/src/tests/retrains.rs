@@ -22,6 +22,8 @@ fn policy() -> api::RetrainPolicy {
         budget: Some(2),
         cooldown_hours: Some(24),
         needs_approval: false,
+        candidate_only: true,
+        rollout: None,
     }
 }
 

@@ -30,6 +30,7 @@ Examples:
   settings: { mode: strict, fallback: { outputs: [0.5] } }
   assessment: { facts: { setting: production, harms: [] } }
   plan: { purpose: consumer credit, on_call: risk-oncall, fail_closed: true }
+  limits: { performance: [{ metric: auroc, least: 0.72 }], window: 7d }
 
 What is not in the file stays as it is. Whatever the file says, a version answers only with the gate
 and the approvals that its tier demands; without them nothing is released, and the exit code is 2.")]
@@ -54,6 +55,8 @@ struct Wanted {
     assessment: Option<Sheet>,
     #[serde(default)]
     plan: Option<api::GatePlan>,
+    #[serde(default)]
+    limits: Option<api::WatchLimits>,
     #[serde(default)]
     version: Option<u32>,
 }
@@ -115,6 +118,10 @@ pub(super) fn run(context: &Context, args: &Apply) -> Result<(), Failure> {
         let _: api::GatePlan = client.put(&format!("{path}/gate-plan"), plan)?;
         context.printer.note("the gate's plan declared");
     }
+    if let Some(limits) = wanted.limits.as_ref().filter(|_| has("limits.")) {
+        let _: api::WatchLimitsShown = client.put(&format!("{path}/monitoring/limits"), limits)?;
+        context.printer.note("limits set");
+    }
     if let Some(version) = wanted.version.filter(|_| has("version")) {
         let body = api::ReleaseVersion { version };
         let released: api::Deployment = client.post(&format!("{path}/release"), &body)?;
@@ -141,6 +148,15 @@ fn diff(client: &Client, path: &str, wanted: &Wanted) -> Result<Diff, Failure> {
     if let Some(plan) = &wanted.plan {
         let before: api::GatePlan = client.get(&format!("{path}/gate-plan"), &())?;
         compare("plan", &json!(before), &json!(plan), &mut changes);
+    }
+    if let Some(limits) = &wanted.limits {
+        let found = client.get::<api::WatchLimitsShown>(&format!("{path}/monitoring/limits"), &());
+        let before = match found {
+            Ok(found) => json!(found.limits),
+            Err(failure) if failure.status() == Some(404) => json!({}),
+            Err(failure) => return Err(failure),
+        };
+        compare("limits", &before, &json!(limits), &mut changes);
     }
     let before = now.released.map(|released| released.number);
     let mut found = None;

@@ -50,6 +50,7 @@ pub(crate) mod model_card;
 pub(crate) mod model_sign;
 pub(crate) mod monitor;
 mod monitor_explain;
+mod monitor_limits;
 mod monitor_performance;
 pub(crate) mod observe;
 mod offline;

@@ -85,6 +85,9 @@ Examples:
         #[arg(long)]
         no_wait: bool,
     },
+    /// Limits: which performance and fairness are put up with
+    #[command(subcommand)]
+    Limits(super::monitor_limits::Verb),
     #[command(flatten)]
     Judged(super::monitor_performance::Verb),
 }
@@ -195,6 +198,7 @@ pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
             super::monitor_explain::run(context, &deployment, open)
         }
         Verb::Backfill { deployment, no_wait } => backfill(context, &deployment, !no_wait),
+        Verb::Limits(verb) => super::monitor_limits::run(context, verb),
         Verb::Judged(verb) => super::monitor_performance::run(context, verb),
     }
 }

@@ -3,14 +3,15 @@
 use super::Context;
 use crate::cli::{Paged, one_of};
 use crate::failure::Failure;
-use crate::printer::Facts;
+use crate::printer::{Facts, Table};
 use clap::{Args, Subcommand};
 use plimsoll_api::{
     CancelRetrain, FindingKind, FindingSeverity, RequestRetrain, Retrain, RetrainFilter,
-    RetrainLog, RetrainLogQuery, RetrainPolicy, RetrainPolicyShown,
+    RetrainLog, RetrainLogQuery, RetrainPolicy, RetrainPolicyShown, RetrainRollout, Timestamp,
 };
 use plimsoll_types::{Name, RetrainId};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PATH: &str = "/api/v1/retrains";
@@ -94,13 +95,30 @@ Examples:
   plimsoll retrain policy set credit-default --trainer xgboost --when performance --when input_drift
   plimsoll retrain policy set credit-default --trainer dvc --every-days 30 --needs-approval
   plimsoll retrain policy set credit-default --trainer xgboost --max-age-days 180 --window-days 365 \\
-      --exclude \"result <> 'answered'\" --budget 2 --cooldown-hours 72")]
+      --exclude \"result <> 'answered'\" --budget 2 --cooldown-hours 72
+  plimsoll retrain policy set demand --trainer xgboost --when performance --step shadow:200:5m --step 10:500:10m")]
     Set(Set),
     /// Show a deployment's policy, and what holds it
     #[command(after_help = "Examples:\n  plimsoll retrain policy show credit-default")]
     Show {
         /// The deployment
         deployment: Name,
+    },
+    /// Let the candidates of a policy, as it is now, answer at tier T1 without being asked each time
+    ///
+    /// Whoever set the policy does not. It counts for 180 days, and not after the policy is set
+    /// anew; a candidate still has to pass its gate and its rollout. At T2 and T3 every candidate
+    /// is approved on its own.
+    #[command(after_help = "\
+Examples:
+  plimsoll retrain policy trust credit-default
+  plimsoll retrain policy trust credit-default --no")]
+    Trust {
+        /// The deployment
+        deployment: Name,
+        /// No more
+        #[arg(long)]
+        no: bool,
     },
     /// Train a deployment's model no more by itself
     #[command(after_help = "Examples:\n  plimsoll retrain policy remove credit-default")]
@@ -146,6 +164,17 @@ pub(crate) struct Set {
     /// Somebody else has to let each go on, whatever the tier
     #[arg(long)]
     needs_approval: bool,
+    /// End with a registered candidate, which nothing goes on with
+    #[arg(long)]
+    candidate_only: bool,
+    /// A step of how candidates are tried: `shadow` or a percentage, the requests and the time that
+    /// it needs at least, such as `5:1000:10m`; may be given several times
+    #[arg(long, value_name = "PERCENT:REQUESTS:TIME")]
+    step: Vec<String>,
+    /// How candidates are tried, from a file: YAML, TOML or JSON with steps, guardrails,
+    /// false_rollback, score_output, positive_from
+    #[arg(long, value_name = "FILE", conflicts_with = "step")]
+    rollout: Option<PathBuf>,
 }
 
 /// Runs the verb.
@@ -185,11 +214,22 @@ fn policy(context: &Context, verb: PolicyVerb) -> Result<(), Failure> {
                 budget: args.budget,
                 cooldown_hours: args.cooldown_hours,
                 needs_approval: args.needs_approval,
+                candidate_only: args.candidate_only,
+                rollout: rollout(&args.step, args.rollout.as_deref())?,
             };
             show_policy(context, &context.client()?.post(&path(&args.deployment), &body)?)
         }
         PolicyVerb::Show { deployment } => {
             show_policy(context, &context.client()?.get(&path(&deployment), &())?)
+        }
+        PolicyVerb::Trust { deployment, no } => {
+            let path = format!("{}/trust", path(&deployment));
+            if no {
+                context.client()?.delete(&path)?;
+                context.printer.note("candidates are approved one by one");
+                return Ok(());
+            }
+            show_policy(context, &context.client()?.post(&path, &json!({}))?)
         }
         PolicyVerb::Remove { deployment } => {
             context.client()?.delete(&path(&deployment))?;
@@ -197,6 +237,18 @@ fn policy(context: &Context, verb: PolicyVerb) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// How candidates are tried, if it is told.
+fn rollout(steps: &[String], file: Option<&Path>) -> Result<Option<RetrainRollout>, Failure> {
+    if let Some(file) = file {
+        return super::gate_server::document(file).map(Some);
+    }
+    if steps.is_empty() {
+        return Ok(None);
+    }
+    let steps = steps.iter().map(|text| super::rollout::step(text)).collect::<Result<_, _>>()?;
+    Ok(Some(RetrainRollout { steps: Some(steps), ..RetrainRollout::default() }))
 }
 
 fn show_policy(context: &Context, shown: &RetrainPolicyShown) -> Result<(), Failure> {
@@ -214,6 +266,8 @@ fn show_policy(context: &Context, shown: &RetrainPolicyShown) -> Result<(), Fail
             .add("budget", format!("{} in 30 days", policy.budget.unwrap_or(4)))
             .add("cooldown", format!("{} hours", policy.cooldown_hours.unwrap_or(24)))
             .add("approval", if policy.needs_approval { "always" } else { "as the tier asks" })
+            .add("then", if policy.candidate_only { "nothing" } else { "gate, rollout, release" })
+            .maybe("trusted until", shown.trusted_until.map(|time| context.time(time)))
             .maybe("held now", shown.held.as_deref())
             .to_string()
     })
@@ -229,21 +283,35 @@ fn list(context: &Context, deployment: Option<Name>, limit: u32) -> Result<(), F
             one.id.to_string(),
             context.time(one.created_at),
             one.deployment.to_string(),
-            one.state.to_string(),
+            state(one),
             one.trigger.to_string(),
             one.version.map_or_else(none, |number| number.to_string()),
             one.reason.clone(),
-            one.why.clone().unwrap_or_else(none),
+            why(one).unwrap_or_else(none),
         ]);
     })
 }
 
+/// Where it stands, or its candidate does.
+fn state(one: &Retrain) -> String {
+    one.trial.as_ref().map_or_else(|| one.state.to_string(), |trial| trial.state.to_string())
+}
+
+fn why(one: &Retrain) -> Option<String> {
+    one.trial.as_ref().and_then(|trial| trial.why.clone()).or_else(|| one.why.clone())
+}
+
 fn show(context: &Context, retrain: &Retrain) -> Result<(), Failure> {
     context.printer.show(retrain, |one| {
-        Facts::default()
+        let mut story = Table::new(&["when", "state", "why"]);
+        for step in &one.story {
+            let why = step.why.clone().unwrap_or_default();
+            story.row([context.time(step.at), step.state.clone(), why]);
+        }
+        let facts = Facts::default()
             .add("retraining", one.id)
             .add("deployment", &one.deployment)
-            .add("state", one.state)
+            .add("state", state(one))
             .add("trigger", one.trigger)
             .maybe("finding", one.finding)
             .add("reason", &one.reason)
@@ -252,11 +320,18 @@ fn show(context: &Context, retrain: &Retrain) -> Result<(), Failure> {
             .maybe("data", one.manifest.as_ref().map(|manifest| manifest.digest))
             .maybe("candidate", one.version.map(|number| format!("{} {number}", one.model)))
             .add("attempts", one.attempts)
-            .maybe("why", one.why.as_deref())
+            .maybe("gate result", one.trial.as_ref().and_then(|trial| trial.gate))
+            .maybe("rollout", one.trial.as_ref().and_then(|trial| trial.rollout))
+            .maybe("why", why(one))
             .add("asked", context.time(one.created_at))
-            .maybe("ended", one.ended_at.map(|time| context.time(time)))
-            .to_string()
+            .maybe("ended", ended(one).map(|time| context.time(time)));
+        format!("{facts}{story}")
     })
+}
+
+/// When all of it was over: training, if nothing went on with the candidate.
+fn ended(one: &Retrain) -> Option<Timestamp> {
+    one.trial.as_ref().map_or(one.ended_at, |trial| trial.ended_at)
 }
 
 fn log(context: &Context, id: RetrainId, follow: bool) -> Result<(), Failure> {

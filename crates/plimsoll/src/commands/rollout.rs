@@ -193,7 +193,7 @@ fn also(args: &Start) -> Result<Vec<RolloutGuardrail>, Failure> {
 }
 
 /// `shadow:500:5m`, `2.5:1000:10m` or, with outcomes, `5:1000:1d:50`.
-fn step(text: &str) -> Result<RolloutStep, Failure> {
+pub(super) fn step(text: &str) -> Result<RolloutStep, Failure> {
     let wrong = || {
         Failure::user("`--step` is PERCENT:REQUESTS:TIME, such as `shadow:500:5m` or `5:1000:10m`")
     };

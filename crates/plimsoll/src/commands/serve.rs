@@ -1,6 +1,7 @@
 //! `plimsoll serve`: settles the settings, starts logs, hands over to the server.
 
 use super::Context;
+use crate::ahead::AheadClock;
 use crate::cli::Serve;
 use crate::failure::Failure;
 use crate::logging;
@@ -8,6 +9,7 @@ use crate::printer::Printer;
 use crate::settings::{Overrides, Settings};
 use plimsoll_ledger::LedgerError;
 use plimsoll_server::{ServerConfig, ServerError, Started};
+use plimsoll_types::Clock;
 use std::sync::Arc;
 
 /// The settings that `args` and everything below them give.
@@ -38,7 +40,19 @@ pub(super) fn run(context: &Context, args: &Serve) -> Result<(), Failure> {
     let color = context.printer.is_colored();
     logging::start(settings.log_level.value, settings.log_format.value, color)?;
     warn_if_open(context, &config);
-    start(context, config)
+    let clock = clock(context, &settings, args.dev)?;
+    start(context, config, clock)
+}
+
+/// The machine's clock, or, in a test, one that is ahead of it.
+fn clock(context: &Context, settings: &Settings, dev: bool) -> Result<Arc<dyn Clock>, Failure> {
+    let Some(file) = settings.clock_ahead.value.clone() else { return Ok(Arc::new(context.clock)) };
+    if !dev {
+        let text = "`clock.ahead_file` makes every record's time wrong, so it needs `--dev`";
+        return Err(Failure::user(text));
+    }
+    context.printer.warn("the clock is ahead of the machine's: times in this ledger are made up");
+    Ok(Arc::new(AheadClock::following(context.clock, file)))
 }
 
 /// Whoever can reach an address without TLS can read keys on their way.
@@ -54,8 +68,7 @@ fn warn_if_open(context: &Context, config: &ServerConfig) {
 }
 
 /// Starts the server and waits for its end.
-fn start(context: &Context, config: ServerConfig) -> Result<(), Failure> {
-    let clock = Arc::new(context.clock);
+fn start(context: &Context, config: ServerConfig, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     plimsoll_server::run(config, clock, |started| greet(&context.printer, started)).map_err(failure)
 }
 

@@ -146,6 +146,7 @@ settings! {
     mail_user: Option<String> = "mail.user", "", "who logs in at the relay; empty logs nobody in";
     mail_password_file: Option<PathBuf> = "mail.password_file", "", "file that holds their password";
     trainers_file: Option<PathBuf> = "retrain.trainers_file", "", "TOML file that declares the commands which train models again; empty declares none";
+    clock_ahead: Option<PathBuf> = "clock.ahead_file", "", "for tests, and refused without `--dev`: file with the seconds that the clock is ahead of the machine's";
     url: String = "client.url", "http://127.0.0.1:8081", "server that commands talk to; under `serve --dev` it is http://127.0.0.1:8080";
     key: Option<Secret> = "client.key", "", "API key; only in the environment or as `--key`";
     key_file: Option<PathBuf> = "client.key_file", "", "file that holds the API key";

@@ -88,3 +88,33 @@ fn what_is_somebody_elses_is_left_alone() {
     assert!(stderr.contains("not a demo's folder"), "{stderr}");
     assert_eq!(std::fs::read_dir(place.path()).expect("reads").count(), 1);
 }
+
+/// The whole loop in short: more requests a second than a person would watch.
+#[test]
+fn a_demo_of_the_loop_ends_with_a_version_that_was_trained_for_another_population() {
+    let place = tempfile::tempdir().expect("temp");
+    let folder = place.path().join("demo");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join(".venv/demo/bin/python").display().to_string();
+    let missing = demo(&folder, free_port(), &["--loop", "--python", "/bin/false"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("pip install"), "{}", text(&missing.stderr));
+    let args = ["--loop", "--rate", "100", "--seconds", "300", "--python", &python];
+    let output = demo(&folder, free_port(), &args);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    let place = |word: &str| {
+        stdout.find(word).unwrap_or_else(|| panic!("`{word}` is not in: {stdout}\n{stderr}"))
+    };
+    let story = [
+        "the population shifts",
+        "alert: ",
+        "queued: finding",
+        "s  training",
+        "candidate: version 2 is registered",
+        "rollout: it is tried beside version 1",
+        "promoted",
+        "version 2 answers everybody",
+    ];
+    assert!(story.map(place).is_sorted(), "{stdout}");
+}

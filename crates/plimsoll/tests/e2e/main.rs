@@ -13,6 +13,7 @@ mod auditor;
 mod batch;
 #[cfg(test)]
 mod buckets;
+mod closed_loop;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
@@ -84,11 +85,14 @@ mod sign_in;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
+mod stories;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod traffic;
+mod trainers;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -94,6 +94,7 @@ fn a_finding_asks_a_trainer_trains_and_a_candidate_is_registered() {
         "performance",
         "--exclude",
         "result <> 'answered'",
+        "--candidate-only",
     ];
     server.cli(&set).ok();
     report(&server, "input_drift");
@@ -145,6 +146,7 @@ fn security_holds_approval_waits_and_failures_are_told() {
         "--when",
         "performance",
         "--needs-approval",
+        "--candidate-only",
     ];
     server.cli(&set).ok();
     let attack = report(&server, "security");
@@ -200,7 +202,7 @@ fn server_with_policy(folder: &Arc<tempfile::TempDir>, command: &[&str]) -> Serv
     ask(&server, 3);
     let set =
         ["retrain", "policy", "set", "credit-default", "--trainer", "own", "--when", "performance"];
-    server.cli(&set).ok();
+    server.cli(&[&set[..], &["--candidate-only"]].concat()).ok();
     server
 }
 

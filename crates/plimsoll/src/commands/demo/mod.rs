@@ -4,6 +4,7 @@
 //! It does through the API what anybody could, and knows nothing of how decisions are made.
 
 mod assets;
+mod closed_loop;
 mod counters;
 mod hints;
 mod screen;
@@ -72,12 +73,19 @@ pub(super) fn run(context: &Context, args: &Demo) -> Result<(), Failure> {
     let folder = prepare(context, &args.data)?;
     let base = format!("http://127.0.0.1:{port}");
     let wire = Wire::new(&base, CALLERS + 1);
-    let mut server = Server::start(port, &folder)?;
+    let trainers = match args.closed_loop {
+        true => Some(closed_loop::prepare(&folder, args.python.as_deref())?),
+        false => None,
+    };
+    let mut server = Server::start(port, &folder, trainers.as_deref())?;
     if !server.ready(&wire, &mut signals)? {
         return server.stop(&mut signals);
     }
     let mut stage = Stage::new(context, folder, base, wire);
-    let played = stage.play(args, &mut server, &mut signals);
+    let played = match args.closed_loop {
+        true => stage.play_loop(args, &mut server, &mut signals),
+        false => stage.play(args, &mut server, &mut signals),
+    };
     let (took, first) = played.map_err(|failure| server.blame(failure))?;
     stage.settle(&mut signals).map_err(|failure| server.blame(failure))?;
     server.stop(&mut signals)?;
@@ -127,11 +135,15 @@ impl<'a> Stage<'a> {
         Ok((took, first))
     }
 
-    /// The models, contracts and deployments.
-    fn set_up(&self) -> Result<(), Failure> {
+    fn client(&self) -> Result<Client, Failure> {
         let mut layers = Layers::default();
         layers.set("client.url", Some(self.base.clone()), "--port");
-        let client = Client::new(&Settings::resolve(&layers)?)?;
+        Client::new(&Settings::resolve(&layers)?)
+    }
+
+    /// The models, contracts and deployments.
+    fn set_up(&self) -> Result<(), Failure> {
+        let client = self.client()?;
         for case in [&CREDIT, &CANCER] {
             let version = setup::set_up(&client, case)?;
             let (model, deployment, mode) = (case.model, case.deployment, case.mode);

@@ -22,6 +22,17 @@ pub(super) struct Job {
     pub(super) idempotency_key: Option<String>,
 }
 
+/// The part of the year whose population asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// All of it, there and back.
+    Year,
+    /// The first months, as the model knows them.
+    Calm,
+    /// Its end.
+    Moved,
+}
+
 /// All that may be sent.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -29,6 +40,7 @@ pub(super) struct Script {
     cancer: Vec<&'static str>,
     refused: Vec<String>,
     seed: u64,
+    part: Part,
 }
 
 /// A line of `refused.jsonl`.
@@ -48,7 +60,12 @@ impl Script {
             refused.map_err(|error| Failure::ours("the demo's refused requests").because(error))?;
         let credit = CREDIT.requests.lines().collect();
         let cancer = CANCER.requests.lines().collect();
-        Ok(Self { credit, cancer, refused, seed })
+        Ok(Self { credit, cancer, refused, seed, part: Part::Year })
+    }
+
+    /// The same of a part of the year.
+    pub(super) fn of(self, part: Part) -> Self {
+        Self { part, ..self }
     }
 
     /// The request number `n`, as it is sent at `now`: one in 20 is to be refused, one in 40
@@ -82,7 +99,12 @@ impl Script {
     /// An application of today. The population moves along the file and back again, so that
     /// it never jumps.
     fn application(&self, n: u64, draw: u64, now: Time) -> String {
-        let place = there_and_back(n / PACE + draw % SPREAD, self.credit.len());
+        let place = match self.part {
+            Part::Year => there_and_back(n / PACE + draw % SPREAD, self.credit.len()),
+            // A sixth of the year each, every line as often as another.
+            Part::Calm => within(n, self.credit.len() / 6),
+            Part::Moved => self.credit.len() - 1 - within(n, self.credit.len() / 6),
+        };
         let mut body = self.credit.get(place).copied().unwrap_or_default().to_owned();
         set(&mut body, "application_id", &format!("A{:09}", mix(draw) % 1_000_000_000));
         set(&mut body, "customer_id", &format!("C{:06}", mix(draw + 1) % CUSTOMERS));
@@ -101,6 +123,11 @@ impl Script {
 fn cyclic<T>(items: &[T], n: u64) -> Option<&T> {
     let count = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
     items.get(usize::try_from(n % count).ok()?)
+}
+
+/// 0, 1, …, count - 1, 0, 1, …
+fn within(n: u64, count: usize) -> usize {
+    usize::try_from(n).unwrap_or(0) % count.max(1)
 }
 
 /// 0, 1, …, count - 1, count - 1, …, 1, 0, 0, 1, …

@@ -33,7 +33,11 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts `plimsoll serve --dev` in the demo's `folder`.
-    pub(super) fn start(port: u16, folder: &Path) -> Result<Self, Failure> {
+    pub(super) fn start(
+        port: u16,
+        folder: &Path,
+        trainers: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let binary = std::env::current_exe()
             .map_err(|error| Failure::ours("this binary cannot be found").because(error))?;
         let mut command = Command::new(binary);
@@ -42,6 +46,11 @@ impl Server {
         command.args(["--set", "log.level=warn", "--color", "never"]);
         // Who tries a demo has not set a disk aside for it.
         command.args(["--set", "ledger.reserve=16MiB"]);
+        if let Some(trainers) = trainers {
+            // A loop in minutes: what is counted is looked at each second.
+            command.args(["--set", "monitor.slot=1s", "--set"]);
+            command.arg(format!("retrain.trainers_file={}", trainers.display()));
+        }
         command.args(["--port", &port.to_string()]);
         command.arg("--data").arg(folder.join("data"));
         command.arg("--keys").arg(folder.join("keys"));
