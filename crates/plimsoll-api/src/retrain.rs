@@ -1,8 +1,8 @@
 //! Training again: when, with which rows, by whom, and what became of it.
 
 use crate::model::ManifestFile;
-use crate::time::Timestamp;
 use crate::rollout::{RolloutGuardrail, RolloutStep};
+use crate::time::Timestamp;
 use crate::words::{FindingKind, FindingSeverity, RetrainState, RetrainTrigger, TrialState};
 use plimsoll_types::{Digest, FindingId, Name, PrincipalId, RetrainId, RolloutId};
 use schemars::JsonSchema;

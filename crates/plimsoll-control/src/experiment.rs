@@ -376,6 +376,7 @@ impl Control {
             By::Server(action) => {
                 (SERVER, action.as_str(), label.as_str(), json!({ "facts": facts }))
             }
+            By::Trial { .. } => return Err(ControlError::Internal("an experiment is no trial")),
         };
         let is_over = phase != api::ExperimentPhase::Running;
         let state = states_json(&states)?;

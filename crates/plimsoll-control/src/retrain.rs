@@ -153,7 +153,9 @@ impl Control {
         policy.trusted = self.carry_out(permit, facts, |tx, now| {
             // It may have been set anew since it was read.
             let found = tx.retrain_policy(deployment.id)?;
-            if found.is_none_or(|found| found.policy != policy.policy || found.set_at != policy.set_at) {
+            if found
+                .is_none_or(|found| found.policy != policy.policy || found.set_at != policy.set_at)
+            {
                 return Err(ControlError::conflict("the policy was set anew meanwhile"));
             }
             let trusted = is_trusted.then_some((ctx.id, now));
@@ -782,7 +784,10 @@ impl Control {
     }
 
     /// A principal that still may act, in a request of the server's own.
-    pub(crate) fn acting_as(&self, id: PrincipalId) -> Result<Option<RequestContext>, ControlError> {
+    pub(crate) fn acting_as(
+        &self,
+        id: PrincipalId,
+    ) -> Result<Option<RequestContext>, ControlError> {
         let row = self.store.read(|r| r.principal(id))?;
         let Some(row) = row.filter(|row| row.disabled_at.is_none()) else { return Ok(None) };
         let (id, principal) = (row.id, principal(&row)?);

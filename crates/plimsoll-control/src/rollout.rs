@@ -57,7 +57,10 @@ pub(crate) enum By<'a> {
     Server(Action),
     /// The server, for the candidate of a retraining whose policy this principal set; with what
     /// governance found of it.
-    Trial { on_behalf_of: PrincipalId, standing: Value },
+    Trial {
+        on_behalf_of: PrincipalId,
+        standing: Value,
+    },
 }
 
 impl Control {
@@ -164,7 +167,7 @@ impl Control {
     }
 
     /// Groups that guardrails look at are by keys that the contract has.
-    fn check_groups(
+    pub(crate) fn check_groups(
         &self,
         deployment: &DeploymentRow,
         rollout: &Rollout,
@@ -217,7 +220,9 @@ impl Control {
             .map_err(|_| ControlError::Internal("the random number generator failed"))?;
         let label = format!("deployment/{}", deployment.name);
         let (started_by, principal, action) = match &by {
-            By::Person(permit) => (permit.who().principal, permit.who().principal, permit.who().action),
+            By::Person(permit) => {
+                (permit.who().principal, permit.who().principal, permit.who().action)
+            }
             By::Server(action) => (SERVER, SERVER, action.as_str()),
             By::Trial { on_behalf_of, .. } => (*on_behalf_of, SERVER, Action::Release.as_str()),
         };

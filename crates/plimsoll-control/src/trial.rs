@@ -74,8 +74,9 @@ impl Control {
     }
 
     fn tend_trial(&self, row: TrialRow) -> Result<(), ControlError> {
-        let (retrain, deployment) =
-            self.store.read(|r| Ok::<_, ControlError>((r.retrain(row.retrain)?, r.deployment(row.deployment)?)))?;
+        let (retrain, deployment) = self.store.read(|r| {
+            Ok::<_, ControlError>((r.retrain(row.retrain)?, r.deployment(row.deployment)?))
+        })?;
         let retrain = retrain.ok_or(ControlError::Internal("a trial has no retraining"))?;
         let deployment = deployment.ok_or(ControlError::Internal("a trial has no deployment"))?;
         let seen = Seen { row, retrain, deployment };
@@ -144,7 +145,7 @@ impl Control {
             let why = "who set the policy may do nothing any more, so no gate is run";
             return self.refuse_trial(seen, why);
         };
-        let wanted = api::RunGate { version: seen.row.version };
+        let wanted = api::RunGate { version: seen.row.version, contract: None };
         let run = match self.run_gate(&ctx, &seen.deployment.name, wanted) {
             Ok(run) => run,
             Err(error @ (ControlError::Denied { .. } | ControlError::NotFound { .. })) => {
@@ -223,10 +224,7 @@ impl Control {
             return Ok(());
         }
         self.tell_of_trial(seen, APPROVAL, Severity::Warning, told)?;
-        self.step_trial(seen, why, |row, _| TrialRow {
-            state: TrialState::Held.to_string(),
-            ..row
-        })
+        self.step_trial(seen, why, |row, _| TrialRow { state: TrialState::Held.to_string(), ..row })
     }
 
     /// Everything that is asked for is there: the rollout begins, in one transaction with the step.
@@ -242,8 +240,10 @@ impl Control {
         let policy: api::RetrainPolicy = document(&retrain.policy)?;
         let begin = self.candidate_fits(deployment, row.version).and_then(|()| {
             let wanted = wanted(&policy, row.version);
-            let scoring = self.scoring(deployment, (incumbent, row.version), &wanted)?;
+            let read = (wanted.score_output, wanted.positive_from);
+            let scoring = self.scoring(deployment, (incumbent, row.version), read)?;
             let mut rollout = begun(&wanted, self.clock.now())?;
+            self.check_groups(deployment, &rollout)?;
             let (records, failed) = self.known(deployment.id)?;
             rollout.learn_errors(records, failed);
             let (candidate, trial) = (row.version, Some(row.clone()));
@@ -273,15 +273,19 @@ impl Control {
         let files = self.store.read(|r| r.files(deployment.model, number))?;
         match self.signer(&signers, &files)? {
             Ok(_) => Ok(()),
-            Err(why) => Err(ControlError::invalid("version", format!("the deployment asks for a signature: {why}"))),
+            Err(why) => Err(ControlError::invalid(
+                "version",
+                format!("the deployment asks for a signature: {why}"),
+            )),
         }
     }
 
     /// Whether the candidate of a retraining may answer everybody now, as its rollout has ended
     /// well. Asked of policy's facts anew: an approval or a gate result may have got old meanwhile.
     pub(crate) fn trial_may_answer(&self, row: TrialRow) -> Result<(), ControlError> {
-        let (retrain, deployment) =
-            self.store.read(|r| Ok::<_, ControlError>((r.retrain(row.retrain)?, r.deployment(row.deployment)?)))?;
+        let (retrain, deployment) = self.store.read(|r| {
+            Ok::<_, ControlError>((r.retrain(row.retrain)?, r.deployment(row.deployment)?))
+        })?;
         let (Some(retrain), Some(deployment)) = (retrain, deployment) else {
             return Err(ControlError::Internal("a trial has no retraining"));
         };
@@ -521,6 +525,7 @@ fn wanted(policy: &api::RetrainPolicy, version: u32) -> api::StartRollout {
         false_rollback: rollout.false_rollback,
         score_output: rollout.score_output,
         positive_from: rollout.positive_from,
+        also: Vec::new(),
     }
 }
 
@@ -535,6 +540,10 @@ fn usual() -> Vec<api::RolloutGuardrail> {
             quantile: None,
             tolerance: None,
             margin: None,
+            by: None,
+            group: None,
+            outcome: None,
+            positive: None,
         })
         .to_vec()
 }

@@ -191,7 +191,11 @@ impl Control {
         let of_fairness: Vec<FairnessLimit> = limits
             .fairness
             .iter()
-            .map(|one| FairnessLimit { metric: one.metric.clone(), least: one.least, most: one.most })
+            .map(|one| FairnessLimit {
+                metric: one.metric.clone(),
+                least: one.least,
+                most: one.most,
+            })
             .collect();
         let mut lasting: Option<Vec<Signal>> = None;
         for (from, to) in ranges(limits, persistence, (since, now))? {
@@ -241,7 +245,14 @@ fn lasting(
             for (kind, windows) in
                 [(SignalKind::Performance, measured), (SignalKind::EstimatedPerformance, estimated)]
             {
-                signals.extend(last_of(deployment, performance, windows, &limit, kind, persistence));
+                signals.extend(last_of(
+                    deployment,
+                    performance,
+                    windows,
+                    &limit,
+                    kind,
+                    persistence,
+                ));
             }
         }
     }
@@ -409,7 +420,8 @@ mod tests {
 
     #[test]
     fn limits_that_could_say_nothing_are_refused() {
-        let one = |metric: &str, least, most| api::MeasureLimit { metric: metric.into(), least, most };
+        let one =
+            |metric: &str, least, most| api::MeasureLimit { metric: metric.into(), least, most };
         let of = |performance| api::WatchLimits { performance, ..api::WatchLimits::default() };
         assert!(check(&of(vec![one("accuracy", Some(0.8), None)])).is_ok());
         assert!(check(&of(vec![one("accurcy", Some(0.8), None)])).is_err());

@@ -24,8 +24,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_monitoring.sql"),
     include_str!("../migrations/0014_findings.sql"),
     include_str!("../migrations/0015_lineage.sql"),
-    include_str!("../migrations/0017_experiments.sql"),
-    include_str!("../migrations/0020_loop.sql"),
+    include_str!("../migrations/0016_experiments.sql"),
+    include_str!("../migrations/0017_loop.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.

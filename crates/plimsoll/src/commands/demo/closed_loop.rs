@@ -186,7 +186,9 @@ impl Stage<'_> {
             rollout: Some(rollout),
         };
         let _: api::RetrainPolicyShown = client.post(&format!("{path}/retrain"), &policy)?;
-        self.tell("policy: what has moved asks for a retraining; then gate, shadow, 10 %, 50 %, all")
+        self.tell(
+            "policy: what has moved asks for a retraining; then gate, shadow, 10 %, 50 %, all",
+        )
     }
 
     /// Lets time pass until something is so; `false` if somebody ends it.
