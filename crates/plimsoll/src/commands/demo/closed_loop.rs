@@ -157,6 +157,7 @@ impl Stage<'_> {
         let made: api::MonitoringReference = client.put_bytes(&path_of, &[])?;
         self.tell(&format!("reference: {} decisions; {WINDOW} make a window", made.rows))?;
         let step = |percent, requests_min, seconds_min| api::RolloutStep {
+            outcomes_min: 0,
             percent,
             requests_min,
             seconds_min,
