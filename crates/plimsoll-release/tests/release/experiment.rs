@@ -53,7 +53,7 @@ fn id(number: u64) -> [u8; 16] {
 }
 
 fn request(unit: u64, arm: usize, decision: u64) -> Request<'static> {
-    let region = if unit % 3 == 0 { "north" } else { "south" };
+    let region = if unit.is_multiple_of(3) { "north" } else { "south" };
     let answer = Answer {
         score: 0.5,
         is_positive: true,

@@ -196,11 +196,11 @@ fn as_many_units_as_planned_find_the_effect() {
     for run in 0..300_u64 {
         let mut draw = Draw(run * 15_485_863 + 29);
         let mut groups = [Group::default(); 2];
-        for unit in 1..=(2.0 * needed) as u32 {
-            let arm = usize::from(unit % 2 == 0);
+        for unit in (1_u32..).take_while(|unit| f64::from(*unit) <= 2.0 * needed) {
+            let arm = usize::from(unit.is_multiple_of(2));
             let rate = if arm == 1 { 0.26 } else { 0.2 };
             groups[arm].see(draw.event(rate), 0.0);
-            let is_time = unit >= 200 && unit % 20 == 0;
+            let is_time = unit >= 200 && unit.is_multiple_of(20);
             let one = Difference::of(&groups[0], &groups[1]).filter(|_| is_time);
             if one.is_some_and(|one| one.interval(mixture, 0.05).0 > 0.0) {
                 found += 1;
