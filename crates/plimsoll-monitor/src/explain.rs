@@ -236,12 +236,13 @@ fn in_words(explained: &api::DriftExplained) -> String {
     }
     .to_owned();
     // Into a string nothing fails.
-    let _ = write!(text, " {}", named.join(", "));
+    let _in_memory = write!(text, " {}", named.join(", "));
     if let Some(score) = &explained.score {
-        let _ = write!(text, "; the mean margin went from {:.3} to {:.3}", score.before, score.now);
+        let _in_memory =
+            write!(text, "; the mean margin went from {:.3} to {:.3}", score.before, score.now);
     }
     if let Some(slice) = explained.slices.first().filter(|slice| slice.distance > slice.overall) {
-        let _ = write!(
+        let _in_memory = write!(
             text,
             "; it is most where {} ({:.1} % of the population moved, {:.1} % overall)",
             slice.slice,
