@@ -193,6 +193,11 @@ fn column(values: &[f64], feature: usize) -> Vec<f64> {
     values.iter().skip(feature).step_by(FEATURES).copied().collect()
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "categories are drawn as small whole numbers"
+)]
 fn rows(traffic: Traffic, values: &[f64]) -> Rows {
     let cell = |(place, value): (usize, &f64)| match is_category(place % FEATURES) {
         true if traffic == Traffic::Mixed => Cell::Category(*value as u32),

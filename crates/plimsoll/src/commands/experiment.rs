@@ -140,7 +140,7 @@ pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Report(which) => {
             let path = format!("{}/report", which.path());
             let report: ExperimentReport = context.client()?.get(&path, &())?;
-            context.printer.show(&report, |report| said(report))
+            context.printer.show(&report, said)
         }
         Verb::Stop { name, arm, reason } => {
             let path = format!("{}/current/stop", path(&name));

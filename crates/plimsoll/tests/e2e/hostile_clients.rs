@@ -210,6 +210,7 @@ fn connections_up_to_the_cap_are_given_back() {
 }
 
 /// Writes until the server stops it.
+#[expect(clippy::disallowed_methods, reason = "the server stops it by the real time")]
 fn flood(what: &str, stream: &mut TcpStream, first: &[u8], again: &[u8]) -> Vec<u8> {
     let mut reader = stream.try_clone().expect("cloned");
     let what = what.to_owned();

@@ -13,6 +13,7 @@ mod auditor;
 mod batch;
 #[cfg(test)]
 mod buckets;
+#[cfg(test)]
 mod closed_loop;
 #[cfg(test)]
 mod console;
@@ -92,6 +93,7 @@ mod tls;
 mod traces;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
 mod trainers;
 #[cfg(test)]
 mod upstream;
