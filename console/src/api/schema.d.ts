@@ -878,6 +878,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ledger/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the ledger holds over time, and who vouches for it */
+        get: operations["get_ledger_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -1148,6 +1165,74 @@ export interface paths {
         /** A file of a registered version (MLflow) */
         get: operations["mlflow_get_version_artifact"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow-artifacts/mpu/create/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a file that comes in parts (MLflow) */
+        post: operations["mlflow_begin_parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow-artifacts/mpu/complete/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a file that came in parts (MLflow) */
+        post: operations["mlflow_end_parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow-artifacts/mpu/abort/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a file in parts up (MLflow) */
+        post: operations["mlflow_abort_parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/2.0/mlflow-artifacts/mpu/part/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put a part of a file (MLflow); who knows the upload's name in the header `plimsoll-upload` needs no key */
+        put: operations["mlflow_put_part"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1599,6 +1684,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gate-catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be asked of a release, and of who assesses one */
+        get: operations["get_gate_catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assessment-previews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What facts would lead to today; nothing is kept */
+        post: operations["preview_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{name}/assessment": {
         parameters: {
             query?: never;
@@ -1877,6 +1996,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{name}/attestations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people stated of a deployment, and what they may state */
+        get: operations["list_attestations"];
+        put?: never;
+        /** State what only a person can know, signed */
+        post: operations["attest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/attestations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back what was stated */
+        delete: operations["end_attestation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/limits": {
         parameters: {
             query?: never;
@@ -2084,6 +2238,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{name}/monitoring/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which fields and which slice a change of the score comes from */
+        get: operations["explain_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{name}/monitoring/backfill": {
         parameters: {
             query?: never;
@@ -2180,6 +2351,23 @@ export interface paths {
         put?: never;
         /** Let the version answer again that was released before */
         post: operations["roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rollouts of all deployments, latest first */
+        get: operations["list_all_rollouts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2334,6 +2522,109 @@ export interface paths {
         put?: never;
         /** Prove on live traffic, without harm, that going back works */
         post: operations["drill_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Experiments of a deployment, latest first */
+        get: operations["list_experiments"];
+        put?: never;
+        /** Let versions answer shares of the same traffic */
+        post: operations["start_experiment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/experiments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An experiment with its history; `current` is the one under way, or the last */
+        get: operations["read_experiment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/experiments/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an experiment says so far; it may be looked at always */
+        get: operations["read_experiment_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/experiments/current/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop an arm; its units get the control */
+        post: operations["stop_experiment_arm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/experiments/current/conclude": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an experiment: ship an arm, which needs what a release needs, or go on with the control */
+        post: operations["conclude_experiment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{id}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what decisions of an experiment were worth */
+        post: operations["post_experiment_values"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2887,6 +3178,59 @@ export interface paths {
         get: operations["get_retrain_log"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/monitoring/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a deployment's owner puts up with */
+        get: operations["get_watch_limits"];
+        /** Say which performance and fairness are put up with */
+        put: operations["set_watch_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{name}/retrain/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a policy's candidates answer at T1 without asking */
+        post: operations["trust_retrain_policy"];
+        /** Ask for approval of a policy's candidates again */
+        delete: operations["distrust_retrain_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retrains/{id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a trainer elsewhere made of a retraining, once */
+        post: operations["answer_retrain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4095,22 +4439,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/ledger/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_ledger_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4359,6 +4687,8 @@ export interface components {
              * @description The number of the version.
              */
             version: number;
+            /** @description Under this contract in place of the deployment's own: consent to a change of it. */
+            contract?: components["schemas"]["Digest"] | null;
             /** @description The digest of its artifact. */
             artifact: components["schemas"]["Digest"];
             /** @description The digest of the gate result that is consented to. */
@@ -4390,10 +4720,101 @@ export interface components {
              */
             size: number;
         };
+        /** @description What facts would lead to today; nothing of it is kept. */
+        AssessmentPreview: {
+            /** @description As `plimsoll assess --json` prints it. */
+            assessment: unknown;
+        };
         /** @description Gives a finding to somebody. */
         AssignFinding: {
             /** @description To whom: a principal's name, a team, a mailbox. */
             to: string;
+        };
+        /** @description States what only a person can know, signed by a key of their own. */
+        Attest: {
+            /** @description The demand that it answers, such as `RSK-01`. */
+            demand: string;
+            /**
+             * Format: uint32
+             * @description The number of the version, of a demand that is about one.
+             */
+            version?: number | null;
+            /** @description What is stated. */
+            says: string;
+            /** @description The SHA-256 of the document that it rests on. */
+            evidence?: components["schemas"]["Digest"] | null;
+            /** @description Of a change (`CHG-01`): whether it is significant. */
+            significant?: boolean | null;
+            /**
+             * Format: date-time
+             * @description Until when it counts.
+             */
+            until: string;
+            /**
+             * Format: uint64
+             * @description When, in microseconds since 1970: after the challenge, and not in the future.
+             */
+            at_us: number;
+            /** @description The signature over the attestation's text, 128 hexadecimal digits. */
+            signature: string;
+            /** @description The challenge. */
+            challenge: components["schemas"]["GovernanceId"];
+            /** @description The signature over the challenge's text, 128 hexadecimal digits. */
+            challenge_signature: string;
+        };
+        /** @description A demand that people may answer, and how. */
+        AttestableDemand: {
+            /** @description The demand. */
+            demand: string;
+            /** @description What is stated. */
+            states: string;
+            /** @description Who may: anybody with one of these roles. */
+            roles: string[];
+            /**
+             * Format: uint32
+             * @description For how many days at most, at the tier of the use.
+             */
+            days: number;
+            /** @description Whether it is about one version. */
+            of_version: boolean;
+            /** @description Whether a document has to be named. */
+            needs_evidence: boolean;
+        };
+        /** @description What a person stated. */
+        Attestation: {
+            /** @description Its record. */
+            id: components["schemas"]["GovernanceId"];
+            /** @description The demand that it answers. */
+            demand: string;
+            /** @description The artifact that it is about, if it is about one. */
+            artifact?: components["schemas"]["Digest"] | null;
+            /** @description What is stated. */
+            says: string;
+            /** @description The SHA-256 of the document that it rests on. */
+            evidence?: components["schemas"]["Digest"] | null;
+            /** @description Of a change: whether it is significant. */
+            significant?: boolean | null;
+            /** @description Who states it. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description Until when it counts.
+             */
+            until: string;
+            /** @description Who took it back, if somebody did. */
+            ended_by?: string | null;
+        };
+        /** @description What people stated of a deployment, newest first, and what they may state. */
+        Attestations: {
+            /** @description What they stated. */
+            items: components["schemas"]["Attestation"][];
+            /** @description What they may. */
+            may: components["schemas"]["AttestableDemand"][];
         };
         /** @description Who reads it. */
         Audience: "subject" | "officer" | "engineer";
@@ -4505,6 +4926,11 @@ export interface components {
         };
         /** @description Where a batch job stands. */
         BatchState: "queued" | "running" | "done" | "failed" | "cancelled";
+        /** @description Why something is done, for those who read the event. */
+        Because: {
+            /** @description The reason; at most 2,000 characters. */
+            reason?: string | null;
+        };
         /** @description Breaks the glass: a version may be released past its gate for a while. */
         BreakGlass: {
             /** @description Why. */
@@ -4618,6 +5044,13 @@ export interface components {
             limit: number;
             /** @description Whether it is beyond. */
             is_beyond: boolean;
+        };
+        /** @description The end of an experiment. */
+        ConcludeExperiment: {
+            /** @description The arm whose version answers everybody from now on; without it, the control goes on. */
+            ship?: string | null;
+            /** @description Why. */
+            reason: string;
         };
         /** @description Contests a decision, so that a person looks at it. */
         ContestDecision: {
@@ -5290,6 +5723,22 @@ export interface components {
              */
             next: number;
         };
+        /** @description Where the truth about decisions comes from. */
+        DeclaredOutcomes: {
+            /**
+             * @description What tells how a decision turned out.
+             * @default
+             */
+            source: string;
+            /**
+             * Format: uint32
+             * @description Days until it is known.
+             * @default 0
+             */
+            delay_days: number;
+            /** @description What stands in its place, where the truth never comes. */
+            proxy?: string;
+        };
         /** @description A served use of a registered model. */
         Deployment: {
             /** @description Its id. */
@@ -5337,6 +5786,8 @@ export interface components {
             observe?: boolean;
             /** @description Who may have signed what is released, if a signature is asked for. */
             signers?: components["schemas"]["Signer"][];
+            /** @description Rules that send requests to a version by a header or a context attribute. */
+            routes?: string[];
             /** @description The version that answers. */
             released?: components["schemas"]["ReleasedVersion"] | null;
             /** @description Whether it answers now. */
@@ -5459,6 +5910,83 @@ export interface components {
         Digest: string;
         /** @description Where to look. */
         Direction: "up" | "down" | "both";
+        /** @description What parts of a change of the score are measured by. */
+        DriftBy: "contributions" | "weighted_distances" | "distances";
+        /** @description Why a deployment's score has moved. */
+        DriftExplained: {
+            /**
+             * Format: uint32
+             * @description The version.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When the window begins.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            until: string;
+            /** @description What parts are measured by. */
+            by: components["schemas"]["DriftBy"];
+            /** @description The change of the mean margin, where contributions are known. */
+            score?: components["schemas"]["ScoreChange"] | null;
+            /** @description The fields, the largest part first. */
+            columns: components["schemas"]["DriftPart"][];
+            /** @description The slices, the largest part first. */
+            slices: components["schemas"]["DriftSlice"][];
+            /** @description The same in a sentence. */
+            text: string;
+        };
+        /** @description A field's part in a change of the score. */
+        DriftPart: {
+            /** @description The field. */
+            column: string;
+            /**
+             * Format: double
+             * @description How far it is from the reference, 0 to 1.
+             */
+            distance: number;
+            /**
+             * Format: double
+             * @description How much of it is put up with.
+             */
+            tolerance: number;
+            /** @description Whether it was told that it has moved. */
+            is_told: boolean;
+            /**
+             * Format: double
+             * @description The change of its mean contribution, in units of the margin.
+             */
+            contribution?: number | null;
+            /**
+             * Format: double
+             * @description Its share of all parts' sizes, 0 to 1.
+             */
+            share: number;
+        };
+        /** @description A slice's part in a change of the score. */
+        DriftSlice: {
+            /** @description The part of the population. */
+            slice: string;
+            /**
+             * Format: double
+             * @description Its share of the rows, 0 to 1.
+             */
+            rows: number;
+            /**
+             * Format: double
+             * @description How far the score has moved in it, 0 to 1.
+             */
+            distance: number;
+            /**
+             * Format: double
+             * @description How far the score has moved overall.
+             */
+            overall: number;
+        };
         /** @description How long a drill tries. */
         DrillRollback: {
             /**
@@ -5573,6 +6101,163 @@ export interface components {
         };
         /** @description A control event in the ledger. */
         EventId: string;
+        /** @description An experiment and where it stands. */
+        Experiment: {
+            /** @description Its id, which records of its requests name as the key of their assignment. */
+            id: components["schemas"]["ExperimentId"];
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description Where it stands. */
+            phase: components["schemas"]["ExperimentPhase"];
+            /** @description What was declared. */
+            definition: components["schemas"]["StartExperiment"];
+            /** @description The arms that were stopped. */
+            stopped: components["schemas"]["StoppedArm"][];
+            /** @description Who started it. */
+            started_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description What happened to it, oldest first; not in lists. */
+            history?: components["schemas"]["RolloutChange"][];
+        };
+        /** @description What the numbers of an experiment suggest. */
+        ExperimentAdvice: "ship" | "keep" | "go_on" | "look";
+        /** @description A version that answers a share of the traffic. */
+        ExperimentArm: {
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: uint32
+             * @description The number of the version.
+             */
+            version: number;
+            /**
+             * Format: double
+             * @description The percentage of units that get it, to a hundredth. What no arm gets takes no part.
+             */
+            percent: number;
+        };
+        /** @description An experiment: versions that answer shares of the same traffic. */
+        ExperimentId: string;
+        /** @description What arms are compared by. */
+        ExperimentMetric: {
+            /** @description What it is called; the name of the values that are posted for it. */
+            name: string;
+            /** @description Where its number comes from. */
+            kind: components["schemas"]["MetricKind"];
+            /** @description What it is for; `secondary` unless told. */
+            role?: components["schemas"]["MetricRole"] | null;
+            /** @description Which way it is better; `increase` unless told. */
+            goal?: components["schemas"]["MetricGoal"] | null;
+            /** @description Of an outcome: which one; `outcome` unless told. */
+            outcome?: string | null;
+            /**
+             * @description Of an outcome: the class that counts as 1, all others as 0. Without it, numbers count as
+             *     they are, and `1`, `true` and `yes` as 1.
+             */
+            positive?: string | null;
+            /**
+             * @description A number of the request that was so before the unit was assigned; what it explains is taken
+             *     out (CUPED).
+             */
+            covariate?: string | null;
+            /**
+             * Format: double
+             * @description The least that it can be, with `most`: then intervals hold for any number of units, and are
+             *     wider.
+             */
+            least?: number | null;
+            /**
+             * Format: double
+             * @description The greatest that it can be.
+             */
+            most?: number | null;
+            /**
+             * Format: uint64
+             * @description Seconds from an answer until its number is known for good; younger answers do not count
+             *     yet. 0 unless told.
+             */
+            settles_after_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Of a guardrail: how much worse is put up with. An arm whose whole interval is worse than
+             *     that is stopped. 0 unless told.
+             */
+            margin?: number | null;
+        };
+        /** @description One page of a list. */
+        ExperimentPage: {
+            /** @description The items. */
+            items: components["schemas"]["Experiment"][];
+            /** @description Pass it back as `cursor` to read on. Absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description Where an experiment stands. */
+        ExperimentPhase: "running" | "stopped" | "shipped";
+        /** @description What may be said of an experiment now. It may be looked at always. */
+        ExperimentReport: {
+            /** @description The experiment. */
+            experiment: components["schemas"]["ExperimentId"];
+            /**
+             * Format: date-time
+             * @description As of when.
+             */
+            at: string;
+            /**
+             * Format: uint64
+             * @description The place in the ledger up to which records were read.
+             */
+            read_to: number;
+            /** @description Whether all were read; else ask again, and reading goes on. */
+            is_complete: boolean;
+            /** @description The arms, the control first. */
+            arms: components["schemas"]["ReportedArm"][];
+            /** @description How units are split among the arms. */
+            splits: components["schemas"]["ReportedSplit"][];
+            /** @description What each metric says. */
+            metrics: components["schemas"]["ReportedMetric"][];
+            /** @description What the numbers suggest; a person decides. */
+            advice: components["schemas"]["ExperimentAdvice"];
+            /** @description Of which arm. */
+            leader?: string | null;
+            /**
+             * Format: uint64
+             * @description Records whose arm is not the one that their unit is assigned by the key: 0, or something is
+             *     wrong.
+             */
+            misassigned: number;
+            /**
+             * Format: uint64
+             * @description Units beyond the first million, which count in splits alone.
+             */
+            left_out: number;
+        };
+        /** @description What is assigned to an arm of an experiment, and counts once. */
+        ExperimentUnit: "subject" | "interaction" | "decision";
+        /** @description What a decision of an experiment was worth. */
+        ExperimentValue: {
+            /** @description The decision. */
+            decision: components["schemas"]["DecisionId"];
+            /** @description The metric. */
+            metric: string;
+            /**
+             * Format: double
+             * @description The number.
+             */
+            value: number;
+            /** @description The system it comes from; the caller's id as a principal unless told. */
+            source?: string | null;
+            /** @description The source's own id of it: the same one is recorded once. */
+            id?: string | null;
+        };
         /** @description When explanations of a deployment's answers are made. */
         Explain: "off" | "deferred" | "inline";
         /** @description How the contributions of an explanation were computed. */
@@ -5643,6 +6328,17 @@ export interface components {
             issuer_url: string;
             /** @description Its name there. */
             subject: string;
+        };
+        /** @description A question that states one fact. */
+        FactQuestion: {
+            /** @description The fact's name. */
+            fact: string;
+            /** @description The question. */
+            asks: string;
+            /** @description What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`. */
+            answer: string;
+            /** @description Of `one` and `any`: the words. */
+            words?: string[];
         };
         /** @description How groups by one attribute, or by several together, compare. */
         FairnessComparison: {
@@ -5934,6 +6630,42 @@ export interface components {
             /** @description The digest that all bytes must have. */
             digest?: components["schemas"]["Digest"] | null;
         };
+        /**
+         * @description What may be asked of a release, and of whoever assesses one: the same on every server of a
+         *     version.
+         */
+        GateCatalogue: {
+            /** @description The demands. */
+            demands: components["schemas"]["GateDemand"][];
+            /** @description The duties that demand them. */
+            duties: components["schemas"]["GateDuty"][];
+            /** @description The facts, as questions. */
+            questions: components["schemas"]["FactQuestion"][];
+        };
+        /** @description A demand of the catalogue. */
+        GateDemand: {
+            /** @description Which, such as `DOC-01`. */
+            id: string;
+            /** @description What it asks. */
+            question: string;
+            /** @description The lowest tier that demands it; absent if only a duty of its own does. */
+            tier?: string | null;
+            /** @description Whether a release waits for it. */
+            blocks: boolean;
+            /** @description Whether an exception may put it off. */
+            deferrable: boolean;
+        };
+        /** @description A duty of the catalogue. */
+        GateDuty: {
+            /** @description Which, such as `MONROLL`. */
+            id: string;
+            /** @description When it applies. */
+            applies: string;
+            /** @description Where it comes from. */
+            source: string;
+            /** @description The demands that it makes. */
+            demands: string[];
+        };
         /** @description An exception. It counts once somebody else allowed it, until it ends. */
         GateException: {
             /** @description Its record. */
@@ -6026,6 +6758,15 @@ export interface components {
             model_bytes?: number | null;
             /** @description Features that whoever is decided about can change; all unless told. */
             mutable?: string[];
+            /** @description Where the truth about decisions comes from. */
+            outcomes?: components["schemas"]["DeclaredOutcomes"] | null;
+            /** @description What people do when the model gets worse, where no retraining is asked for by itself. */
+            on_breach?: string;
+            /**
+             * Format: uint32
+             * @description The age that no version outlives, in days.
+             */
+            max_age_days?: number | null;
             /** @description Checks of the team's own. */
             plugins?: components["schemas"]["PluginCheck"][];
         };
@@ -6100,7 +6841,7 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description What must not get worse in a rollout. */
-        GuardrailKind: "errors" | "refusals" | "latency" | "score" | "mix";
+        GuardrailKind: "errors" | "refusals" | "latency" | "score" | "mix" | "outcomes";
         /** @description A legal hold. */
         Hold: {
             /** @description Its id: the control event that it began with. */
@@ -6233,6 +6974,31 @@ export interface components {
             queued: number;
             /** @description The ledger as a published log. */
             log: components["schemas"]["LogStatus"];
+        };
+        /** @description What the ledger holds over time. */
+        LedgerTimeline: {
+            /** @description The parts, oldest first. */
+            parts: components["schemas"]["TimelinePart"][];
+            /**
+             * Format: uint64
+             * @description Records of all times.
+             */
+            records: number;
+            /**
+             * Format: uint64
+             * @description How many of them, from the first on, the latest checkpoint covers.
+             */
+            published: number;
+            /**
+             * Format: uint64
+             * @description How many of them the latest checkpoint that a witness signed covers.
+             */
+            witnessed: number;
+            /**
+             * @description Whether everything of that time was looked at. If not, the oldest is left out: its blocks
+             *     are not noted yet.
+             */
+            is_whole: boolean;
         };
         /** @description What may be used. What is left out is without limit. */
         Limit: {
@@ -6501,11 +7267,27 @@ export interface components {
             /** @description The keys that monitoring groups by. */
             slices?: components["schemas"]["MapSource"][];
         };
+        /** @description Limits of one measure. */
+        MeasureLimit: {
+            /** @description The measure, such as `accuracy`, `mae` or `disparate_impact`. */
+            metric: string;
+            /**
+             * Format: double
+             * @description Its value must not be below this.
+             */
+            least?: number | null;
+            /**
+             * Format: double
+             * @description Nor above this.
+             */
+            most?: number | null;
+        };
         /** @description A measured part of a posted whole. */
         MeasuredShare: {
             /**
              * Format: uint64
-             * @description Decisions that were answered in the last 30 days. Absent: too many to count, which is all.
+             * @description Interactions of the last 30 days that the deployment had part in: distinct ids of the
+             *     contract's `map.interaction`, and requests without one. Absent: too many to count, which is all.
              */
             part?: number | null;
             /**
@@ -6514,6 +7296,14 @@ export interface components {
              */
             whole: number;
         };
+        /** @description Which way a metric is better. */
+        MetricGoal: "increase" | "decrease";
+        /** @description Where the number of a metric comes from. */
+        MetricKind: "outcome" | "value" | "score" | "positive";
+        /** @description What a metric is for. */
+        MetricRole: "primary" | "secondary" | "guardrail";
+        /** @description What an interval says of an arm beside the control. */
+        MetricSays: "better" | "worse" | "same" | "unclear";
         /** @description When a deployment's answer may leave. */
         Mode: "strict" | "durable" | "bounded";
         /** @description A registered model: a named family of versions. */
@@ -6623,6 +7413,8 @@ export interface components {
             is_category: boolean;
             /** @description Whether there were values enough; without, distances are 0 and say nothing. */
             is_enough: boolean;
+            /** @description Values in each of the reference's cells, in its order; told where one column is asked for. */
+            cells?: number[];
             /**
              * Format: uint64
              * @description Values that were there.
@@ -6725,10 +7517,9 @@ export interface components {
             is_drift_told: boolean;
             /** @description The same of missing values and values outside. */
             is_quality_told: boolean;
-            cells?: number[];
         };
         /** @description What a column is of. */
-        MonitoredKind: "input" | "output";
+        MonitoredKind: "input" | "output" | "together";
         /** @description One window of one version. */
         MonitoredWindow: {
             /**
@@ -6789,6 +7580,7 @@ export interface components {
         MonitoredWindows: {
             /** @description The windows. */
             items: components["schemas"]["MonitoredWindow"][];
+            /** @description What the reference holds of the column that was asked for, of all and of each slice. */
             reference?: components["schemas"]["ReferenceCells"][];
         };
         /** @description How a deployment is watched, and how it stands. */
@@ -7247,6 +8039,11 @@ export interface components {
             command?: string[];
             /** @description The address that `plimsoll gate run` asks in place of a command. */
             url?: string | null;
+            /**
+             * Format: uint32
+             * @description How long it may take, in seconds, 1 to 3600; 60 unless told.
+             */
+            timeout_s?: number | null;
         };
         /** @description `GET /api/v1/policies`: the policies in force. */
         Policies: {
@@ -7296,6 +8093,8 @@ export interface components {
              * @description The number of the model version.
              */
             version: number;
+            /** @description Under this contract in place of the deployment's own. */
+            contract?: components["schemas"]["Digest"] | null;
             /** @description The check's name, as the plan declares it. */
             check: string;
             /**
@@ -7309,6 +8108,11 @@ export interface components {
             says: string;
             /** @description The digest of the evidence. */
             evidence?: components["schemas"]["Digest"] | null;
+        };
+        /** @description Values to be posted for metrics of kind `value`. */
+        PostExperimentValues: {
+            /** @description The values, 1 to 65,536. */
+            values: components["schemas"]["ExperimentValue"][];
         };
         /** @description Says how many interactions with customers there were in the last 30 days, in all. */
         PostInteractions: {
@@ -7568,6 +8372,27 @@ export interface components {
         RecordOutcomes: {
             /** @description The outcomes. */
             outcomes: components["schemas"]["RecordOutcome"][];
+        };
+        /** @description What a reference holds of a column. */
+        ReferenceCells: {
+            /** @description The field or output. */
+            name: string;
+            /** @description The part of the population; all of it without. */
+            slice?: string | null;
+            /**
+             * @description Of numbers: the edges between cells, rising. The first cell is below the first, the last
+             *     above the last.
+             */
+            edges?: number[];
+            /** @description Of categories: the most frequent ones. The last cell is every other. */
+            categories?: string[];
+            /** @description Values in each cell. */
+            cells: number[];
+            /**
+             * Format: uint64
+             * @description Missing values.
+             */
+            missing: number;
         };
         /**
          * @description Why a request was refused or failed. A closed set: it labels metrics and records, and
@@ -7892,6 +8717,67 @@ export interface components {
              */
             since?: string | null;
         };
+        /** @description An arm in a report. */
+        ReportedArm: {
+            /** @description The arm. */
+            arm: string;
+            /**
+             * Format: uint32
+             * @description The version.
+             */
+            version: number;
+            /**
+             * Format: double
+             * @description The percentage that it gets.
+             */
+            percent: number;
+            /**
+             * Format: uint64
+             * @description Requests that were assigned to it.
+             */
+            requests: number;
+            /** @description Why it was stopped, if it was. */
+            stopped?: string | null;
+        };
+        /** @description An arm beside the control. */
+        ReportedContrast: {
+            /** @description The arm. */
+            arm: string;
+            /**
+             * Format: double
+             * @description How far it is above the control.
+             */
+            difference?: number | null;
+            /**
+             * Format: double
+             * @description Where the difference is at least, at any time that one looks.
+             */
+            lower?: number | null;
+            /**
+             * Format: double
+             * @description Where it is at most.
+             */
+            upper?: number | null;
+            /**
+             * Format: double
+             * @description The confidence of that.
+             */
+            confidence: number;
+            /**
+             * Format: double
+             * @description The p-value, which holds at any time.
+             */
+            p_value?: number | null;
+            /**
+             * Format: double
+             * @description The share of the variance that the covariate leaves.
+             */
+            variance_left?: number | null;
+            /** @description What the interval says. */
+            says: components["schemas"]["MetricSays"];
+            /** @description Of a guardrail: whether the arm is worse by more than is put up with. */
+            is_harm: boolean;
+        };
         /**
          * @description A feature in detail. `values` and `contributions` go together and stand in the order of the
          *     values, so that they do not tell which values one row has.
@@ -7915,6 +8801,79 @@ export interface components {
             contributions: number[];
             /** @description The margin, if every row had the same value. */
             partial_dependence: components["schemas"]["PartialDependence"];
+        };
+        /** @description A metric in one arm. */
+        ReportedMean: {
+            /** @description The arm. */
+            arm: string;
+            /**
+             * Format: uint64
+             * @description Units of which it is known.
+             */
+            units: number;
+            /**
+             * Format: double
+             * @description Their mean; absent of fewer than a hundred.
+             */
+            mean?: number | null;
+            /**
+             * Format: double
+             * @description Their standard deviation.
+             */
+            deviation?: number | null;
+        };
+        /** @description What a metric says. */
+        ReportedMetric: {
+            /** @description The metric. */
+            name: string;
+            /** @description What it is for. */
+            role: components["schemas"]["MetricRole"];
+            /** @description Of each arm. */
+            arms: components["schemas"]["ReportedMean"][];
+            /** @description Each arm beside the control. */
+            contrasts: components["schemas"]["ReportedContrast"][];
+            /** @description The same by slices, of the primary metric. */
+            slices?: components["schemas"]["ReportedSlice"][];
+        };
+        /** @description An arm beside the control in one slice. */
+        ReportedSlice: {
+            /** @description The slice key. */
+            key: string;
+            /** @description Its value. */
+            value: string;
+            /**
+             * Format: uint64
+             * @description Units of the arm in it.
+             */
+            units: number;
+            /** @description The comparison; its interval holds together with those of all other slices. */
+            contrast: components["schemas"]["ReportedContrast"];
+            /**
+             * Format: double
+             * @description Its p-value, corrected for how many slices are looked at.
+             */
+            p_adjusted: number;
+            /** @description Whether the arm differs in it. */
+            is_different: boolean;
+        };
+        /** @description How units are split, against the declared shares. */
+        ReportedSplit: {
+            /** @description Which units: `assigned`, `answered`, or the metric that is known of them. */
+            what: string;
+            /** @description Units of each arm. */
+            units: number[];
+            /**
+             * Format: double
+             * @description How many to 1 the evidence is that the split is wrong.
+             */
+            evidence: number;
+            /**
+             * Format: double
+             * @description From how many on it is.
+             */
+            goal: number;
+            /** @description Whether it is wrong: then a comparison of the arms may be, too. */
+            is_wrong: boolean;
         };
         /** @description Asks for an exception: a demand is put off for a time. */
         RequestException: {
@@ -8022,6 +8981,10 @@ export interface components {
              * @description The candidate.
              */
             version?: number | null;
+            /** @description What becomes of the candidate. */
+            trial?: components["schemas"]["Trial"] | null;
+            /** @description Every state so far, oldest first; not in lists. */
+            story?: components["schemas"]["RetrainStep"][];
             /**
              * Format: uint32
              * @description How often training was begun.
@@ -8106,6 +9069,16 @@ export interface components {
              * @default false
              */
             needs_approval: boolean;
+            /**
+             * @description Whether it ends with a registered candidate, which nothing goes on with.
+             * @default false
+             */
+            candidate_only: boolean;
+            /**
+             * @description How a candidate is tried under traffic; as any version, with the guardrails on errors,
+             *     refusals and latency, unless told.
+             */
+            rollout?: components["schemas"]["RetrainRollout"] | null;
         };
         /** @description A deployment's policy, and who set it. */
         RetrainPolicyShown: {
@@ -8120,11 +9093,66 @@ export interface components {
              * @description When.
              */
             set_at: string;
+            /** @description Who lets its candidates answer at tier T1 without being asked each time. */
+            trusted_by?: components["schemas"]["PrincipalId"] | null;
+            /**
+             * Format: date-time
+             * @description Until when that counts.
+             */
+            trusted_until?: string | null;
             /** @description Why nothing is trained now, if something would be: budget, cooldown, a finding of security. */
             held?: string | null;
         };
+        /** @description What a trainer elsewhere made of what it was asked. */
+        RetrainResult: {
+            /** @description The token of the request, which binds the answer to it. */
+            token: string;
+            /** @description The files of the version, whose artifacts were uploaded before; one is the model. */
+            files?: components["schemas"]["ManifestFile"][];
+            /** @description Or why there are none. */
+            failed?: string | null;
+        };
+        /** @description How candidates are tried under traffic. */
+        RetrainRollout: {
+            /** @description How much of the traffic a candidate gets, in steps; shadow, 1 %, 5 %, 25 % unless told. */
+            steps?: components["schemas"]["RolloutStep"][] | null;
+            /**
+             * @description What must not get worse; errors, refusals and latency unless told: what is trained for
+             *     another population scores it otherwise.
+             */
+            guardrails?: components["schemas"]["RolloutGuardrail"][] | null;
+            /**
+             * Format: double
+             * @description The chance that a version that is no worse is rolled back; 0.01 unless told.
+             */
+            false_rollback?: number | null;
+            /**
+             * Format: uint32
+             * @description Which of a row's outputs is the score, from 0; the last unless told.
+             */
+            score_output?: number | null;
+            /**
+             * Format: double
+             * @description From which score on an answer is positive; 0.5 unless told.
+             */
+            positive_from?: number | null;
+        };
         /** @description Where a retraining stands. */
         RetrainState: "waiting" | "queued" | "training" | "registering" | "candidate" | "failed" | "cancelled";
+        /** @description A state that a retraining, or its candidate, came to. */
+        RetrainStep: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description The state: a word of retrainings, or of candidates. */
+            state: string;
+            /** @description Why. */
+            why?: string | null;
+            /** @description Who; absent for the server itself. */
+            by?: components["schemas"]["PrincipalId"] | null;
+        };
         /** @description What asked for a retraining. */
         RetrainTrigger: "finding" | "schedule" | "age" | "hand";
         /** @description Which of a deployment's answers a person looks at. */
@@ -8293,6 +9321,18 @@ export interface components {
             in_step: number;
             /**
              * Format: uint64
+             * @description The candidate's answers whose outcome is known, so far.
+             * @default 0
+             */
+            outcomes: number;
+            /**
+             * Format: uint64
+             * @description The incumbent's, meanwhile.
+             * @default 0
+             */
+            incumbent_outcomes: number;
+            /**
+             * Format: uint64
              * @description Pairs that were not compared since the process began, as too many waited.
              */
             dropped: number;
@@ -8324,6 +9364,8 @@ export interface components {
              * @description When it ended.
              */
             ended_at?: string | null;
+            /** @description How the evidence came to be, thinned evenly; not in lists. */
+            trail?: components["schemas"]["RolloutPoint"][];
             /** @description What happened to it, oldest first; not in lists. */
             history?: components["schemas"]["RolloutChange"][];
         };
@@ -8360,6 +9402,8 @@ export interface components {
              * @description From how many on it is rolled back.
              */
             goal: number;
+            /** @description Why it can say nothing yet. */
+            note?: string | null;
         };
         /** @description What must not get worse. */
         RolloutGuardrail: {
@@ -8387,6 +9431,14 @@ export interface components {
              *     what is put up with, either way.
              */
             margin?: number | null;
+            /** @description Of mix: a slice key of the contract, so that only one group of persons is looked at. */
+            by?: string | null;
+            /** @description The group: the value of that key. It comes with `by`. */
+            group?: string | null;
+            /** @description Of outcomes: the name of the outcome; `outcome` unless told. */
+            outcome?: string | null;
+            /** @description Of outcomes: which value is positive; 1, true and yes unless told. */
+            positive?: string | null;
         };
         /** @description A rollout: a version tried under traffic. */
         RolloutId: string;
@@ -8399,6 +9451,24 @@ export interface components {
         };
         /** @description Where a rollout stands. */
         RolloutPhase: "running" | "held" | "inconclusive" | "rolled_back" | "promoted";
+        /** @description What guardrails said after so many answers of the candidate. */
+        RolloutPoint: {
+            /**
+             * Format: uint64
+             * @description The candidate's answers and pairs until then.
+             */
+            seen: number;
+            /**
+             * Format: uint32
+             * @description The step it was in, from 1.
+             */
+            step: number;
+            /**
+             * @description Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
+             *     evidence against the candidate was; it is rolled back from that of `goal` on.
+             */
+            log10: number[];
+        };
         /** @description A step of a rollout. */
         RolloutStep: {
             /**
@@ -8423,6 +9493,12 @@ export interface components {
              * @default 604800
              */
             seconds_max: number;
+            /**
+             * Format: uint64
+             * @description The candidate's answers whose outcome is known that it needs at least, since the rollout
+             *     began; none unless told.
+             */
+            outcomes_min?: number;
         };
         /** @description Replaces an API key by a new one. */
         RotateKey: {
@@ -8442,6 +9518,8 @@ export interface components {
              * @description The number of the version.
              */
             version: number;
+            /** @description Under this contract in place of the deployment's own: before it is changed to it. */
+            contract?: components["schemas"]["Digest"] | null;
         };
         /** @description A file that a scan found something in. */
         ScanBlock: {
@@ -8503,6 +9581,24 @@ export interface components {
              * @description Until when.
              */
             expires_at: string;
+        };
+        /** @description The mean margin of the score, before and now. */
+        ScoreChange: {
+            /**
+             * Format: double
+             * @description Of the reference.
+             */
+            before: number;
+            /**
+             * Format: double
+             * @description Of a sample of the window.
+             */
+            now: number;
+            /**
+             * Format: uint64
+             * @description Rows of that sample.
+             */
+            rows: number;
         };
         /** @description A delivery of an alert to a route. */
         SentAlert: {
@@ -8799,6 +9895,51 @@ export interface components {
         };
         /** @description Where a control event stands. */
         Stage: "intent" | "completed" | "failed" | "denied";
+        /** @description An experiment to be started. */
+        StartExperiment: {
+            /** @description The arms, 2 to 16. The first is the control: the version that answers now. */
+            arms: components["schemas"]["ExperimentArm"][];
+            /** @description What is assigned to an arm and counts once; `subject` unless told. */
+            unit?: components["schemas"]["ExperimentUnit"] | null;
+            /** @description What arms are compared by, 1 to 8; exactly one is primary. */
+            metrics: components["schemas"]["ExperimentMetric"][];
+            /** @description Slice keys of the contract by whose values the primary metric is looked at, at most 4. */
+            slices?: string[];
+            /**
+             * Format: double
+             * @description The chance that any arm is said to differ in a metric that does not; 0.05 unless told.
+             */
+            alpha?: number | null;
+            /**
+             * Format: double
+             * @description The least difference in the primary metric that matters: arms whose interval lies within it
+             *     are the same.
+             */
+            minimum_effect?: number | null;
+            /**
+             * Format: uint64
+             * @description Units about which intervals are narrowest, such as `plimsoll experiment plan` says; 10,000
+             *     unless told. Intervals hold at every number of them.
+             */
+            units?: number | null;
+            /** @description What stops an arm at once, judged per answer; errors, refusals and latency unless told. */
+            guardrails?: components["schemas"]["RolloutGuardrail"][] | null;
+            /**
+             * Format: double
+             * @description The chance that any arm is stopped that does no harm; 0.01 unless told.
+             */
+            false_stop?: number | null;
+            /**
+             * Format: uint32
+             * @description Which of a row's outputs is the score, from 0; the last unless told.
+             */
+            score_output?: number | null;
+            /**
+             * Format: double
+             * @description From which score on an answer is positive (an approval, an alarm); 0.5 unless told.
+             */
+            positive_from?: number | null;
+        };
         /** @description A version to be tried. */
         StartRollout: {
             /**
@@ -8810,6 +9951,8 @@ export interface components {
             steps?: components["schemas"]["RolloutStep"][] | null;
             /** @description What must not get worse; errors, refusals, latency, score and mix unless told. */
             guardrails?: components["schemas"]["RolloutGuardrail"][] | null;
+            /** @description What must not get worse either, beside those. */
+            also?: components["schemas"]["RolloutGuardrail"][];
             /**
              * Format: double
              * @description The chance that a version that is no worse is rolled back; 0.01 unless told.
@@ -8855,6 +9998,25 @@ export interface components {
             ledger: components["schemas"]["LedgerStatus"];
             /** @description Every live deployment. */
             deployments: components["schemas"]["DeploymentStatus"][];
+        };
+        /** @description An arm to be stopped. */
+        StopArm: {
+            /** @description The arm; not the control. */
+            arm: string;
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description An arm that was stopped: its units get the control. */
+        StoppedArm: {
+            /** @description The arm. */
+            arm: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description A guardrail, a metric, or `person`. */
+            why: string;
         };
         /** @description What is owed for a deployment's use, as of now. */
         StoredAssessment: {
@@ -8999,6 +10161,38 @@ export interface components {
         };
         /** @description The risk tier of a deployment. */
         Tier: "unassessed" | "T0" | "T1" | "T2" | "T3" | "T4";
+        /** @description What the ledger holds of a part of the time. */
+        TimelinePart: {
+            /**
+             * Format: date-time
+             * @description From when on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until before when.
+             */
+            until: string;
+            /**
+             * Format: uint64
+             * @description Records, of every kind.
+             */
+            records: number;
+            /** @description Decisions, by how they ended; `abandoned` ones were under way when a process died. */
+            results: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint64
+             * @description Records that the latest checkpoint covers.
+             */
+            published: number;
+            /**
+             * Format: uint64
+             * @description Records that a checkpoint covers that a witness signed.
+             */
+            witnessed: number;
+        };
         /** @description Everything on record about how a decision came to be. */
         Trace: {
             /** @description The decision, with its body for those who may read it. */
@@ -9150,6 +10344,29 @@ export interface components {
              */
             bytes: number;
         };
+        /** @description What becomes of a candidate. */
+        Trial: {
+            /** @description Where it stands. */
+            state: components["schemas"]["TrialState"];
+            /** @description Why it does not go on, or ended. */
+            why?: string | null;
+            /** @description The digest of the gate result that it was last judged by. */
+            gate?: components["schemas"]["Digest"] | null;
+            /** @description The rollout that tries it. */
+            rollout?: components["schemas"]["RolloutId"] | null;
+            /**
+             * Format: date-time
+             * @description Since when it stands there.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+        };
+        /** @description Where the candidate of a retraining stands. */
+        TrialState: "gate" | "held" | "rollout" | "promoted" | "gate_failed" | "rolled_back" | "refused" | "cancelled";
         /** @description Changes a deployment. Absent members stay as they are. */
         UpdateDeployment: {
             /** @description The digest of a stored contract that the released version fits. */
@@ -9185,6 +10402,12 @@ export interface components {
             review?: components["schemas"]["Review"] | null;
             /** @description Who may have signed what is released; none asks for no signature. */
             signers?: components["schemas"]["Signer"][] | null;
+            /**
+             * @description Rules that send requests to a version by a header or a context attribute, the first that
+             *     fits: `header:x-cohort=beta,staff -> canary`, `context:channel=branch -> 3`. A version that
+             *     one names needs what its release needs.
+             */
+            routes?: string[] | null;
         };
         /** @description An upload under way. */
         UploadSession: {
@@ -9261,35 +10484,67 @@ export interface components {
              */
             scan?: components["schemas"]["ScanFacts"] | null;
         };
+        /** @description What is put up with, and how it is measured. */
+        WatchLimits: {
+            /** @description Of performance, realized and estimated. */
+            performance?: components["schemas"]["MeasureLimit"][];
+            /** @description Of fairness. */
+            fairness?: components["schemas"]["MeasureLimit"][];
+            /** @description The length of a window: a time such as `1d`, or a number of answers; `1d` unless told. */
+            window?: string | null;
+            /**
+             * Format: uint32
+             * @description Windows in a row that are beyond a limit before it is told, 1 to 30; 2 unless told.
+             */
+            persistence?: number | null;
+            /** @description A slice key, or `version`: its values are held to the limits of performance too. */
+            slice?: string | null;
+            /** @description Attributes or slice keys whose groups are compared, with commas between. */
+            by?: string | null;
+            /** @description What answers are; told by answers and outcomes unless given. */
+            task?: components["schemas"]["Task"] | null;
+            /** @description The output that is judged; needed where there are several. */
+            output?: string | null;
+            /** @description Which outcome of several; `outcome` unless told. */
+            outcome?: string | null;
+            /** @description The label that is yes; `1`, `true` and `yes` unless told. */
+            positive?: string | null;
+            /**
+             * Format: double
+             * @description Scores from here on are answered with yes; 0.5 unless told.
+             */
+            threshold?: number | null;
+            /** @description The labels of the classes, in the order of the output, with commas between. */
+            classes?: string | null;
+            /**
+             * Format: uint32
+             * @description Items of a ranking that count; 10 unless told.
+             */
+            at?: number | null;
+            /**
+             * Format: double
+             * @description Of intervals, all of which has to lie beyond a limit; 0.95 unless told.
+             */
+            confidence?: number | null;
+        };
+        /** @description A deployment's limits, and who set them. */
+        WatchLimitsShown: {
+            /** @description The deployment. */
+            deployment: components["schemas"]["Name"];
+            /** @description The limits. */
+            limits: components["schemas"]["WatchLimits"];
+            /** @description Who set them. */
+            changed_by: components["schemas"]["PrincipalId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changed_at: string;
+        };
         /** @description How a deployment stands with whoever watches it. */
         WatchState: "no_reference" | "not_enough_data" | "steady" | "moved";
         /** @description A day of the week. */
         Weekday: "thu" | "fri" | "sat" | "sun" | "mon" | "tue" | "wed";
-        ReferenceCells: {
-            name: string;
-            slice?: string | null;
-            edges?: number[];
-            categories?: string[];
-            cells: number[];
-            missing: number;
-        };
-        TimelinePart: {
-            from: string;
-            until: string;
-            records: number;
-            results: {
-                [key: string]: number;
-            };
-            published: number;
-            witnessed: number;
-        };
-        LedgerTimeline: {
-            parts: components["schemas"]["TimelinePart"][];
-            records: number;
-            published: number;
-            witnessed: number;
-            is_whole: boolean;
-        };
     };
     responses: never;
     parameters: never;
@@ -12976,6 +14231,66 @@ export interface operations {
             };
         };
     };
+    get_ledger_timeline: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+                parts?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerTimeline"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -14422,6 +15737,279 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_begin_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_end_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_abort_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mlflow_put_part: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16660,6 +18248,167 @@ export interface operations {
             };
         };
     };
+    get_gate_catalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateCatalogue"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_assessment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutAssessment"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssessmentPreview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_assessment: {
         parameters: {
             query?: never;
@@ -17347,7 +19096,9 @@ export interface operations {
     };
     get_release_standing: {
         parameters: {
-            query?: never;
+            query?: {
+                contract?: components["schemas"]["Digest"] | null;
+            };
             header?: never;
             path: {
                 name: string;
@@ -17366,6 +19117,15 @@ export interface operations {
                     "application/json": components["schemas"]["ReleaseStanding"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -17377,24 +19137,6 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18363,6 +20105,237 @@ export interface operations {
         };
     };
     end_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_attestations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attestations"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Attest"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attestation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_attestation: {
         parameters: {
             query?: never;
             header?: never;
@@ -19596,6 +21569,66 @@ export interface operations {
             };
         };
     };
+    explain_drift: {
+        parameters: {
+            query?: {
+                open?: boolean | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftExplained"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     backfill_monitoring: {
         parameters: {
             query?: never;
@@ -19666,6 +21699,7 @@ export interface operations {
     set_reference: {
         parameters: {
             query?: {
+                version?: number | null;
                 format?: string | null;
                 origin?: string | null;
                 from?: string | null;
@@ -19679,6 +21713,11 @@ export interface operations {
                 tests?: string | null;
                 max_age_days?: number | null;
                 review_by?: string | null;
+                max_model_days?: number | null;
+                max_data_days?: number | null;
+                max_evaluation_days?: number | null;
+                max_outcome_days?: number | null;
+                max_outside?: number | null;
             };
             header?: never;
             path: {
@@ -20087,6 +22126,65 @@ export interface operations {
             };
         };
     };
+    list_all_rollouts: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_rollouts: {
         parameters: {
             query?: {
@@ -20323,7 +22421,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20332,6 +22434,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20361,8 +22472,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20390,7 +22519,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20399,6 +22532,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20428,8 +22570,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20457,7 +22617,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20466,6 +22630,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20495,8 +22668,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20524,7 +22715,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20533,6 +22728,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20562,8 +22766,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20591,7 +22813,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20600,6 +22826,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20629,8 +22864,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20658,7 +22911,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
         responses: {
             /** @description done */
             200: {
@@ -20667,6 +22924,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
@@ -20696,8 +22962,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
-            429: {
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20738,6 +23022,595 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RollbackDrill"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_experiments: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartExperiment"];
+            };
+        };
+        responses: {
+            /** @description done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_experiment_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentReport"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_experiment_arm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopArm"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    conclude_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConcludeExperiment"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_experiment_values: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostExperimentValues"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomesRecorded"];
                 };
             };
             /** @description Bad Request */
@@ -21748,11 +24621,11 @@ export interface operations {
                 state?: components["schemas"]["FindingState"] | null;
                 kind?: components["schemas"]["FindingKind"] | null;
                 severity?: components["schemas"]["FindingSeverity"] | null;
-                limit?: number | null;
-                cursor?: string | null;
                 owner?: string | null;
                 opened_before?: string | null;
                 is_overdue?: boolean | null;
+                limit?: number | null;
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -22757,9 +25630,9 @@ export interface operations {
         parameters: {
             query?: {
                 state?: components["schemas"]["AlertState"] | null;
+                finding?: components["schemas"]["FindingId"] | null;
                 limit?: number | null;
                 cursor?: string | null;
-                finding?: string | null;
             };
             header?: never;
             path?: never;
@@ -23893,6 +26766,403 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_watch_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WatchLimitsShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_watch_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WatchLimits"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WatchLimitsShown"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trust_retrain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainPolicyShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    distrust_retrain_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainPolicyShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_retrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetrainResult"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retrain"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29903,30 +33173,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_ledger_timeline: {
-        parameters: {
-            query?: {
-                since?: string | null;
-                until?: string | null;
-                parts?: number | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LedgerTimeline"];
                 };
             };
         };

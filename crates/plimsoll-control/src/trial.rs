@@ -23,7 +23,8 @@ use plimsoll_api as api;
 use plimsoll_api::TrialState;
 use plimsoll_policy::Action;
 use plimsoll_release::Tier;
-use plimsoll_release::gate::{GateResult, State};
+use plimsoll_release::catalog::CheckId;
+use plimsoll_release::gate::{Answered, GateResult, State};
 use plimsoll_store::{DeploymentRow, FindingKey, RetrainRow, RolloutRow, TrialRow};
 use plimsoll_types::{Digest, PrincipalId, Severity, Signal, SignalKind, Time};
 use serde_json::json;
@@ -36,6 +37,10 @@ const WAITS_FOR_CHECKS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const GATE_AGAIN: Duration = Duration::from_secs(20 * 60 * 60);
 /// How long trust in a policy counts: half a year, as an exception of a gate does.
 pub(crate) const TRUST_MAX: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// What nobody can put right about a version. Other demands are of its deployment (a reference, who
+/// is told, a statement): they are waited for.
+const OF_THE_VERSION: [CheckId; 5] =
+    [CheckId::Art01, CheckId::Sch01, CheckId::Tst01, CheckId::Tst02, CheckId::Tst03];
 /// The longest sentence that a step keeps, in characters.
 const MAX_WHY: usize = 1_000;
 /// What findings of trials are about.
@@ -168,13 +173,15 @@ impl Control {
 
     /// A gate that is not passed: it ends if a check failed, and waits for those that others run.
     fn judge_trial(&self, seen: &Seen, gate: &GateResult) -> Result<(), ControlError> {
-        let open = || gate.demands.iter().filter(|one| one.demand.blocks && !one.state.lets_pass());
-        let named = |state: fn(State) -> bool| {
-            let found = open().filter(|one| state(one.state));
-            found.map(|one| one.demand.check.to_string()).collect::<Vec<_>>()
+        let open = gate.demands.iter().filter(|one| one.demand.blocks && !one.state.lets_pass());
+        let is_its_fault = |one: &&Answered| {
+            one.state == State::Fail && OF_THE_VERSION.contains(&one.demand.check)
         };
-        let failed = named(|state| state == State::Fail);
-        let waiting = named(|state| state != State::Fail);
+        let (failed, waiting): (Vec<&Answered>, Vec<&Answered>) = open.partition(is_its_fault);
+        let named = |all: Vec<&Answered>| -> Vec<String> {
+            all.into_iter().map(|one| one.demand.check.to_string()).collect()
+        };
+        let (failed, waiting) = (named(failed), named(waiting));
         let is_late = self.clock.now().since(seen.retrain.ended_at.unwrap_or(seen.row.since))
             > WAITS_FOR_CHECKS;
         // What is open and no demand, such as a fact that nobody stated, no check will bring.
@@ -522,10 +529,10 @@ fn wanted(policy: &api::RetrainPolicy, version: u32) -> api::StartRollout {
         version,
         steps: rollout.steps,
         guardrails: rollout.guardrails.or_else(|| Some(usual())),
+        also: Vec::new(),
         false_rollback: rollout.false_rollback,
         score_output: rollout.score_output,
         positive_from: rollout.positive_from,
-        also: Vec::new(),
     }
 }
 

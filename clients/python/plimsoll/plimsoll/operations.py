@@ -160,6 +160,16 @@ class Operations:
         """What other policies would allow and deny; nothing is changed."""
         return self._call("POST", "/api/v1/policies/preview", {}, body)
 
+    def get_ledger_timeline(
+        self,
+        *,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        parts: Optional[int] = None,
+    ) -> types.LedgerTimeline:
+        """What the ledger holds over time, and who vouches for it."""
+        return self._call("GET", "/api/v1/ledger/timeline", {"since": since, "until": until, "parts": parts}, None)
+
     def status(self) -> types.Status:
         """Generations, queues, deployments."""
         return self._call("GET", "/api/v1/status", {}, None)
@@ -235,6 +245,24 @@ class Operations:
     def mlflow_delete_file(self, path: Union[str, int]) -> None:
         """Remove a file or folder (MLflow), unless a version has it."""
         self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    def mlflow_begin_parts(self, path: Union[str, int]) -> None:
+        """Begin a file that comes in parts (MLflow)."""
+        self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{_part(path)}", {}, None)
+
+    def mlflow_end_parts(self, path: Union[str, int]) -> None:
+        """End a file that came in parts (MLflow)."""
+        self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/complete/{_part(path)}", {}, None)
+
+    def mlflow_abort_parts(self, path: Union[str, int]) -> None:
+        """Give a file in parts up (MLflow)."""
+        self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/abort/{_part(path)}", {}, None)
+
+    def mlflow_put_part(self, number: Union[str, int]) -> None:
+        """Put a part of a file (MLflow); who knows the upload's name in the header `plimsoll-
+        upload` needs no key.
+        """
+        self._call("PUT", f"/api/2.0/mlflow-artifacts/mpu/part/{_part(number)}", {}, None)
 
     def get_version_bom(self, model: Union[str, int], number: Union[str, int]) -> None:
         """What a model version is made of (CycloneDX 1.7)."""
@@ -392,6 +420,14 @@ class Operations:
         """Send a test event now, once."""
         return self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    def get_gate_catalogue(self) -> types.GateCatalogue:
+        """What may be asked of a release, and of who assesses one."""
+        return self._call("GET", "/api/v1/gate-catalogue", {}, None)
+
+    def preview_assessment(self, body: types.PutAssessment) -> types.AssessmentPreview:
+        """What facts would lead to today; nothing is kept."""
+        return self._call("POST", "/api/v1/assessment-previews", {}, body)
+
     def put_assessment(
         self,
         name: Union[str, int],
@@ -446,9 +482,11 @@ class Operations:
         self,
         name: Union[str, int],
         version: Union[str, int],
+        *,
+        contract: Optional[types.Digest] = None,
     ) -> types.ReleaseStanding:
         """Whether a version may be released now, and why not."""
-        return self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {}, None)
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {"contract": contract}, None)
 
     def post_check_result(self, name: Union[str, int], body: types.PostCheckResult) -> None:
         """Say what a check of the team's own found of a version."""
@@ -509,6 +547,18 @@ class Operations:
     def end_exception(self, name: Union[str, int], id: Union[str, int]) -> None:
         """End an exception before its time."""
         self._call("DELETE", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}", {}, None)
+
+    def list_attestations(self, name: Union[str, int]) -> types.Attestations:
+        """What people stated of a deployment, and what they may state."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/attestations", {}, None)
+
+    def attest(self, name: Union[str, int], body: types.Attest) -> types.Attestation:
+        """State what only a person can know, signed."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/attestations", {}, body)
+
+    def end_attestation(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """Take back what was stated."""
+        self._call("DELETE", f"/api/v1/deployments/{_part(name)}/attestations/{_part(id)}", {}, None)
 
     def list_limits(
         self,
@@ -602,9 +652,20 @@ class Operations:
         version: Optional[int] = None,
         limit: Optional[int] = None,
         column: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
     ) -> types.MonitoredWindows:
         """Windows of a deployment's traffic, column by column."""
-        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column}, None)
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column, "since": since, "until": until}, None)
+
+    def explain_drift(
+        self,
+        name: Union[str, int],
+        *,
+        open: Optional[bool] = None,
+    ) -> types.DriftExplained:
+        """Which fields and which slice a change of the score comes from."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/explanation", {"open": open}, None)
 
     def backfill_monitoring(self, name: Union[str, int]) -> types.Backfill:
         """Count a deployment's decisions again from the ledger."""
@@ -614,6 +675,7 @@ class Operations:
         self,
         name: Union[str, int],
         *,
+        version: Optional[int] = None,
         format: Optional[str] = None,
         origin: Optional[str] = None,
         from_: Optional[str] = None,
@@ -627,9 +689,14 @@ class Operations:
         tests: Optional[str] = None,
         max_age_days: Optional[int] = None,
         review_by: Optional[str] = None,
+        max_model_days: Optional[int] = None,
+        max_data_days: Optional[int] = None,
+        max_evaluation_days: Optional[int] = None,
+        max_outcome_days: Optional[int] = None,
+        max_outside: Optional[float] = None,
     ) -> types.MonitoringReference:
         """Say what traffic is compared with: a CSV or Parquet file, or decisions of a time."""
-        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by}, None)
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"version": version, "format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by, "max_model_days": max_model_days, "max_data_days": max_data_days, "max_evaluation_days": max_evaluation_days, "max_outcome_days": max_outcome_days, "max_outside": max_outside}, None)
 
     def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
@@ -651,6 +718,15 @@ class Operations:
         """Let the version answer again that was released before."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, body)
 
+    def list_all_rollouts(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RolloutPage:
+        """Rollouts of all deployments, latest first."""
+        return self._call("GET", "/api/v1/rollouts", {"limit": limit, "cursor": cursor}, None)
+
     def start_rollout(self, name: Union[str, int], body: types.StartRollout) -> types.Rollout:
         """Try a version under traffic, step by step."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts", {}, body)
@@ -669,29 +745,29 @@ class Operations:
         """A rollout with its history; `current` is the one under way, or the last."""
         return self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts/{_part(id)}", {}, None)
 
-    def hold_rollout(self, name: Union[str, int]) -> types.Rollout:
+    def hold_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout stay at its step; guardrails still watch."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, body)
 
-    def resume_rollout(self, name: Union[str, int]) -> types.Rollout:
+    def resume_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout go on that is held or inconclusive."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, body)
 
-    def advance_rollout(self, name: Union[str, int]) -> types.Rollout:
+    def advance_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout go to its next step now; past the last, release."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, body)
 
-    def roll_back_rollout(self, name: Union[str, int]) -> types.Rollout:
+    def roll_back_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let everybody get the version that answered before."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, body)
 
-    def kill_deployment(self, name: Union[str, int]) -> types.Deployment:
+    def kill_deployment(self, name: Union[str, int], body: types.Because) -> types.Deployment:
         """Switch a deployment's models off; its fallback answers, or nothing."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, body)
 
-    def revive_deployment(self, name: Union[str, int]) -> types.Deployment:
+    def revive_deployment(self, name: Union[str, int], body: types.Because) -> types.Deployment:
         """Switch a deployment's models on again."""
-        return self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, None)
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, body)
 
     def drill_rollback(
         self,
@@ -700,6 +776,58 @@ class Operations:
     ) -> types.RollbackDrill:
         """Prove on live traffic, without harm, that going back works."""
         return self._call("POST", f"/api/v1/deployments/{_part(name)}/drill", {}, body)
+
+    def start_experiment(
+        self,
+        name: Union[str, int],
+        body: types.StartExperiment,
+    ) -> types.Experiment:
+        """Let versions answer shares of the same traffic."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments", {}, body)
+
+    def list_experiments(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.ExperimentPage:
+        """Experiments of a deployment, latest first."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments", {"limit": limit, "cursor": cursor}, None)
+
+    def read_experiment(self, name: Union[str, int], id: Union[str, int]) -> types.Experiment:
+        """An experiment with its history; `current` is the one under way, or the last."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments/{_part(id)}", {}, None)
+
+    def read_experiment_report(
+        self,
+        name: Union[str, int],
+        id: Union[str, int],
+    ) -> types.ExperimentReport:
+        """What an experiment says so far; it may be looked at always."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments/{_part(id)}/report", {}, None)
+
+    def stop_experiment_arm(self, name: Union[str, int], body: types.StopArm) -> types.Experiment:
+        """Stop an arm; its units get the control."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments/current/stop", {}, body)
+
+    def conclude_experiment(
+        self,
+        name: Union[str, int],
+        body: types.ConcludeExperiment,
+    ) -> types.Experiment:
+        """End an experiment: ship an arm, which needs what a release needs, or go on with the
+        control.
+        """
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments/current/conclude", {}, body)
+
+    def post_experiment_values(
+        self,
+        id: Union[str, int],
+        body: types.PostExperimentValues,
+    ) -> types.OutcomesRecorded:
+        """Tell what decisions of an experiment were worth."""
+        return self._call("POST", f"/api/v1/experiments/{_part(id)}/values", {}, body)
 
     def list_reviews(
         self,
@@ -788,11 +916,14 @@ class Operations:
         state: Optional[types.FindingState] = None,
         kind: Optional[types.FindingKind] = None,
         severity: Optional[types.FindingSeverity] = None,
+        owner: Optional[str] = None,
+        opened_before: Optional[str] = None,
+        is_overdue: Optional[bool] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> types.FindingPage:
         """What is wrong with deployments, first seen last first."""
-        return self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "limit": limit, "cursor": cursor}, None)
+        return self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "owner": owner, "opened_before": opened_before, "is_overdue": is_overdue, "limit": limit, "cursor": cursor}, None)
 
     def report_finding(self, body: types.ReportFinding) -> types.Finding:
         """Report what a person or another tool saw."""
@@ -846,11 +977,12 @@ class Operations:
         self,
         *,
         state: Optional[types.AlertState] = None,
+        finding: Optional[types.FindingId] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> types.SentAlertPage:
         """What was told of findings and is to be, latest first."""
-        return self._call("GET", "/api/v1/alerts", {"state": state, "limit": limit, "cursor": cursor}, None)
+        return self._call("GET", "/api/v1/alerts", {"state": state, "finding": finding, "limit": limit, "cursor": cursor}, None)
 
     def redeliver_alert(self, id: Union[str, int]) -> types.AlertAgain:
         """Try an alert again that was given up."""
@@ -931,6 +1063,30 @@ class Operations:
     ) -> types.RetrainLog:
         """What a trainer says, from a byte on."""
         return self._call("GET", f"/api/v1/retrains/{_part(id)}/log", {"from": from_}, None)
+
+    def get_watch_limits(self, name: Union[str, int]) -> types.WatchLimitsShown:
+        """What a deployment's owner puts up with."""
+        return self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/limits", {}, None)
+
+    def set_watch_limits(
+        self,
+        name: Union[str, int],
+        body: types.WatchLimits,
+    ) -> types.WatchLimitsShown:
+        """Say which performance and fairness are put up with."""
+        return self._call("PUT", f"/api/v1/deployments/{_part(name)}/monitoring/limits", {}, body)
+
+    def trust_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """Let a policy's candidates answer at T1 without asking."""
+        return self._call("POST", f"/api/v1/deployments/{_part(name)}/retrain/trust", {}, None)
+
+    def distrust_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """Ask for approval of a policy's candidates again."""
+        return self._call("DELETE", f"/api/v1/deployments/{_part(name)}/retrain/trust", {}, None)
+
+    def answer_retrain(self, id: Union[str, int], body: types.RetrainResult) -> types.Retrain:
+        """Say what a trainer elsewhere made of a retraining, once."""
+        return self._call("POST", f"/api/v1/retrains/{_part(id)}/result", {}, body)
 
     def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
         """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""
@@ -1444,6 +1600,16 @@ class AsyncOperations:
         """What other policies would allow and deny; nothing is changed."""
         return await self._call("POST", "/api/v1/policies/preview", {}, body)
 
+    async def get_ledger_timeline(
+        self,
+        *,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        parts: Optional[int] = None,
+    ) -> types.LedgerTimeline:
+        """What the ledger holds over time, and who vouches for it."""
+        return await self._call("GET", "/api/v1/ledger/timeline", {"since": since, "until": until, "parts": parts}, None)
+
     async def status(self) -> types.Status:
         """Generations, queues, deployments."""
         return await self._call("GET", "/api/v1/status", {}, None)
@@ -1523,6 +1689,24 @@ class AsyncOperations:
     async def mlflow_delete_file(self, path: Union[str, int]) -> None:
         """Remove a file or folder (MLflow), unless a version has it."""
         await self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
+
+    async def mlflow_begin_parts(self, path: Union[str, int]) -> None:
+        """Begin a file that comes in parts (MLflow)."""
+        await self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{_part(path)}", {}, None)
+
+    async def mlflow_end_parts(self, path: Union[str, int]) -> None:
+        """End a file that came in parts (MLflow)."""
+        await self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/complete/{_part(path)}", {}, None)
+
+    async def mlflow_abort_parts(self, path: Union[str, int]) -> None:
+        """Give a file in parts up (MLflow)."""
+        await self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/abort/{_part(path)}", {}, None)
+
+    async def mlflow_put_part(self, number: Union[str, int]) -> None:
+        """Put a part of a file (MLflow); who knows the upload's name in the header `plimsoll-
+        upload` needs no key.
+        """
+        await self._call("PUT", f"/api/2.0/mlflow-artifacts/mpu/part/{_part(number)}", {}, None)
 
     async def get_version_bom(self, model: Union[str, int], number: Union[str, int]) -> None:
         """What a model version is made of (CycloneDX 1.7)."""
@@ -1684,6 +1868,14 @@ class AsyncOperations:
         """Send a test event now, once."""
         return await self._call("POST", f"/api/v1/sinks/{_part(name)}/test", {}, None)
 
+    async def get_gate_catalogue(self) -> types.GateCatalogue:
+        """What may be asked of a release, and of who assesses one."""
+        return await self._call("GET", "/api/v1/gate-catalogue", {}, None)
+
+    async def preview_assessment(self, body: types.PutAssessment) -> types.AssessmentPreview:
+        """What facts would lead to today; nothing is kept."""
+        return await self._call("POST", "/api/v1/assessment-previews", {}, body)
+
     async def put_assessment(
         self,
         name: Union[str, int],
@@ -1738,9 +1930,11 @@ class AsyncOperations:
         self,
         name: Union[str, int],
         version: Union[str, int],
+        *,
+        contract: Optional[types.Digest] = None,
     ) -> types.ReleaseStanding:
         """Whether a version may be released now, and why not."""
-        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {}, None)
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/standing/{_part(version)}", {"contract": contract}, None)
 
     async def post_check_result(self, name: Union[str, int], body: types.PostCheckResult) -> None:
         """Say what a check of the team's own found of a version."""
@@ -1805,6 +1999,18 @@ class AsyncOperations:
     async def end_exception(self, name: Union[str, int], id: Union[str, int]) -> None:
         """End an exception before its time."""
         await self._call("DELETE", f"/api/v1/deployments/{_part(name)}/exceptions/{_part(id)}", {}, None)
+
+    async def list_attestations(self, name: Union[str, int]) -> types.Attestations:
+        """What people stated of a deployment, and what they may state."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/attestations", {}, None)
+
+    async def attest(self, name: Union[str, int], body: types.Attest) -> types.Attestation:
+        """State what only a person can know, signed."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/attestations", {}, body)
+
+    async def end_attestation(self, name: Union[str, int], id: Union[str, int]) -> None:
+        """Take back what was stated."""
+        await self._call("DELETE", f"/api/v1/deployments/{_part(name)}/attestations/{_part(id)}", {}, None)
 
     async def list_limits(
         self,
@@ -1902,9 +2108,20 @@ class AsyncOperations:
         version: Optional[int] = None,
         limit: Optional[int] = None,
         column: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
     ) -> types.MonitoredWindows:
         """Windows of a deployment's traffic, column by column."""
-        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column}, None)
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/windows", {"version": version, "limit": limit, "column": column, "since": since, "until": until}, None)
+
+    async def explain_drift(
+        self,
+        name: Union[str, int],
+        *,
+        open: Optional[bool] = None,
+    ) -> types.DriftExplained:
+        """Which fields and which slice a change of the score comes from."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/explanation", {"open": open}, None)
 
     async def backfill_monitoring(self, name: Union[str, int]) -> types.Backfill:
         """Count a deployment's decisions again from the ledger."""
@@ -1914,6 +2131,7 @@ class AsyncOperations:
         self,
         name: Union[str, int],
         *,
+        version: Optional[int] = None,
         format: Optional[str] = None,
         origin: Optional[str] = None,
         from_: Optional[str] = None,
@@ -1927,9 +2145,14 @@ class AsyncOperations:
         tests: Optional[str] = None,
         max_age_days: Optional[int] = None,
         review_by: Optional[str] = None,
+        max_model_days: Optional[int] = None,
+        max_data_days: Optional[int] = None,
+        max_evaluation_days: Optional[int] = None,
+        max_outcome_days: Optional[int] = None,
+        max_outside: Optional[float] = None,
     ) -> types.MonitoringReference:
         """Say what traffic is compared with: a CSV or Parquet file, or decisions of a time."""
-        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by}, None)
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/reference", {"version": version, "format": format, "origin": origin, "from": from_, "until": until, "window_seconds": window_seconds, "window_rows": window_rows, "min_rows": min_rows, "tolerance": tolerance, "alerts_per_month": alerts_per_month, "persistence": persistence, "tests": tests, "max_age_days": max_age_days, "review_by": review_by, "max_model_days": max_model_days, "max_data_days": max_data_days, "max_evaluation_days": max_evaluation_days, "max_outcome_days": max_outcome_days, "max_outside": max_outside}, None)
 
     async def trace_decision(self, id: Union[str, int]) -> types.Trace:
         """How a decision came to be: everything on record about it."""
@@ -1951,6 +2174,15 @@ class AsyncOperations:
         """Let the version answer again that was released before."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollback", {}, body)
 
+    async def list_all_rollouts(
+        self,
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.RolloutPage:
+        """Rollouts of all deployments, latest first."""
+        return await self._call("GET", "/api/v1/rollouts", {"limit": limit, "cursor": cursor}, None)
+
     async def start_rollout(self, name: Union[str, int], body: types.StartRollout) -> types.Rollout:
         """Try a version under traffic, step by step."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts", {}, body)
@@ -1969,29 +2201,33 @@ class AsyncOperations:
         """A rollout with its history; `current` is the one under way, or the last."""
         return await self._call("GET", f"/api/v1/deployments/{_part(name)}/rollouts/{_part(id)}", {}, None)
 
-    async def hold_rollout(self, name: Union[str, int]) -> types.Rollout:
+    async def hold_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout stay at its step; guardrails still watch."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/hold", {}, body)
 
-    async def resume_rollout(self, name: Union[str, int]) -> types.Rollout:
+    async def resume_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout go on that is held or inconclusive."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/resume", {}, body)
 
-    async def advance_rollout(self, name: Union[str, int]) -> types.Rollout:
+    async def advance_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let a rollout go to its next step now; past the last, release."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/advance", {}, body)
 
-    async def roll_back_rollout(self, name: Union[str, int]) -> types.Rollout:
+    async def roll_back_rollout(self, name: Union[str, int], body: types.Because) -> types.Rollout:
         """Let everybody get the version that answered before."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/rollouts/current/rollback", {}, body)
 
-    async def kill_deployment(self, name: Union[str, int]) -> types.Deployment:
+    async def kill_deployment(self, name: Union[str, int], body: types.Because) -> types.Deployment:
         """Switch a deployment's models off; its fallback answers, or nothing."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/kill", {}, body)
 
-    async def revive_deployment(self, name: Union[str, int]) -> types.Deployment:
+    async def revive_deployment(
+        self,
+        name: Union[str, int],
+        body: types.Because,
+    ) -> types.Deployment:
         """Switch a deployment's models on again."""
-        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, None)
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/revive", {}, body)
 
     async def drill_rollback(
         self,
@@ -2000,6 +2236,62 @@ class AsyncOperations:
     ) -> types.RollbackDrill:
         """Prove on live traffic, without harm, that going back works."""
         return await self._call("POST", f"/api/v1/deployments/{_part(name)}/drill", {}, body)
+
+    async def start_experiment(
+        self,
+        name: Union[str, int],
+        body: types.StartExperiment,
+    ) -> types.Experiment:
+        """Let versions answer shares of the same traffic."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments", {}, body)
+
+    async def list_experiments(
+        self,
+        name: Union[str, int],
+        *,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> types.ExperimentPage:
+        """Experiments of a deployment, latest first."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments", {"limit": limit, "cursor": cursor}, None)
+
+    async def read_experiment(self, name: Union[str, int], id: Union[str, int]) -> types.Experiment:
+        """An experiment with its history; `current` is the one under way, or the last."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments/{_part(id)}", {}, None)
+
+    async def read_experiment_report(
+        self,
+        name: Union[str, int],
+        id: Union[str, int],
+    ) -> types.ExperimentReport:
+        """What an experiment says so far; it may be looked at always."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/experiments/{_part(id)}/report", {}, None)
+
+    async def stop_experiment_arm(
+        self,
+        name: Union[str, int],
+        body: types.StopArm,
+    ) -> types.Experiment:
+        """Stop an arm; its units get the control."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments/current/stop", {}, body)
+
+    async def conclude_experiment(
+        self,
+        name: Union[str, int],
+        body: types.ConcludeExperiment,
+    ) -> types.Experiment:
+        """End an experiment: ship an arm, which needs what a release needs, or go on with the
+        control.
+        """
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/experiments/current/conclude", {}, body)
+
+    async def post_experiment_values(
+        self,
+        id: Union[str, int],
+        body: types.PostExperimentValues,
+    ) -> types.OutcomesRecorded:
+        """Tell what decisions of an experiment were worth."""
+        return await self._call("POST", f"/api/v1/experiments/{_part(id)}/values", {}, body)
 
     async def list_reviews(
         self,
@@ -2088,11 +2380,14 @@ class AsyncOperations:
         state: Optional[types.FindingState] = None,
         kind: Optional[types.FindingKind] = None,
         severity: Optional[types.FindingSeverity] = None,
+        owner: Optional[str] = None,
+        opened_before: Optional[str] = None,
+        is_overdue: Optional[bool] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> types.FindingPage:
         """What is wrong with deployments, first seen last first."""
-        return await self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "limit": limit, "cursor": cursor}, None)
+        return await self._call("GET", "/api/v1/findings", {"deployment": deployment, "state": state, "kind": kind, "severity": severity, "owner": owner, "opened_before": opened_before, "is_overdue": is_overdue, "limit": limit, "cursor": cursor}, None)
 
     async def report_finding(self, body: types.ReportFinding) -> types.Finding:
         """Report what a person or another tool saw."""
@@ -2150,11 +2445,12 @@ class AsyncOperations:
         self,
         *,
         state: Optional[types.AlertState] = None,
+        finding: Optional[types.FindingId] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> types.SentAlertPage:
         """What was told of findings and is to be, latest first."""
-        return await self._call("GET", "/api/v1/alerts", {"state": state, "limit": limit, "cursor": cursor}, None)
+        return await self._call("GET", "/api/v1/alerts", {"state": state, "finding": finding, "limit": limit, "cursor": cursor}, None)
 
     async def redeliver_alert(self, id: Union[str, int]) -> types.AlertAgain:
         """Try an alert again that was given up."""
@@ -2235,6 +2531,30 @@ class AsyncOperations:
     ) -> types.RetrainLog:
         """What a trainer says, from a byte on."""
         return await self._call("GET", f"/api/v1/retrains/{_part(id)}/log", {"from": from_}, None)
+
+    async def get_watch_limits(self, name: Union[str, int]) -> types.WatchLimitsShown:
+        """What a deployment's owner puts up with."""
+        return await self._call("GET", f"/api/v1/deployments/{_part(name)}/monitoring/limits", {}, None)
+
+    async def set_watch_limits(
+        self,
+        name: Union[str, int],
+        body: types.WatchLimits,
+    ) -> types.WatchLimitsShown:
+        """Say which performance and fairness are put up with."""
+        return await self._call("PUT", f"/api/v1/deployments/{_part(name)}/monitoring/limits", {}, body)
+
+    async def trust_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """Let a policy's candidates answer at T1 without asking."""
+        return await self._call("POST", f"/api/v1/deployments/{_part(name)}/retrain/trust", {}, None)
+
+    async def distrust_retrain_policy(self, name: Union[str, int]) -> types.RetrainPolicyShown:
+        """Ask for approval of a policy's candidates again."""
+        return await self._call("DELETE", f"/api/v1/deployments/{_part(name)}/retrain/trust", {}, None)
+
+    async def answer_retrain(self, id: Union[str, int], body: types.RetrainResult) -> types.Retrain:
+        """Say what a trainer elsewhere made of a retraining, once."""
+        return await self._call("POST", f"/api/v1/retrains/{_part(id)}/result", {}, body)
 
     async def observe(self, name: Union[str, int], body: types.Observation) -> types.Observed:
         """Report decisions made elsewhere: JSON lines, or CloudEvents 1.0."""

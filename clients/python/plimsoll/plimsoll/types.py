@@ -296,6 +296,9 @@ class ApproveRelease(TypedDict):
     # The number of the version.
     version: int
 
+    # Under this contract in place of the deployment's own: consent to a change of it.
+    contract: NotRequired[Optional["Digest"]]
+
     # The digest of its artifact.
     artifact: Digest
 
@@ -332,11 +335,118 @@ class Artifact(TypedDict):
     size: int
 
 
+class AssessmentPreview(TypedDict):
+    """What facts would lead to today; nothing of it is kept."""
+
+    # As `plimsoll assess --json` prints it.
+    assessment: Any
+
+
 class AssignFinding(TypedDict):
     """Gives a finding to somebody."""
 
     # To whom: a principal's name, a team, a mailbox.
     to: str
+
+
+class Attest(TypedDict):
+    """States what only a person can know, signed by a key of their own."""
+
+    # The demand that it answers, such as `RSK-01`.
+    demand: str
+
+    # The number of the version, of a demand that is about one.
+    version: NotRequired[Optional[int]]
+
+    # What is stated.
+    says: str
+
+    # The SHA-256 of the document that it rests on.
+    evidence: NotRequired[Optional["Digest"]]
+
+    # Of a change (`CHG-01`): whether it is significant.
+    significant: NotRequired[Optional[bool]]
+
+    # Until when it counts.
+    until: str
+
+    # When, in microseconds since 1970: after the challenge, and not in the future.
+    at_us: int
+
+    # The signature over the attestation's text, 128 hexadecimal digits.
+    signature: str
+
+    # The challenge.
+    challenge: GovernanceId
+
+    # The signature over the challenge's text, 128 hexadecimal digits.
+    challenge_signature: str
+
+
+class AttestableDemand(TypedDict):
+    """A demand that people may answer, and how."""
+
+    # The demand.
+    demand: str
+
+    # What is stated.
+    states: str
+
+    # Who may: anybody with one of these roles.
+    roles: List[str]
+
+    # For how many days at most, at the tier of the use.
+    days: int
+
+    # Whether it is about one version.
+    of_version: bool
+
+    # Whether a document has to be named.
+    needs_evidence: bool
+
+
+class Attestation(TypedDict):
+    """What a person stated."""
+
+    # Its record.
+    id: GovernanceId
+
+    # The demand that it answers.
+    demand: str
+
+    # The artifact that it is about, if it is about one.
+    artifact: NotRequired[Optional["Digest"]]
+
+    # What is stated.
+    says: str
+
+    # The SHA-256 of the document that it rests on.
+    evidence: NotRequired[Optional["Digest"]]
+
+    # Of a change: whether it is significant.
+    significant: NotRequired[Optional[bool]]
+
+    # Who states it.
+    by: str
+
+    # When.
+    at: str
+
+    # Until when it counts.
+    until: str
+
+    # Who took it back, if somebody did.
+    ended_by: NotRequired[Optional[str]]
+
+
+class Attestations(TypedDict):
+    """What people stated of a deployment, newest first, and what they may state."""
+
+    # What they stated.
+    items: List["Attestation"]
+
+    # What they may.
+    may: List["AttestableDemand"]
 
 
 class Backfill(TypedDict):
@@ -436,6 +546,13 @@ class BatchPage(TypedDict):
     next_cursor: NotRequired[Optional[str]]
 
 
+class Because(TypedDict):
+    """Why something is done, for those who read the event."""
+
+    # The reason; at most 2,000 characters.
+    reason: NotRequired[Optional[str]]
+
+
 class BreakGlass(TypedDict):
     """Breaks the glass: a version may be released past its gate for a while."""
 
@@ -529,6 +646,16 @@ class ColumnTest(TypedDict):
 
     # Whether it is beyond.
     is_beyond: bool
+
+
+class ConcludeExperiment(TypedDict):
+    """The end of an experiment."""
+
+    # The arm whose version answers everybody from now on; without it, the control goes on.
+    ship: NotRequired[Optional[str]]
+
+    # Why.
+    reason: str
 
 
 class ContestDecision(TypedDict):
@@ -1250,6 +1377,19 @@ class DecisionTail(TypedDict):
     next: int
 
 
+class DeclaredOutcomes(TypedDict):
+    """Where the truth about decisions comes from."""
+
+    # What tells how a decision turned out.
+    source: NotRequired[str]
+
+    # Days until it is known.
+    delay_days: NotRequired[int]
+
+    # What stands in its place, where the truth never comes.
+    proxy: NotRequired[str]
+
+
 class Deployment(TypedDict):
     """A served use of a registered model."""
 
@@ -1306,6 +1446,9 @@ class Deployment(TypedDict):
 
     # Who may have signed what is released, if a signature is asked for.
     signers: NotRequired[List["Signer"]]
+
+    # Rules that send requests to a version by a header or a context attribute.
+    routes: NotRequired[List[str]]
 
     # The version that answers.
     released: NotRequired[Optional["ReleasedVersion"]]
@@ -1406,6 +1549,47 @@ class DeploymentStatus(TypedDict):
     version: NotRequired[Optional[int]]
 
 
+DriftExplained = TypedDict("DriftExplained", {"version": "int", "from": "str", "until": "str", "by": "DriftBy", "score": "NotRequired[Optional['ScoreChange']]", "columns": "List['DriftPart']", "slices": "List['DriftSlice']", "text": "str"})
+
+
+class DriftPart(TypedDict):
+    """A field's part in a change of the score."""
+
+    # The field.
+    column: str
+
+    # How far it is from the reference, 0 to 1.
+    distance: float
+
+    # How much of it is put up with.
+    tolerance: float
+
+    # Whether it was told that it has moved.
+    is_told: bool
+
+    # The change of its mean contribution, in units of the margin.
+    contribution: NotRequired[Optional[float]]
+
+    # Its share of all parts' sizes, 0 to 1.
+    share: float
+
+
+class DriftSlice(TypedDict):
+    """A slice's part in a change of the score."""
+
+    # The part of the population.
+    slice: str
+
+    # Its share of the rows, 0 to 1.
+    rows: float
+
+    # How far the score has moved in it, 0 to 1.
+    distance: float
+
+    # How far the score has moved overall.
+    overall: float
+
+
 class DrillRollback(TypedDict):
     """How long a drill tries."""
 
@@ -1495,6 +1679,159 @@ class EstimatedMetric(TypedDict):
     upper_threshold: float
 
 
+class Experiment(TypedDict):
+    """An experiment and where it stands."""
+
+    # Its id, which records of its requests name as the key of their assignment.
+    id: ExperimentId
+
+    # The deployment.
+    deployment: Name
+
+    # Where it stands.
+    phase: ExperimentPhase
+
+    # What was declared.
+    definition: StartExperiment
+
+    # The arms that were stopped.
+    stopped: List["StoppedArm"]
+
+    # Who started it.
+    started_by: PrincipalId
+
+    # When.
+    started_at: str
+
+    # When it ended.
+    ended_at: NotRequired[Optional[str]]
+
+    # What happened to it, oldest first; not in lists.
+    history: NotRequired[List["RolloutChange"]]
+
+
+class ExperimentArm(TypedDict):
+    """A version that answers a share of the traffic."""
+
+    # What it is called.
+    name: str
+
+    # The number of the version.
+    version: int
+
+    # The percentage of units that get it, to a hundredth. What no arm gets takes no part.
+    percent: float
+
+
+class ExperimentMetric(TypedDict):
+    """What arms are compared by."""
+
+    # What it is called; the name of the values that are posted for it.
+    name: str
+
+    # Where its number comes from.
+    kind: MetricKind
+
+    # What it is for; `secondary` unless told.
+    role: NotRequired[Optional["MetricRole"]]
+
+    # Which way it is better; `increase` unless told.
+    goal: NotRequired[Optional["MetricGoal"]]
+
+    # Of an outcome: which one; `outcome` unless told.
+    outcome: NotRequired[Optional[str]]
+
+    # Of an outcome: the class that counts as 1, all others as 0. Without it, numbers count as they
+    # are, and `1`, `true` and `yes` as 1.
+    positive: NotRequired[Optional[str]]
+
+    # A number of the request that was so before the unit was assigned; what it explains is taken
+    # out (CUPED).
+    covariate: NotRequired[Optional[str]]
+
+    # The least that it can be, with `most`: then intervals hold for any number of units, and are
+    # wider.
+    least: NotRequired[Optional[float]]
+
+    # The greatest that it can be.
+    most: NotRequired[Optional[float]]
+
+    # Seconds from an answer until its number is known for good; younger answers do not count yet. 0
+    # unless told.
+    settles_after_seconds: NotRequired[Optional[int]]
+
+    # Of a guardrail: how much worse is put up with. An arm whose whole interval is worse than that
+    # is stopped. 0 unless told.
+    margin: NotRequired[Optional[float]]
+
+
+class ExperimentPage(TypedDict):
+    """One page of a list."""
+
+    # The items.
+    items: List["Experiment"]
+
+    # Pass it back as `cursor` to read on. Absent on the last page.
+    next_cursor: NotRequired[Optional[str]]
+
+
+class ExperimentReport(TypedDict):
+    """What may be said of an experiment now. It may be looked at always."""
+
+    # The experiment.
+    experiment: ExperimentId
+
+    # As of when.
+    at: str
+
+    # The place in the ledger up to which records were read.
+    read_to: int
+
+    # Whether all were read; else ask again, and reading goes on.
+    is_complete: bool
+
+    # The arms, the control first.
+    arms: List["ReportedArm"]
+
+    # How units are split among the arms.
+    splits: List["ReportedSplit"]
+
+    # What each metric says.
+    metrics: List["ReportedMetric"]
+
+    # What the numbers suggest; a person decides.
+    advice: ExperimentAdvice
+
+    # Of which arm.
+    leader: NotRequired[Optional[str]]
+
+    # Records whose arm is not the one that their unit is assigned by the key: 0, or something is
+    # wrong.
+    misassigned: int
+
+    # Units beyond the first million, which count in splits alone.
+    left_out: int
+
+
+class ExperimentValue(TypedDict):
+    """What a decision of an experiment was worth."""
+
+    # The decision.
+    decision: DecisionId
+
+    # The metric.
+    metric: str
+
+    # The number.
+    value: float
+
+    # The system it comes from; the caller's id as a principal unless told.
+    source: NotRequired[Optional[str]]
+
+    # The source's own id of it: the same one is recorded once.
+    id: NotRequired[Optional[str]]
+
+
 class ExplainProfile(TypedDict):
     """What is said about a deployment's decisions, and to whom."""
 
@@ -1542,6 +1879,22 @@ class ExternalIdentity(TypedDict):
 
     # Its name there.
     subject: str
+
+
+class FactQuestion(TypedDict):
+    """A question that states one fact."""
+
+    # The fact's name.
+    fact: str
+
+    # The question.
+    asks: str
+
+    # What the answer may be: `yes_no`, `one`, `any`, `share` (two counts) or `day`.
+    answer: str
+
+    # Of `one` and `any`: the words.
+    words: NotRequired[List[str]]
 
 
 class FairnessComparison(TypedDict):
@@ -1757,6 +2110,56 @@ class FinishUpload(TypedDict):
     digest: NotRequired[Optional["Digest"]]
 
 
+class GateCatalogue(TypedDict):
+    """What may be asked of a release, and of whoever assesses one: the same on every server of a
+    version.
+    """
+
+    # The demands.
+    demands: List["GateDemand"]
+
+    # The duties that demand them.
+    duties: List["GateDuty"]
+
+    # The facts, as questions.
+    questions: List["FactQuestion"]
+
+
+class GateDemand(TypedDict):
+    """A demand of the catalogue."""
+
+    # Which, such as `DOC-01`.
+    id: str
+
+    # What it asks.
+    question: str
+
+    # The lowest tier that demands it; absent if only a duty of its own does.
+    tier: NotRequired[Optional[str]]
+
+    # Whether a release waits for it.
+    blocks: bool
+
+    # Whether an exception may put it off.
+    deferrable: bool
+
+
+class GateDuty(TypedDict):
+    """A duty of the catalogue."""
+
+    # Which, such as `MONROLL`.
+    id: str
+
+    # When it applies.
+    applies: str
+
+    # Where it comes from.
+    source: str
+
+    # The demands that it makes.
+    demands: List[str]
+
+
 GateException = TypedDict("GateException", {"id": "GovernanceId", "check": "str", "owner": "str", "reason": "str", "compensating": "str", "requested_by": "str", "approved_by": "NotRequired[Optional[str]]", "from": "str", "until": "str", "objection": "NotRequired[Optional[str]]"})
 
 
@@ -1808,6 +2211,15 @@ class GatePlan(TypedDict):
 
     # Features that whoever is decided about can change; all unless told.
     mutable: NotRequired[List[str]]
+
+    # Where the truth about decisions comes from.
+    outcomes: NotRequired[Optional["DeclaredOutcomes"]]
+
+    # What people do when the model gets worse, where no retraining is asked for by itself.
+    on_breach: NotRequired[str]
+
+    # The age that no version outlives, in days.
+    max_age_days: NotRequired[Optional[int]]
 
     # Checks of the team's own.
     plugins: NotRequired[List["PluginCheck"]]
@@ -2034,6 +2446,26 @@ class LedgerStatus(TypedDict):
 
     # The ledger as a published log.
     log: LogStatus
+
+
+class LedgerTimeline(TypedDict):
+    """What the ledger holds over time."""
+
+    # The parts, oldest first.
+    parts: List["TimelinePart"]
+
+    # Records of all times.
+    records: int
+
+    # How many of them, from the first on, the latest checkpoint covers.
+    published: int
+
+    # How many of them the latest checkpoint that a witness signed covers.
+    witnessed: int
+
+    # Whether everything of that time was looked at. If not, the oldest is left out: its blocks are
+    # not noted yet.
+    is_whole: bool
 
 
 class Limit(TypedDict):
@@ -2289,10 +2721,25 @@ class Mapping(TypedDict):
     slices: NotRequired[List["MapSource"]]
 
 
+class MeasureLimit(TypedDict):
+    """Limits of one measure."""
+
+    # The measure, such as `accuracy`, `mae` or `disparate_impact`.
+    metric: str
+
+    # Its value must not be below this.
+    least: NotRequired[Optional[float]]
+
+    # Nor above this.
+    most: NotRequired[Optional[float]]
+
+
 class MeasuredShare(TypedDict):
     """A measured part of a posted whole."""
 
-    # Decisions that were answered in the last 30 days. Absent: too many to count, which is all.
+    # Interactions of the last 30 days that the deployment had part in: distinct ids of the
+    # contract's `map.interaction`, and requests without one. Absent: too many to count, which is
+    # all.
     part: NotRequired[Optional[int]]
 
     # All interactions with customers in the last 30 days, as posted.
@@ -2420,6 +2867,9 @@ class MonitoredColumn(TypedDict):
     # Whether there were values enough; without, distances are 0 and say nothing.
     is_enough: bool
 
+    # Values in each of the reference's cells, in its order; told where one column is asked for.
+    cells: NotRequired[List[int]]
+
     # Values that were there.
     values: int
 
@@ -2496,6 +2946,9 @@ class MonitoredWindows(TypedDict):
 
     # The windows.
     items: List["MonitoredWindow"]
+
+    # What the reference holds of the column that was asked for, of all and of each slice.
+    reference: NotRequired[List["ReferenceCells"]]
 
 
 class Monitoring(TypedDict):
@@ -2841,6 +3294,9 @@ class PluginCheck(TypedDict):
     # The address that `plimsoll gate run` asks in place of a command.
     url: NotRequired[Optional[str]]
 
+    # How long it may take, in seconds, 1 to 3600; 60 unless told.
+    timeout_s: NotRequired[Optional[int]]
+
 
 class Policies(TypedDict):
     """`GET /api/v1/policies`: the policies in force."""
@@ -2903,6 +3359,9 @@ class PostCheckResult(TypedDict):
     # The number of the model version.
     version: int
 
+    # Under this contract in place of the deployment's own.
+    contract: NotRequired[Optional["Digest"]]
+
     # The check's name, as the plan declares it.
     check: str
 
@@ -2917,6 +3376,13 @@ class PostCheckResult(TypedDict):
 
     # The digest of the evidence.
     evidence: NotRequired[Optional["Digest"]]
+
+
+class PostExperimentValues(TypedDict):
+    """Values to be posted for metrics of kind `value`."""
+
+    # The values, 1 to 65,536.
+    values: List["ExperimentValue"]
 
 
 class PostInteractions(TypedDict):
@@ -3205,6 +3671,29 @@ class RecordOutcomes(TypedDict):
     outcomes: List["RecordOutcome"]
 
 
+class ReferenceCells(TypedDict):
+    """What a reference holds of a column."""
+
+    # The field or output.
+    name: str
+
+    # The part of the population; all of it without.
+    slice: NotRequired[Optional[str]]
+
+    # Of numbers: the edges between cells, rising. The first cell is below the first, the last above
+    # the last.
+    edges: NotRequired[List[float]]
+
+    # Of categories: the most frequent ones. The last cell is every other.
+    categories: NotRequired[List[str]]
+
+    # Values in each cell.
+    cells: List[int]
+
+    # Missing values.
+    missing: int
+
+
 class RegisterApprovalKey(TypedDict):
     """Registers the public key that one's approvals are signed with."""
 
@@ -3465,6 +3954,56 @@ class ReportFinding(TypedDict):
     since: NotRequired[Optional[str]]
 
 
+class ReportedArm(TypedDict):
+    """An arm in a report."""
+
+    # The arm.
+    arm: str
+
+    # The version.
+    version: int
+
+    # The percentage that it gets.
+    percent: float
+
+    # Requests that were assigned to it.
+    requests: int
+
+    # Why it was stopped, if it was.
+    stopped: NotRequired[Optional[str]]
+
+
+class ReportedContrast(TypedDict):
+    """An arm beside the control."""
+
+    # The arm.
+    arm: str
+
+    # How far it is above the control.
+    difference: NotRequired[Optional[float]]
+
+    # Where the difference is at least, at any time that one looks.
+    lower: NotRequired[Optional[float]]
+
+    # Where it is at most.
+    upper: NotRequired[Optional[float]]
+
+    # The confidence of that.
+    confidence: float
+
+    # The p-value, which holds at any time.
+    p_value: NotRequired[Optional[float]]
+
+    # The share of the variance that the covariate leaves.
+    variance_left: NotRequired[Optional[float]]
+
+    # What the interval says.
+    says: MetricSays
+
+    # Of a guardrail: whether the arm is worse by more than is put up with.
+    is_harm: bool
+
+
 class ReportedFeature(TypedDict):
     """A feature in detail. `values` and `contributions` go together and stand in the order of
     the values, so that they do not tell which values one row has.
@@ -3487,6 +4026,82 @@ class ReportedFeature(TypedDict):
 
     # The margin, if every row had the same value.
     partial_dependence: PartialDependence
+
+
+class ReportedMean(TypedDict):
+    """A metric in one arm."""
+
+    # The arm.
+    arm: str
+
+    # Units of which it is known.
+    units: int
+
+    # Their mean; absent of fewer than a hundred.
+    mean: NotRequired[Optional[float]]
+
+    # Their standard deviation.
+    deviation: NotRequired[Optional[float]]
+
+
+class ReportedMetric(TypedDict):
+    """What a metric says."""
+
+    # The metric.
+    name: str
+
+    # What it is for.
+    role: MetricRole
+
+    # Of each arm.
+    arms: List["ReportedMean"]
+
+    # Each arm beside the control.
+    contrasts: List["ReportedContrast"]
+
+    # The same by slices, of the primary metric.
+    slices: NotRequired[List["ReportedSlice"]]
+
+
+class ReportedSlice(TypedDict):
+    """An arm beside the control in one slice."""
+
+    # The slice key.
+    key: str
+
+    # Its value.
+    value: str
+
+    # Units of the arm in it.
+    units: int
+
+    # The comparison; its interval holds together with those of all other slices.
+    contrast: ReportedContrast
+
+    # Its p-value, corrected for how many slices are looked at.
+    p_adjusted: float
+
+    # Whether the arm differs in it.
+    is_different: bool
+
+
+class ReportedSplit(TypedDict):
+    """How units are split, against the declared shares."""
+
+    # Which units: `assigned`, `answered`, or the metric that is known of them.
+    what: str
+
+    # Units of each arm.
+    units: List[int]
+
+    # How many to 1 the evidence is that the split is wrong.
+    evidence: float
+
+    # From how many on it is.
+    goal: float
+
+    # Whether it is wrong: then a comparison of the arms may be, too.
+    is_wrong: bool
 
 
 class RequestException(TypedDict):
@@ -3615,6 +4230,12 @@ class Retrain(TypedDict):
     # The candidate.
     version: NotRequired[Optional[int]]
 
+    # What becomes of the candidate.
+    trial: NotRequired[Optional["Trial"]]
+
+    # Every state so far, oldest first; not in lists.
+    story: NotRequired[List["RetrainStep"]]
+
     # How often training was begun.
     attempts: int
 
@@ -3687,6 +4308,13 @@ class RetrainPolicy(TypedDict):
     # Whether somebody else has to let each go on, whatever the tier.
     needs_approval: NotRequired[bool]
 
+    # Whether it ends with a registered candidate, which nothing goes on with.
+    candidate_only: NotRequired[bool]
+
+    # How a candidate is tried under traffic; as any version, with the guardrails on errors,
+    # refusals and latency, unless told.
+    rollout: NotRequired[Optional["RetrainRollout"]]
+
 
 class RetrainPolicyShown(TypedDict):
     """A deployment's policy, and who set it."""
@@ -3703,8 +4331,63 @@ class RetrainPolicyShown(TypedDict):
     # When.
     set_at: str
 
+    # Who lets its candidates answer at tier T1 without being asked each time.
+    trusted_by: NotRequired[Optional["PrincipalId"]]
+
+    # Until when that counts.
+    trusted_until: NotRequired[Optional[str]]
+
     # Why nothing is trained now, if something would be: budget, cooldown, a finding of security.
     held: NotRequired[Optional[str]]
+
+
+class RetrainResult(TypedDict):
+    """What a trainer elsewhere made of what it was asked."""
+
+    # The token of the request, which binds the answer to it.
+    token: str
+
+    # The files of the version, whose artifacts were uploaded before; one is the model.
+    files: NotRequired[List["ManifestFile"]]
+
+    # Or why there are none.
+    failed: NotRequired[Optional[str]]
+
+
+class RetrainRollout(TypedDict):
+    """How candidates are tried under traffic."""
+
+    # How much of the traffic a candidate gets, in steps; shadow, 1 %, 5 %, 25 % unless told.
+    steps: NotRequired[Optional[List["RolloutStep"]]]
+
+    # What must not get worse; errors, refusals and latency unless told: what is trained for another
+    # population scores it otherwise.
+    guardrails: NotRequired[Optional[List["RolloutGuardrail"]]]
+
+    # The chance that a version that is no worse is rolled back; 0.01 unless told.
+    false_rollback: NotRequired[Optional[float]]
+
+    # Which of a row's outputs is the score, from 0; the last unless told.
+    score_output: NotRequired[Optional[int]]
+
+    # From which score on an answer is positive; 0.5 unless told.
+    positive_from: NotRequired[Optional[float]]
+
+
+class RetrainStep(TypedDict):
+    """A state that a retraining, or its candidate, came to."""
+
+    # When.
+    at: str
+
+    # The state: a word of retrainings, or of candidates.
+    state: str
+
+    # Why.
+    why: NotRequired[Optional[str]]
+
+    # Who; absent for the server itself.
+    by: NotRequired[Optional["PrincipalId"]]
 
 
 class Review(TypedDict):
@@ -3869,6 +4552,12 @@ class Rollout(TypedDict):
     # The candidate's answers, or pairs, in this step.
     in_step: int
 
+    # The candidate's answers whose outcome is known, so far.
+    outcomes: NotRequired[int]
+
+    # The incumbent's, meanwhile.
+    incumbent_outcomes: NotRequired[int]
+
     # Pairs that were not compared since the process began, as too many waited.
     dropped: int
 
@@ -3895,6 +4584,9 @@ class Rollout(TypedDict):
 
     # When it ended.
     ended_at: NotRequired[Optional[str]]
+
+    # How the evidence came to be, thinned evenly; not in lists.
+    trail: NotRequired[List["RolloutPoint"]]
 
     # What happened to it, oldest first; not in lists.
     history: NotRequired[List["RolloutChange"]]
@@ -3931,6 +4623,9 @@ class RolloutEvidence(TypedDict):
     # From how many on it is rolled back.
     goal: float
 
+    # Why it can say nothing yet.
+    note: NotRequired[Optional[str]]
+
 
 class RolloutGuardrail(TypedDict):
     """What must not get worse."""
@@ -3951,6 +4646,18 @@ class RolloutGuardrail(TypedDict):
     # what is put up with, either way.
     margin: NotRequired[Optional[float]]
 
+    # Of mix: a slice key of the contract, so that only one group of persons is looked at.
+    by: NotRequired[Optional[str]]
+
+    # The group: the value of that key. It comes with `by`.
+    group: NotRequired[Optional[str]]
+
+    # Of outcomes: the name of the outcome; `outcome` unless told.
+    outcome: NotRequired[Optional[str]]
+
+    # Of outcomes: which value is positive; 1, true and yes unless told.
+    positive: NotRequired[Optional[str]]
+
 
 class RolloutPage(TypedDict):
     """One page of a list."""
@@ -3960,6 +4667,20 @@ class RolloutPage(TypedDict):
 
     # Pass it back as `cursor` to read on. Absent on the last page.
     next_cursor: NotRequired[Optional[str]]
+
+
+class RolloutPoint(TypedDict):
+    """What guardrails said after so many answers of the candidate."""
+
+    # The candidate's answers and pairs until then.
+    seen: int
+
+    # The step it was in, from 1.
+    step: int
+
+    # Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
+    # evidence against the candidate was; it is rolled back from that of `goal` on.
+    log10: List[float]
 
 
 class RolloutStep(TypedDict):
@@ -3978,6 +4699,10 @@ class RolloutStep(TypedDict):
     # The seconds after which it is inconclusive; a week unless told.
     seconds_max: NotRequired[int]
 
+    # The candidate's answers whose outcome is known that it needs at least, since the rollout
+    # began; none unless told.
+    outcomes_min: NotRequired[int]
+
 
 class RotateKey(TypedDict):
     """Replaces an API key by a new one."""
@@ -3991,6 +4716,9 @@ class RunGate(TypedDict):
 
     # The number of the version.
     version: int
+
+    # Under this contract in place of the deployment's own: before it is changed to it.
+    contract: NotRequired[Optional["Digest"]]
 
 
 class ScanBlock(TypedDict):
@@ -4058,6 +4786,19 @@ class ScanOverride(TypedDict):
 
     # Until when.
     expires_at: str
+
+
+class ScoreChange(TypedDict):
+    """The mean margin of the score, before and now."""
+
+    # Of the reference.
+    before: float
+
+    # Of a sample of the window.
+    now: float
+
+    # Rows of that sample.
+    rows: int
 
 
 class SentAlert(TypedDict):
@@ -4365,6 +5106,45 @@ class SnoozeFinding(TypedDict):
     reason: str
 
 
+class StartExperiment(TypedDict):
+    """An experiment to be started."""
+
+    # The arms, 2 to 16. The first is the control: the version that answers now.
+    arms: List["ExperimentArm"]
+
+    # What is assigned to an arm and counts once; `subject` unless told.
+    unit: NotRequired[Optional["ExperimentUnit"]]
+
+    # What arms are compared by, 1 to 8; exactly one is primary.
+    metrics: List["ExperimentMetric"]
+
+    # Slice keys of the contract by whose values the primary metric is looked at, at most 4.
+    slices: NotRequired[List[str]]
+
+    # The chance that any arm is said to differ in a metric that does not; 0.05 unless told.
+    alpha: NotRequired[Optional[float]]
+
+    # The least difference in the primary metric that matters: arms whose interval lies within it
+    # are the same.
+    minimum_effect: NotRequired[Optional[float]]
+
+    # Units about which intervals are narrowest, such as `plimsoll experiment plan` says; 10,000
+    # unless told. Intervals hold at every number of them.
+    units: NotRequired[Optional[int]]
+
+    # What stops an arm at once, judged per answer; errors, refusals and latency unless told.
+    guardrails: NotRequired[Optional[List["RolloutGuardrail"]]]
+
+    # The chance that any arm is stopped that does no harm; 0.01 unless told.
+    false_stop: NotRequired[Optional[float]]
+
+    # Which of a row's outputs is the score, from 0; the last unless told.
+    score_output: NotRequired[Optional[int]]
+
+    # From which score on an answer is positive (an approval, an alarm); 0.5 unless told.
+    positive_from: NotRequired[Optional[float]]
+
+
 class StartRollout(TypedDict):
     """A version to be tried."""
 
@@ -4376,6 +5156,9 @@ class StartRollout(TypedDict):
 
     # What must not get worse; errors, refusals, latency, score and mix unless told.
     guardrails: NotRequired[Optional[List["RolloutGuardrail"]]]
+
+    # What must not get worse either, beside those.
+    also: NotRequired[List["RolloutGuardrail"]]
 
     # The chance that a version that is no worse is rolled back; 0.01 unless told.
     false_rollback: NotRequired[Optional[float]]
@@ -4416,6 +5199,29 @@ class Status(TypedDict):
 
     # Every live deployment.
     deployments: List["DeploymentStatus"]
+
+
+class StopArm(TypedDict):
+    """An arm to be stopped."""
+
+    # The arm; not the control.
+    arm: str
+
+    # Why.
+    reason: str
+
+
+class StoppedArm(TypedDict):
+    """An arm that was stopped: its units get the control."""
+
+    # The arm.
+    arm: str
+
+    # When.
+    at: str
+
+    # A guardrail, a metric, or `person`.
+    why: str
 
 
 class StoredAssessment(TypedDict):
@@ -4569,6 +5375,9 @@ class TensorMetadata(TypedDict):
     shape: List[int]
 
 
+TimelinePart = TypedDict("TimelinePart", {"from": "str", "until": "str", "records": "int", "results": "Dict[str, int]", "published": "int", "witnessed": "int"})
+
+
 class Trace(TypedDict):
     """Everything on record about how a decision came to be."""
 
@@ -4712,6 +5521,28 @@ class TracedRoute(TypedDict):
 TrainingManifest = TypedDict("TrainingManifest", {"deployment": "Name", "from": "str", "until": "str", "sql": "str", "exclude": "NotRequired[Optional[str]]", "left_out": "List[str]", "rows": "int", "digest": "Digest", "bytes": "int"})
 
 
+class Trial(TypedDict):
+    """What becomes of a candidate."""
+
+    # Where it stands.
+    state: TrialState
+
+    # Why it does not go on, or ended.
+    why: NotRequired[Optional[str]]
+
+    # The digest of the gate result that it was last judged by.
+    gate: NotRequired[Optional["Digest"]]
+
+    # The rollout that tries it.
+    rollout: NotRequired[Optional["RolloutId"]]
+
+    # Since when it stands there.
+    since: str
+
+    # When it ended.
+    ended_at: NotRequired[Optional[str]]
+
+
 class UpdateDeployment(TypedDict):
     """Changes a deployment. Absent members stay as they are."""
 
@@ -4750,6 +5581,11 @@ class UpdateDeployment(TypedDict):
 
     # Who may have signed what is released; none asks for no signature.
     signers: NotRequired[Optional[List["Signer"]]]
+
+    # Rules that send requests to a version by a header or a context attribute, the first that fits:
+    # `header:x-cohort=beta,staff -> canary`, `context:channel=branch -> 3`. A version that one
+    # names needs what its release needs.
+    routes: NotRequired[Optional[List[str]]]
 
 
 class UploadSession(TypedDict):
@@ -4825,6 +5661,68 @@ class VersionFacts(TypedDict):
     scan: NotRequired[Optional["ScanFacts"]]
 
 
+class WatchLimits(TypedDict):
+    """What is put up with, and how it is measured."""
+
+    # Of performance, realized and estimated.
+    performance: NotRequired[List["MeasureLimit"]]
+
+    # Of fairness.
+    fairness: NotRequired[List["MeasureLimit"]]
+
+    # The length of a window: a time such as `1d`, or a number of answers; `1d` unless told.
+    window: NotRequired[Optional[str]]
+
+    # Windows in a row that are beyond a limit before it is told, 1 to 30; 2 unless told.
+    persistence: NotRequired[Optional[int]]
+
+    # A slice key, or `version`: its values are held to the limits of performance too.
+    slice: NotRequired[Optional[str]]
+
+    # Attributes or slice keys whose groups are compared, with commas between.
+    by: NotRequired[Optional[str]]
+
+    # What answers are; told by answers and outcomes unless given.
+    task: NotRequired[Optional["Task"]]
+
+    # The output that is judged; needed where there are several.
+    output: NotRequired[Optional[str]]
+
+    # Which outcome of several; `outcome` unless told.
+    outcome: NotRequired[Optional[str]]
+
+    # The label that is yes; `1`, `true` and `yes` unless told.
+    positive: NotRequired[Optional[str]]
+
+    # Scores from here on are answered with yes; 0.5 unless told.
+    threshold: NotRequired[Optional[float]]
+
+    # The labels of the classes, in the order of the output, with commas between.
+    classes: NotRequired[Optional[str]]
+
+    # Items of a ranking that count; 10 unless told.
+    at: NotRequired[Optional[int]]
+
+    # Of intervals, all of which has to lie beyond a limit; 0.95 unless told.
+    confidence: NotRequired[Optional[float]]
+
+
+class WatchLimitsShown(TypedDict):
+    """A deployment's limits, and who set them."""
+
+    # The deployment.
+    deployment: Name
+
+    # The limits.
+    limits: WatchLimits
+
+    # Who set them.
+    changed_by: PrincipalId
+
+    # When.
+    changed_at: str
+
+
 # A message about findings: the id of its CloudEvent, kept by every attempt.
 AlertId = str
 
@@ -4876,6 +5774,9 @@ Digest = str
 # Where to look.
 Direction = Literal["up", "down", "both"]
 
+# What parts of a change of the score are measured by.
+DriftBy = Literal["contributions", "weighted_distances", "distances"]
+
 # How one thing came from another.
 EdgeKind = Literal["read", "made", "derived", "part", "released", "decided"]
 
@@ -4890,6 +5791,18 @@ ErrorDetail = Literal["full", "field", "code"]
 
 # A control event in the ledger.
 EventId = str
+
+# What the numbers of an experiment suggest.
+ExperimentAdvice = Literal["ship", "keep", "go_on", "look"]
+
+# An experiment: versions that answer shares of the same traffic.
+ExperimentId = str
+
+# Where an experiment stands.
+ExperimentPhase = Literal["running", "stopped", "shipped"]
+
+# What is assigned to an arm of an experiment, and counts once.
+ExperimentUnit = Literal["subject", "interaction", "decision"]
 
 # When explanations of a deployment's answers are made.
 Explain = Literal["off", "deferred", "inline"]
@@ -4922,13 +5835,25 @@ GatewayId = str
 GovernanceId = str
 
 # What must not get worse in a rollout.
-GuardrailKind = Literal["errors", "refusals", "latency", "score", "mix"]
+GuardrailKind = Literal["errors", "refusals", "latency", "score", "mix", "outcomes"]
 
 # What the values of a field are.
 Kind = Literal["number", "integer", "boolean", "category", "string", "timestamp", "tensor"]
 
 # What a record is about. The numbers of kinds that have no code yet are reserved.
 Kind2 = Literal["intent", "decision", "control_event", "refusal_tally", "gap", "heartbeat", "outcome", "review", "explanation", "finding", "attribute"]
+
+# Which way a metric is better.
+MetricGoal = Literal["increase", "decrease"]
+
+# Where the number of a metric comes from.
+MetricKind = Literal["outcome", "value", "score", "positive"]
+
+# What a metric is for.
+MetricRole = Literal["primary", "secondary", "guardrail"]
+
+# What an interval says of an arm beside the control.
+MetricSays = Literal["better", "worse", "same", "unclear"]
 
 # When a deployment's answer may leave.
 Mode = Literal["strict", "durable", "bounded"]
@@ -4937,7 +5862,7 @@ Mode = Literal["strict", "durable", "bounded"]
 ModelId = str
 
 # What a column is of.
-MonitoredKind = Literal["input", "output"]
+MonitoredKind = Literal["input", "output", "together"]
 
 # A name: 1 to 63 of `a-z 0-9 - _ .`, beginning and ending with a letter or digit. The small
 # alphabet keeps names safe in paths, URLs, metrics labels and logs.
@@ -5050,6 +5975,9 @@ TenantId = str
 
 # The risk tier of a deployment.
 Tier = Literal["unassessed", "T0", "T1", "T2", "T3", "T4"]
+
+# Where the candidate of a retraining stands.
+TrialState = Literal["gate", "held", "rollout", "promoted", "gate_failed", "rolled_back", "refused", "cancelled"]
 
 # What a person says about a decision.
 Verdict = Literal["accepted", "overridden", "contested"]
