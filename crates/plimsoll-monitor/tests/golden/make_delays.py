@@ -38,7 +38,9 @@ def main():
             "page_hinkley": days(drift.PageHinkley, values, int(features), int(rows)),
         }
         print(path.stem, {name: len(all) for name, all in said[f"{kind}-{seed}"].items()}, flush=True)
-    Path(__file__).with_name("delays.json").write_text(json.dumps(said, indent=0, sort_keys=True) + "\n")
+    lines = [f"{json.dumps(stream)}: {json.dumps(found)}" for stream, found in sorted(said.items())]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    Path(__file__).with_name("delays.json").write_text(text)
 
 
 if __name__ == "__main__":
