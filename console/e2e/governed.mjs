@@ -97,13 +97,20 @@ async function furnish() {
   }
   const contract = file("contract.json", JSON.stringify(CONTRACT));
   await cli("ada", "deployment", "create", NAME, "--model", NAME, "--contract", contract, "--environment", "staging", "--signer", `builders=${open}`, "--fallback", "0.02");
+  // What is watched from the first answer on, and who is told.
+  const rows = file("payments.csv", ["amount,hour", ...Array.from({ length: 500 }, (_, n) => `${(n * 0.618033988749895) % 1},${n % 24}`)].join("\n"));
+  for (const version of ["1", "2"]) await cli("ada", "monitor", "reference", "set", NAME, rows, "--version", version);
+  await cli("admin", "alert", "route", "add", "duty-of-fraud", "webhook", "https://93.184.215.14/hook");
   await api("ada", "PUT", at("assessment"), { facts: FACTS });
   await api("ada", "PUT", at("evaluation"), evaluation());
-  const plan = { purpose: "flags payments for clerks", on_call: "ml-oncall", auroc_floor: 0.7, mutable: ["hour"] };
+  const plan = {
+    purpose: "flags payments for clerks", on_call: "ml-oncall", auroc_floor: 0.7, mutable: ["hour"], max_age_days: 365,
+    on_breach: "the team retrains and releases anew", outcomes: { source: "chargebacks", delay_days: 60 },
+  };
   await api("ada", "PUT", at("gate-plan"), plan);
   const { result } = await standing(1);
   plugins = result.demands
-    .filter(({ lines }) => lines[0].check === "none")
+    .filter(({ demand, state }) => demand.blocks && state === "not_evaluable")
     .map(({ demand }) => ({ name: `team.${demand.check}`, version: 1, proves: demand.check, max_age_s: 86_400 }));
   await api("ada", "PUT", at("gate-plan"), { ...plan, plugins });
   await pipeline(1);

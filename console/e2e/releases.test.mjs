@@ -18,7 +18,7 @@ test("a gate says what is missing, with duty, source and what to do, and its dif
   await page.getByText("may not be released").waitFor();
   await page.getByText("the gate is not passed").waitFor();
   const checks = page.getByRole("region", { name: "Checks" });
-  const open = checks.getByRole("row", { name: /not evaluable MON-01/ });
+  const open = checks.getByRole("row", { name: /not evaluable CHG-01/ });
   await open.getByText("GOV-T1").waitFor();
   await open.getByText("liability guide, exception 2").waitFor();
   await open.getByText("A team's own checks run where").waitFor();

@@ -304,7 +304,8 @@ fn a_job_waits_when_the_rows_of_the_day_are_used_up() {
         server.cli(&["limit", "set", "deployment:credit-default", "--rows-per-day", rows]).ok();
     };
     limit("1000");
-    let begin = ["batch", "score", "-d", "credit-default", &text, "--no-wait", "--json"];
+    let begin =
+        ["batch", "score", "-d", "credit-default", &text, "--keep", "loan", "--no-wait", "--json"];
     let begun = server.cli(&begin).json();
     let id = begun["id"].as_str().expect("an id").to_owned();
     let show = || server.cli(&["batch", "show", &id, "--json"]).json();

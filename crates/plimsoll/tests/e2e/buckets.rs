@@ -44,12 +44,15 @@ impl Moto {
         moto
     }
 
-    /// What moto answers to an unsigned request, which it takes unless it is told to look.
+    /// What moto answers. It does not look at signatures unless it is told to, but objects are
+    /// not for those who have none.
     fn ask(&self, verb: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         use std::io::{Read, Write};
         let mut stream = TcpStream::connect(self.to).expect("connects");
         let head = format!(
-            "{verb} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            "{verb} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261122/us-east-1/s3/\
+             aws4_request, SignedHeaders=host, Signature=0\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).expect("sent");

@@ -21,7 +21,7 @@ fn high() -> Value {
 }
 
 /// The evaluation set with groups that are treated alike: every other one of each rank.
-fn grouped() -> Value {
+pub(crate) fn grouped() -> Value {
     let mut set = evaluation();
     let golden = set["golden"]["1"].as_array().expect("a list").clone();
     let mut places: Vec<usize> = (0..golden.len()).collect();

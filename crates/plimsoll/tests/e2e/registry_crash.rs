@@ -372,8 +372,10 @@ fn get(server: &Server, path: &str) -> Http {
 
 /// The versions of the model and where they came from.
 fn versions(server: &Server) -> BTreeMap<u64, String> {
-    let path = "/api/2.0/mlflow/model-versions/search?max_results=200000";
-    let found = get(server, path).json();
+    // Those that the command line adds are of other models.
+    let wanted = format!("filter=name%3D%27{NAME}%27&max_results=200000");
+    let path = format!("/api/2.0/mlflow/model-versions/search?{wanted}");
+    let found = get(server, &path).json();
     let found = found["model_versions"].as_array().cloned().unwrap_or_default();
     let text = |one: &Value, name: &str| one[name].as_str().expect("text").to_owned();
     found
