@@ -98,7 +98,7 @@ async function furnish() {
   const contract = file("contract.json", JSON.stringify(CONTRACT));
   await cli("ada", "deployment", "create", NAME, "--model", NAME, "--contract", contract, "--environment", "staging", "--signer", `builders=${open}`, "--fallback", "0.02");
   // What is watched from the first answer on, and who is told.
-  const rows = file("payments.csv", ["amount,hour", ...Array.from({ length: 500 }, (_, n) => `${(n * 0.618033988749895) % 1},${n % 24}`)].join("\n"));
+  const rows = file("payments.csv", ["amount,hour,customer", ...Array.from({ length: 500 }, (_, n) => `${(n * 0.618033988749895) % 1},${n % 24},c${n}`)].join("\n"));
   for (const version of ["1", "2"]) await cli("ada", "monitor", "reference", "set", NAME, rows, "--version", version);
   await cli("admin", "alert", "route", "add", "duty-of-fraud", "webhook", "https://93.184.215.14/hook");
   await api("ada", "PUT", at("assessment"), { facts: FACTS });

@@ -12,6 +12,8 @@ pub const FEATURES_MAX: usize = 4096;
 /// margin, the base value and the sum of the contributions' sizes. Margins are sums in `f32`,
 /// so that a few in ten million are lost on the way; a mistake would be larger.
 pub const ADDITIVITY_TOLERANCE: f64 = 1e-5;
+/// What rounding leaves where leaves cancel each other and nothing remains to be relative to.
+const ROUNDING: f64 = 1e-14;
 
 /// How contributions were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +147,8 @@ pub(crate) fn additive(
         size += value.abs();
     }
     let residual = base + sum - margin;
-    let tolerated = ADDITIVITY_TOLERANCE * margin.abs().max(base.abs()).max(size);
+    let scale = margin.abs().max(base.abs()).max(size);
+    let tolerated = (ADDITIVITY_TOLERANCE * scale).max(ROUNDING);
     // Not `>`: a residual that is no number is a violation too, and so is an endless one.
     if residual.abs() <= tolerated && tolerated.is_finite() {
         return Ok(());
@@ -197,6 +200,13 @@ impl FeatureGroups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rounding_leaves_of_leaves_that_cancel_is_no_violation() {
+        let left = 8.326672684688674e-17;
+        assert!(additive(0, 0, left, &[0.0, 0.0], 0.0).is_ok());
+        assert!(additive(0, 0, 0.0, &[1e-13], 0.0).is_err());
+    }
 
     fn explanation(values: Vec<f64>, margin: f64) -> Explanation {
         let empty = Explanation::empty(Method::Linear, Quality::Exact);
