@@ -31,7 +31,7 @@ fn a_file_comes_in_parts_over_a_crash_and_is_there_whole_or_not_at_all() {
     let text = "0123456789".repeat(700_000);
     let pieces: Vec<&str> =
         [&text[..3_000_003], &text[3_000_003..6_000_000], &text[6_000_000..]].into();
-    let local = "/home/somebody/model.bin";
+    let local = "/data/models/model.bin";
     let begun = mpu(&server, "create", &json!({"path": local, "num_parts": 3}));
     assert_eq!(begun.status, 200, "{}", begun.body);
     let begun = begun.json();
