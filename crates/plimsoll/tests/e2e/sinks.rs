@@ -261,6 +261,9 @@ fn grow(server: &Server) -> (BTreeSet<String>, u64) {
 /// killed again while it catches up.
 #[test]
 fn a_stopped_sink_costs_no_memory_and_no_event() {
+    // What the same decisions cost a server that has no sink.
+    let folder = Arc::new(tempfile::tempdir().expect("temp"));
+    let (_, alone) = grow(&Server::start_in(folder, &quick()).with_credit("durable"));
     let folder = Arc::new(tempfile::tempdir().expect("temp"));
     let server = Server::start_in(folder, &quick()).with_credit("durable");
     let receiver = Receiver::start(false);
@@ -278,8 +281,12 @@ fn a_stopped_sink_costs_no_memory_and_no_event() {
     let all: BTreeSet<String> = ids.iter().map(|id| format!("{id}.decision")).collect();
     assert_eq!(got.keys().cloned().collect::<BTreeSet<_>>(), all);
     let sent: u64 = got.values().map(|event| event.to_string().len() as u64).sum();
-    println!("{grown} KiB more after {sent} bytes of events");
-    assert!(grown < sent / 1_024 / 4, "{grown} KiB more in memory for {sent} bytes of events");
+    println!("{grown} KiB more after {sent} bytes of events, {alone} without");
+    let bound = alone + sent / 1_024 / 4;
+    assert!(
+        grown < bound,
+        "{grown} KiB more with a sink of {sent} bytes of events, {alone} without"
+    );
 }
 
 /// An hour of 500 decisions a second, in as little time as they take.
