@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_lineage.sql"),
     include_str!("../migrations/0016_experiments.sql"),
     include_str!("../migrations/0017_loop.sql"),
+    include_str!("../migrations/0018_batch_bearers.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.
