@@ -27,6 +27,7 @@ mod compile;
 mod context;
 mod contract;
 mod contract_change;
+mod contract_draft;
 mod dataset;
 mod decision;
 mod decision_blocks;
