@@ -102,7 +102,7 @@ test("an explanation is read as a waterfall with reasons, for each reader, in bo
   await chart.waitFor();
   assert.ok((await chart.locator("rect").count()) > 5);
   await shot(page, "explanation");
-  await picture(page, "explanation", { themes: ["light"] });
+  await picture(page, "explanation", { themes: ["light"], height: 1080 });
   await page.getByLabel("For").selectOption("subject");
   await chart.waitFor({ state: "detached" });
   await page.getByLabel("Language").selectOption("de");
