@@ -220,7 +220,7 @@ test("why the score moved is explained from the ledger, and ages stand beside th
   // Everybody earns less, and nothing else is different.
   assert.match((await drawing.locator("title").first().textContent()) ?? "", /^income: /);
   await page.getByText("Parts are changes of mean SHAP values").waitFor();
-  await page.getByText("Mean margin").waitFor();
+  await page.getByText("Mean margin", { exact: true }).waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), drawing.locator("xpath=..").getByRole("button", { name: "CSV" }).click()]);
   assert.match(await readFile(await download.path(), "utf8"), /^Field,Part,Share/);
   await page.getByRole("region", { name: "How old things are" }).getByRole("row", { name: /reference 0\.0 of 180 days fresh/ }).waitFor();
