@@ -162,7 +162,6 @@ test("a query's rows are drawn, its address holds the statement and the server i
   await page.getByRole("button", { name: /^Run/ }).click();
   await page.getByRole("img", { name: "decisions by deployment" }).waitFor();
   await shot(page, "query-chart");
-  await picture(page, "query", { themes: ["light"] });
   await page.reload();
   assert.match(await page.getByLabel("One SELECT").inputValue(), /count\(\*\) as decisions/);
   assert.ok(!asked.some((url) => /count/.test(new URL(url).search)), "the statement is in no address that is asked for");

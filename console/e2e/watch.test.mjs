@@ -226,7 +226,8 @@ test("why the score moved is explained from the ledger, and ages stand beside th
   await page.getByRole("region", { name: "How old things are" }).getByRole("row", { name: /reference 0\.0 of 180 days fresh/ }).waitFor();
   await page.getByRole("heading", { name: "Columns together" }).waitFor();
   await shot(page, "drift-explained");
-  await picture(page, "monitoring");
+  await page.getByRole("heading", { name: "Why the score moved" }).evaluate((heading) => heading.scrollIntoView());
+  await picture(page, "drift", { themes: ["light"] });
   await end();
 });
 
