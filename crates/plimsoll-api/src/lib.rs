@@ -73,7 +73,8 @@ pub use event::{ControlEvent, EventFilter};
 pub use experiment::{
     ConcludeExperiment, Experiment, ExperimentArm, ExperimentMetric, ExperimentReport,
     ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedInterval,
-    ReportedMean, ReportedMetric, ReportedPoint, ReportedSlice, ReportedSplit, StartExperiment, StopArm, StoppedArm,
+    ReportedMean, ReportedMetric, ReportedPoint, ReportedSlice, ReportedSplit, StartExperiment,
+    StopArm, StoppedArm,
 };
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,

@@ -8,7 +8,8 @@ mod units;
 
 pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{
-    BucketName, Endpoint, LogFormat, LogLevel, Networks, Place, PublicUrl, Secret, Share, Size, Value,
+    BucketName, Endpoint, LogFormat, LogLevel, Networks, Place, PublicUrl, Secret, Share, Size,
+    Value,
 };
 
 use crate::failure::Failure;
