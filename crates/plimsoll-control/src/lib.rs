@@ -41,6 +41,7 @@ mod experiment_read;
 mod experiment_report;
 mod experiment_state;
 mod experiment_tend;
+mod experiment_trail;
 mod explain;
 mod explain_worker;
 mod fairness;
