@@ -377,6 +377,13 @@ impl Monitor {
         self.state().facts = facts;
     }
 
+    /// When the last outcome came, of each deployment that ever had one.
+    #[must_use]
+    pub fn last_outcomes(&self) -> HashMap<DeploymentId, Time> {
+        let state = self.state();
+        state.facts.iter().filter_map(|(key, facts)| Some((key.0, facts.outcome?))).collect()
+    }
+
     /// How stale each version is that something is known of.
     #[must_use]
     pub fn staleness(&self) -> Vec<(Key, Staleness)> {
