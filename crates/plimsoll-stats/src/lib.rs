@@ -32,6 +32,7 @@ pub mod drift;
 pub mod fairness;
 pub mod ks;
 pub mod multivariate;
+mod opening;
 pub mod outage;
 pub mod performance;
 pub mod power;
