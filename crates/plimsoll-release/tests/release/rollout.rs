@@ -83,6 +83,7 @@ fn soak_every_answer_fails() {
 }
 
 /// How many, from the environment of a soak.
+#[expect(clippy::disallowed_methods, reason = "a test's size is its runner's business")]
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
@@ -103,7 +104,7 @@ fn a_version_that_breaks_with_a_step_is_rolled_back_within_five() {
         let mut rollout = Rollout::begin(plan, at(0)).unwrap();
         rollout.learn_errors(1_000, 10);
         while !rollout.is_over() {
-            let Some(Exposure::Share(share)) = rollout.exposure() else { unreachable!() };
+            let Some(Exposure::Share(share)) = rollout.exposure() else { panic!("a step of traffic") };
             let is_broken = rollout.step() == last;
             if draw.happens(f64::from(share) / 10_000.0) {
                 rollout.see(&Event::Candidate(answer(is_broken)));
