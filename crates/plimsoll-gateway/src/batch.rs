@@ -38,7 +38,7 @@ const ROOM_TRIES: u32 = 2_000;
 
 /// How long a job goes on with what a token or certificate gave to whoever began it. Those end
 /// within minutes to months, and nobody can be asked in between; a day is enough for a nightly job.
-pub const BORNE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const BORNE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who began a job: each of its rows is asked in this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Asker {
     pub key: Option<ApiKeyId>,
     /// Without a key: what its token or certificate gave; `None` only under `--dev`.
     pub bearer: Option<Arc<Principal>>,
-    /// When the job was begun: what no key stands behind ends [`BORNE_FOR`] later.
+    /// When the job was begun: what no key stands behind ends a day later.
     pub began: Time,
 }
 
