@@ -104,8 +104,8 @@ pub use lineage::{
 };
 pub use live::{LivePhase, LiveRefusal, LiveScores, LiveSecond, LiveTimes, LiveTraffic};
 pub use model::{
-    Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
-    ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
+    Artifact, Contract, ContractDraft, ContractSummary, CreateModel, CreateVersion, DraftQuestion,
+    FileRole, ManifestFile, ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use monitoring::{
     Age, Backfill, ColumnTest, DriftBy, DriftExplained, DriftPart, DriftQuery, DriftSlice,
