@@ -88,7 +88,7 @@ test("an experiment says at any time which arm is better, for whom, and whether 
   // The page tells by itself.
   await page.getByText("stricter is better in the primary metric and does no harm.").waitFor();
   const metrics = page.getByRole("region", { name: "Metrics" });
-  await metrics.getByRole("row", { name: /^flagged primary, decides stricter .* % … \+.* % \(95 %\) .* better/ }).waitFor();
+  await metrics.getByRole("row", { name: /^flagged primary, decides stricter .* pp … \+.* pp \(95 %\) .* better/ }).waitFor();
   await page.getByRole("region", { name: "Is the split as declared?" }).getByRole("row", { name: /^units assigned .* as declared$/ }).waitFor();
   await page.getByRole("img", { name: "flagged: each arm beside the control" }).waitFor();
   const course = page.getByRole("group", { name: /^flagged: how the interval went: stricter/ });

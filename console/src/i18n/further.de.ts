@@ -51,6 +51,7 @@ export const further: typeof english = {
     course: (metric) => `${metric}: Verlauf des Intervalls`,
     courseHint: "Was ein Bericht an jener Stelle des Ledgers gesagt hätte, nach der Zahl bekannter Einheiten. Das Intervall ist eine Konfidenzfolge: Dass es die 0 einmal ausschloss, genügt.",
     noCourse: "Noch zu wenige Einheiten: ab hundert in jedem Arm wird ein Intervall gezeichnet.",
+    points: "Prozentpunkte",
     zero: "kein Unterschied",
     effect: "Unterschied, der zählt",
     shownArm: "Gezeigter Arm",

@@ -49,6 +49,7 @@ export const further = {
     course: (metric: string) => `${metric}: how the interval went`,
     courseHint: "What a report at that place of the ledger would have said, by how many units were known. The interval is a confidence sequence: that it left out 0 once is enough.",
     noCourse: "Not enough units yet: an interval is drawn from a hundred in each arm on.",
+    points: "pp",
     zero: "no difference",
     effect: "difference that matters",
     shownArm: "Arm shown",

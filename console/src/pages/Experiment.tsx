@@ -21,13 +21,16 @@ type Metric = Schemas["ReportedMetric"];
 const SAYS: Record<Schemas["MetricSays"], Tone> = { better: "good", worse: "bad", same: "idle", unclear: "warn" };
 const ADVICE: Record<Schemas["ExperimentAdvice"], string> = { ship: "good", keep: "", go_on: "", look: "bad" };
 
-/** Numbers of a metric, for people: shares in percent. */
-export function formatOf(definition: Schemas["StartExperiment"], name: string): (value: number) => string {
+/** Numbers of a metric, for people: shares in percent, and differences of shares in percentage points. */
+function formatsOf(definition: Schemas["StartExperiment"], name: string, points: string): { value: (value: number) => string; difference: (value: number) => string } {
   const metric = definition.metrics.find((one) => one.name === name);
   const isShare = metric?.kind === "positive" || (metric?.kind === "outcome" && typeof metric.positive === "string");
-  return (value) => (isShare ? `${Number((value * 100).toPrecision(3))} %` : Number(value.toPrecision(4)).toString());
+  const digits = (value: number) => (isShare ? Number((value * 100).toPrecision(3)) : Number(value.toPrecision(4))).toString();
+  return {
+    value: (value) => `${digits(value)}${isShare ? " %" : ""}`,
+    difference: (value) => `${value > 0 ? "+" : ""}${digits(value)}${isShare ? ` ${points}` : ""}`,
+  };
 }
-const signed = (format: (value: number) => string) => (value: number) => `${value > 0 ? "+" : ""}${format(value)}`;
 
 export default function Experiment({ name, id }: { name: string; id: string }) {
   const words = useWords().trials;
@@ -87,7 +90,7 @@ function Reported({ of, report }: Of & { report: Report }) {
       {primary && (
         <Panel>
           <Suspense fallback={<Skeleton />}>
-            <Course of={of} report={report} metric={primary} format={signed(formatOf(of.definition, primary.name))} />
+            <Course of={of} report={report} metric={primary} format={formatsOf(of.definition, primary.name, own.points).difference} />
           </Suspense>
         </Panel>
       )}
@@ -127,19 +130,19 @@ function Arms({ of, report }: Of & { report: Report | null }) {
 
 function Metrics({ of, report }: Of & { report: Report }) {
   const own = useWords().trials;
-  const rows = report.metrics.flatMap((metric) => metric.contrasts.map((contrast) => ({ metric, contrast, control: metric.arms[0], mean: metric.arms.find(({ arm }) => arm === contrast.arm), format: formatOf(of.definition, metric.name) })));
+  const rows = report.metrics.flatMap((metric) => metric.contrasts.map((contrast) => ({ metric, contrast, control: metric.arms[0], mean: metric.arms.find(({ arm }) => arm === contrast.arm), format: formatsOf(of.definition, metric.name, own.points) })));
   type Row = (typeof rows)[number];
-  const value = (row: Row, mean: number | null | undefined) => (mean == null ? "–" : row.format(mean));
+  const value = (row: Row, mean: number | null | undefined) => (mean == null ? "–" : row.format.value(mean));
   const columns: Column<Row>[] = [
     { name: own.metric, cell: ({ metric }) => <><strong>{metric.name}</strong> <span className="soft small">{own.role[metric.role]}</span></>, text: ({ metric }) => metric.name },
     { name: own.arm, cell: ({ contrast }) => contrast.arm, text: ({ contrast }) => contrast.arm },
     { name: own.units, cell: ({ control, mean }) => `${control?.units.toLocaleString() ?? 0} / ${mean?.units.toLocaleString() ?? 0}`, text: ({ mean }) => String(mean?.units ?? 0), isNumber: true },
     { name: own.inControl, cell: (row) => value(row, row.control?.mean), text: ({ control }) => String(control?.mean ?? ""), isNumber: true },
     { name: own.inArm, cell: (row) => value(row, row.mean?.mean), text: ({ mean }) => String(mean?.mean ?? ""), isNumber: true },
-    { name: own.difference, cell: ({ contrast, format }) => (contrast.difference == null ? "–" : signed(format)(contrast.difference)), text: ({ contrast }) => String(contrast.difference ?? ""), isNumber: true },
+    { name: own.difference, cell: ({ contrast, format }) => (contrast.difference == null ? "–" : format.difference(contrast.difference)), text: ({ contrast }) => String(contrast.difference ?? ""), isNumber: true },
     {
       name: own.interval,
-      cell: ({ contrast, format }) => (contrast.lower == null || contrast.upper == null ? <span className="soft small">{own.few}</span> : `${signed(format)(contrast.lower)} … ${signed(format)(contrast.upper)} (${Number((contrast.confidence * 100).toPrecision(4))} %)`),
+      cell: ({ contrast, format }) => (contrast.lower == null || contrast.upper == null ? <span className="soft small">{own.few}</span> : `${format.difference(contrast.lower)} … ${format.difference(contrast.upper)} (${Number((contrast.confidence * 100).toPrecision(4))} %)`),
       text: ({ contrast }) => (contrast.lower == null ? "" : `${contrast.lower} … ${contrast.upper}`),
       isNumber: true,
     },
@@ -172,7 +175,7 @@ function Splits({ of }: { of: Report }) {
 
 function Slices({ of, metric }: Of & { metric: Metric }) {
   const own = useWords().trials;
-  const format = signed(formatOf(of.definition, metric.name));
+  const format = formatsOf(of.definition, metric.name, own.points).difference;
   const columns: Column<Schemas["ReportedSlice"]>[] = [
     { name: own.slice, cell: (row) => <span className="wraps">{`${row.key} = ${row.value}`}</span>, text: (row) => `${row.key} = ${row.value}` },
     { name: own.arm, cell: (row) => row.contrast.arm, text: (row) => row.contrast.arm },
