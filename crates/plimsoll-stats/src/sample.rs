@@ -170,22 +170,19 @@ pub fn distances(reference: &Sample, current: &Sample) -> Distances {
         here = next;
         gap = (left * step_a - right * step_b).abs();
     };
-    let (mut i, mut j, mut left, mut right) = (0, 0, 0.0, 0.0);
+    let (mut i, mut j) = (0, 0);
     while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
-        let (is_left, is_right) = (x <= y, y <= x);
-        i += usize::from(is_left);
-        j += usize::from(is_right);
-        left += f64::from(u8::from(is_left));
-        right += f64::from(u8::from(is_right));
-        walk(if is_left { *x } else { *y }, left, right);
+        i += usize::from(x <= y);
+        j += usize::from(y <= x);
+        walk(x.min(*y), float(i), float(j));
     }
     for x in a.get(i..).unwrap_or_default() {
-        left += 1.0;
-        walk(*x, left, right);
+        i += 1;
+        walk(*x, float(i), float(j));
     }
     for y in b.get(j..).unwrap_or_default() {
-        right += 1.0;
-        walk(*y, left, right);
+        j += 1;
+        walk(*y, float(i), float(j));
     }
     most = most.max(gap);
     Distances { kolmogorov_smirnov: most, wasserstein: area, energy: f64::sqrt(2.0 * square) }
