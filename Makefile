@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console pictures
+.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-backfill bench-outcomes bench-console pictures
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -26,6 +26,8 @@ help:
 	@echo "make bench-ledger   what a durable record costs, next to SQLite and PostgreSQL"
 	@echo "make bench-counterfactual  the smallest changes that approve declined loans, next to DiCE"
 	@echo "make bench-start    what a million decisions cost a start, a look-up, the disk"
+	@echo "make bench-backfill ten million decisions counted again by a monitor"
+	@echo "make bench-outcomes what an outcome costs that is told of a decision"
 	@echo "make bench-lake     ten million decisions in tables: derived, looked up, asked with SQL"
 	@echo "make bench-console  lists over a million decisions, charts of 100,000 points in a browser"
 	@echo "make console        the web console's files, which the binary carries"
@@ -164,6 +166,15 @@ bench-registry: tools-c
 bench-watch: tools-c
 	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
 	$(TARGET)/release/plimsoll-bench watch
+
+# The same ledger as bench-lake's, counted again by a monitor; goes on with what is in .cache/lake.
+bench-backfill: tools-c
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
+	$(TARGET)/release/plimsoll-bench lake --folder .cache/lake --decisions $(LAKE_DECISIONS) --backfill
+
+bench-outcomes: tools-c
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
+	CARGO_TARGET_DIR=$(TARGET) python3 bench/outcomes.py
 
 bench-drift: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll

@@ -1,6 +1,7 @@
 //! Decision tables at size: decisions of one deployment over some days, written through the
 //! ledger's own path, derived, and asked.
 
+mod backfill;
 mod made;
 
 use clap::Args;
@@ -32,6 +33,9 @@ pub(crate) struct LakeArgs {
     /// Days they are spread over.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=365))]
     days: u64,
+    /// Count the decisions again, as `monitor backfill` does, instead of deriving and asking tables.
+    #[arg(long)]
+    backfill: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,12 @@ pub(crate) enum LakeBenchError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Lake(#[from] LakeError),
+    #[error(transparent)]
+    Monitor(#[from] plimsoll_monitor::MonitorError),
+    #[error(transparent)]
+    Reference(#[from] plimsoll_monitor::ReferenceError),
+    #[error(transparent)]
+    Contract(#[from] plimsoll_contract::ContractError),
     #[error("a file could not be read: {0}")]
     Io(#[from] std::io::Error),
     #[error("{0}")]
@@ -83,6 +93,7 @@ pub(crate) struct Report {
     grouped_day: Option<Times>,
     grouped_day_rows: u64,
     sealed_day: Option<Times>,
+    backfill: Option<backfill::Backfilled>,
 }
 
 /// Time and the folders.
@@ -122,6 +133,10 @@ pub(crate) fn run(args: &LakeArgs) -> Result<Report, LakeBenchError> {
     let site = Site { clock: SystemClock::new(), folder: args.folder.clone(), plan };
     let mut report = Report { decisions: args.decisions, days: args.days, ..Report::default() };
     fill(&site, &mut report)?;
+    if args.backfill {
+        report.backfill = Some(backfill::run(&site)?);
+        return Ok(report);
+    }
     derive(&site, &mut report)?;
     ask(&site, &mut report)?;
     Ok(report)

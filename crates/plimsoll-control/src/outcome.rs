@@ -18,11 +18,12 @@ use plimsoll_contract::{CompiledContract, Source};
 use plimsoll_lake::Lake;
 use plimsoll_ledger::{Durable, Entry, Holder, LedgerError};
 use plimsoll_policy::{Action, Deployment, Resource};
+use plimsoll_store::DeploymentRow;
 use plimsoll_types::record::{
     DecisionBody, Kind, LeafDraft, MAX_OUTCOME_LABEL, MAX_OUTCOME_REASON, MAX_OUTCOME_WORD,
     OutcomeBody, OutcomeValue, ResultClass,
 };
-use plimsoll_types::{DecisionId, DeploymentId, KeyId, Name, OutcomeId};
+use plimsoll_types::{DecisionId, DeploymentId, Digest, KeyId, Name, OutcomeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,8 +69,12 @@ impl Telling {
 /// What is known while the outcomes of one request are recorded.
 #[derive(Default)]
 struct Round {
+    /// The deployments that decisions are of, each read once; none if it is gone.
+    deployments: HashMap<DeploymentId, Option<Arc<DeploymentRow>>>,
     /// Whether the caller may, asked once for each deployment.
     allowed: HashMap<DeploymentId, bool>,
+    /// Contracts by digest, each looked up once.
+    contracts: HashMap<Digest, Arc<CompiledContract>>,
     /// What stands about decisions that were told of in this round.
     told: HashMap<DecisionId, Vec<OutcomeBody>>,
     /// The decision that was looked up last: rows of one follow one another.
@@ -83,7 +88,7 @@ struct Round {
 struct Case {
     entry: Entry,
     body: DecisionBody,
-    deployment: DeploymentId,
+    deployment: Arc<DeploymentRow>,
     contract: Option<Arc<CompiledContract>>,
 }
 
@@ -358,7 +363,7 @@ impl Control {
         let entries = self.ledger.get(decision.as_bytes()).map_err(ControlError::Unreadable)?;
         let entry = entries.iter().find(|entry| entry.leaf.draft.kind == Kind::Decision);
         let row = match entry.and_then(|entry| entry.leaf.draft.deployment) {
-            Some(deployment) => self.store.read(|r| r.deployment(deployment))?,
+            Some(deployment) => self.told_deployment(round, deployment)?,
             None => None,
         };
         let Some((entry, row)) = entry.zip(row) else {
@@ -384,7 +389,7 @@ impl Control {
             let detail = "no model answered this decision, so nothing can be true or wrong of it";
             return Err(ControlError::conflict(detail));
         }
-        let body = self.kept_body(entry)?.ok_or_else(gone)?;
+        let body = self.body_of(&row, entry)?.ok_or_else(gone)?;
         if let std::collections::hash_map::Entry::Vacant(new) = round.told.entry(decision) {
             let mut said = Vec::new();
             for entry in entries.iter().filter(|e| e.leaf.draft.kind == telling.kind()) {
@@ -392,10 +397,50 @@ impl Control {
             }
             new.insert(said);
         }
-        let contract = draft.contract.map(|digest| self.compiled(digest)).transpose()?;
-        let case = Arc::new(Case { body, deployment: row.id, contract, entry: entry.clone() });
+        let contract = match draft.contract {
+            Some(digest) => Some(self.told_contract(round, digest)?),
+            None => None,
+        };
+        let case = Arc::new(Case { body, deployment: row, contract, entry: entry.clone() });
         round.last = Some((decision, Arc::clone(&case)));
         Ok(case)
+    }
+
+    fn told_deployment(
+        &self,
+        round: &mut Round,
+        id: DeploymentId,
+    ) -> Result<Option<Arc<DeploymentRow>>, ControlError> {
+        if let Some(known) = round.deployments.get(&id) {
+            return Ok(known.clone());
+        }
+        let row = self.store.read(|r| r.deployment(id))?.map(Arc::new);
+        round.deployments.insert(id, row.clone());
+        Ok(row)
+    }
+
+    fn told_contract(
+        &self,
+        round: &mut Round,
+        digest: Digest,
+    ) -> Result<Arc<CompiledContract>, ControlError> {
+        if let Some(known) = round.contracts.get(&digest) {
+            return Ok(Arc::clone(known));
+        }
+        let contract = self.compiled(digest)?;
+        round.contracts.insert(digest, Arc::clone(&contract));
+        Ok(contract)
+    }
+
+    /// What a decision of this deployment says, if its keys are there and its retention has not
+    /// ended.
+    fn body_of(
+        &self,
+        row: &DeploymentRow,
+        entry: &Entry,
+    ) -> Result<Option<DecisionBody>, ControlError> {
+        let is_past = self.is_past_retention(row, entry.leaf.draft.time)?;
+        if is_past { Ok(None) } else { self.decoded_body(entry) }
     }
 
     /// What is told, as it is recorded.
@@ -452,7 +497,7 @@ impl Control {
         let of = &case.entry.leaf.draft;
         let subjects = case.subjects(usize::try_from(body.row).unwrap_or(usize::MAX));
         let holders: Vec<Holder<'_>> = if subjects.is_empty() {
-            vec![Holder::Day { deployment: case.deployment, time: of.time }]
+            vec![Holder::Day { deployment: case.deployment.id, time: of.time }]
         } else {
             let tenant = of.tenant;
             subjects.iter().map(|subject| Holder::Subject { tenant, subject }).collect()
@@ -464,11 +509,13 @@ impl Control {
         let sealed = self.ledger.seal(&holders, &body.encode()).map_err(ControlError::Ledger)?;
         // Erased before that, the key would be a new one, which nobody asked to destroy; erased
         // after it, it is destroyed.
-        if self.keys_of(case, &subjects)? != before || self.kept_body(&case.entry)?.is_none() {
+        if self.keys_of(case, &subjects)? != before
+            || self.body_of(&case.deployment, &case.entry)?.is_none()
+        {
             return Err(gone());
         }
         let draft = LeafDraft {
-            deployment: Some(case.deployment),
+            deployment: Some(case.deployment.id),
             model: of.model,
             contract: of.contract,
             policy: Some(self.policy_digest),

@@ -61,7 +61,11 @@ impl Control {
     }
 
     /// Whether a record of the deployment from `time` is beyond its retention, and not held.
-    fn is_past_retention(&self, row: &DeploymentRow, time: Time) -> Result<bool, ControlError> {
+    pub(crate) fn is_past_retention(
+        &self,
+        row: &DeploymentRow,
+        time: Time,
+    ) -> Result<bool, ControlError> {
         let Some(cutoff) = self.cutoff(row)? else { return Ok(false) };
         Ok(time < cutoff && self.store.read(|r| r.hold_on_deployment(row.id))?.is_none())
     }

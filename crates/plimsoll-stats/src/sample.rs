@@ -7,6 +7,9 @@ use crate::special::{Sum, float, whole};
 pub struct Sample {
     sorted: Vec<f64>,
     in_order: Vec<f64>,
+    /// Of these numbers; 0 of none.
+    mean: f64,
+    deviation: f64,
 }
 
 impl Sample {
@@ -17,7 +20,10 @@ impl Sample {
         values.retain(|value| value.is_finite());
         let in_order = if keeps_order { values.clone() } else { Vec::new() };
         sort(&mut values);
-        Self { sorted: values, in_order }
+        let n = float(values.len().max(1));
+        let mean = Sum::of_each(&values, |value| value) / n;
+        let deviation = (Sum::of_each(&values, |value| (value - mean).powi(2)) / n).sqrt();
+        Self { sorted: values, in_order, mean, deviation }
     }
     /// The numbers, sorted.
     #[must_use]
@@ -47,14 +53,12 @@ impl Sample {
     /// The mean; NaN of nothing.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        Sum::of(self.sorted.iter().copied()) / float(self.len())
+        if self.is_empty() { f64::NAN } else { self.mean }
     }
     /// The standard deviation of a population: divided by n.
     #[must_use]
     pub fn deviation(&self) -> f64 {
-        let mean = self.mean();
-        let squares = Sum::of(self.sorted.iter().map(|value| (value - mean).powi(2)));
-        (squares / float(self.len())).sqrt()
+        if self.is_empty() { f64::NAN } else { self.deviation }
     }
     /// The quantile of this level, 0 to 1, linear between neighbours (type 7 of Hyndman and Fan,
     /// numpy's default).
@@ -104,16 +108,20 @@ fn sort(values: &mut [f64]) {
     let digit = |key: u64, shift: u32| {
         usize::try_from(key >> shift & ((1 << DIGIT) - 1)).unwrap_or_default()
     };
-    let mut keys: Vec<u64> = values.iter().map(|value| key(*value)).collect();
+    let mut keys: Vec<u64> = Vec::with_capacity(values.len());
+    let mut places = [[0_usize; 1 << DIGIT]; SHIFTS.len()];
+    keys.extend(values.iter().map(|value| {
+        let key = key(*value);
+        places.iter_mut().zip(SHIFTS).for_each(|(places, shift)| places[digit(key, shift)] += 1);
+        key
+    }));
     let mut other: Vec<u64> = vec![0; keys.len()];
-    for shift in SHIFTS {
-        let mut places = [0_usize; 1 << DIGIT];
-        keys.iter().for_each(|key| places[digit(*key, shift)] += 1);
+    for (places, shift) in places.iter_mut().zip(SHIFTS) {
         if places.contains(&keys.len()) {
             continue;
         }
         let mut next = 0;
-        for place in &mut places {
+        for place in &mut *places {
             next += std::mem::replace(place, next);
         }
         for key in &keys {
@@ -148,28 +156,35 @@ pub fn distances(reference: &Sample, current: &Sample) -> Distances {
         return Distances { kolmogorov_smirnov: nan, wasserstein: nan, energy: nan };
     }
     let (step_a, step_b) = (1.0 / float(a.len()), 1.0 / float(b.len()));
-    let (mut i, mut j) = (0, 0);
     // Plain sums: terms of one sign lose less than a digit in a million.
     let (mut most, mut area, mut square) = (0.0_f64, 0.0, 0.0);
-    let mut here = a[0].min(b[0]);
-    loop {
-        while i < a.len() && a[i] <= here {
-            i += 1;
-        }
-        while j < b.len() && b[j] <= here {
-            j += 1;
-        }
-        let gap = (float(i) * step_a - float(j) * step_b).abs();
-        most = most.max(gap);
-        let next = match (a.get(i), b.get(j)) {
-            (Some(a), Some(b)) => a.min(*b),
-            (Some(only), None) | (None, Some(only)) => *only,
-            (None, None) => break,
-        };
-        area += gap * (next - here);
-        square += gap * gap * (next - here);
+    let (mut here, mut gap) = (a[0].min(b[0]), 0.0_f64);
+    // The functions are `gap` apart from `here` to `next`. Equal values come one by one, a width of
+    // nothing each, and only the gap behind the last of them counts. Nothing here is a branch: which
+    // sample has the next value is anybody's guess.
+    let mut walk = |next: f64, left: f64, right: f64| {
+        let width = next - here;
+        most = most.max(if width > 0.0 { gap } else { 0.0 });
+        area += gap * width;
+        square += gap * gap * width;
         here = next;
+        gap = (left * step_a - right * step_b).abs();
+    };
+    let (mut i, mut j) = (0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        i += usize::from(x <= y);
+        j += usize::from(y <= x);
+        walk(x.min(*y), float(i), float(j));
     }
+    for x in a.get(i..).unwrap_or_default() {
+        i += 1;
+        walk(*x, float(i), float(j));
+    }
+    for y in b.get(j..).unwrap_or_default() {
+        j += 1;
+        walk(*y, float(i), float(j));
+    }
+    most = most.max(gap);
     Distances { kolmogorov_smirnov: most, wasserstein: area, energy: f64::sqrt(2.0 * square) }
 }
 

@@ -2,15 +2,19 @@
 
 use crate::bytes::{Bytes, Chunks, FileBytes};
 use crate::csv_file::places;
-use crate::table::{Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
+use crate::table::{Coded, Column, ColumnData, ColumnKind, ColumnSchema, Table, TableError};
 use crate::{Limits, batch_rows};
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -21,6 +25,15 @@ use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How texts are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Texts {
+    /// One by one.
+    Each,
+    /// By their place in a list.
+    Coded,
+}
 
 #[derive(Debug)]
 pub(crate) struct ParquetReader {
@@ -35,10 +48,11 @@ impl ParquetReader {
         path: &Path,
         limits: &Limits,
         columns: Option<&[&str]>,
+        texts: Texts,
     ) -> Result<Self, TableError> {
         let io = |source| TableError::Io { path: path.to_owned(), source };
         let bytes = File::open(path).and_then(FileBytes::new).map_err(io)?;
-        Self::of_bytes(Arc::new(bytes), path, limits, columns)
+        Self::of_bytes(Arc::new(bytes), path, limits, columns, texts)
     }
 
     pub(crate) fn of_bytes(
@@ -46,12 +60,18 @@ impl ParquetReader {
         name: &Path,
         limits: &Limits,
         columns: Option<&[&str]>,
+        texts: Texts,
     ) -> Result<Self, TableError> {
-        guarded(name, || Self::open_unguarded(bytes, name, limits, columns))
+        guarded(name, || Self::open_unguarded(bytes, name, limits, columns, texts))
     }
 
     pub(crate) fn row_count(&self) -> u64 {
         self.rows
+    }
+
+    /// The next batch's rows and columns, texts by their place in a list.
+    pub(crate) fn coded_batch(&mut self) -> Result<Option<(usize, Vec<Coded>)>, TableError> {
+        guarded(&self.path.clone(), || self.coded_unguarded())
     }
 
     pub(crate) fn batch(&mut self) -> Result<Option<Table>, TableError> {
@@ -63,9 +83,15 @@ impl ParquetReader {
         path: &Path,
         limits: &Limits,
         columns: Option<&[&str]>,
+        texts: Texts,
     ) -> Result<Self, TableError> {
         let damaged = |source| TableError::Parquet { path: path.to_owned(), source };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(Chunks(bytes)).map_err(damaged)?;
+        let chunks = Chunks(bytes);
+        let metadata = ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::default());
+        let metadata = metadata.map_err(damaged)?;
+        let coded = if texts == Texts::Coded { with_codes(&metadata) } else { None };
+        let metadata = coded.unwrap_or(metadata);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata);
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let fields = builder.schema().fields().clone();
         let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
@@ -88,6 +114,24 @@ impl ParquetReader {
     }
 
     fn batch_unguarded(&mut self) -> Result<Option<Table>, TableError> {
+        let Some((rows, data)) = self.columns(convert)? else { return Ok(None) };
+        let names = self.schema.iter().map(|column| column.name.clone());
+        let columns = names.zip(data).map(|(name, data)| Column { name, data }).collect();
+        Ok(Some(Table { columns, rows }))
+    }
+
+    fn coded_unguarded(&mut self) -> Result<Option<(usize, Vec<Coded>)>, TableError> {
+        self.columns(|array, kind| match kind {
+            ColumnKind::Text => coded(array),
+            kind => convert(array, kind).map(Coded::Plain),
+        })
+    }
+
+    /// The next batch's rows, and its columns as `convert` makes them.
+    fn columns<T>(
+        &mut self,
+        convert: impl Fn(&ArrayRef, ColumnKind) -> Option<T>,
+    ) -> Result<Option<(usize, Vec<T>)>, TableError> {
         let Some(batch) = self.reader.next() else { return Ok(None) };
         let batch = batch.map_err(|source| TableError::Parquet {
             path: self.path.clone(),
@@ -97,11 +141,28 @@ impl ParquetReader {
             let fault =
                 || TableError::Value { path: self.path.clone(), column: column.name.clone() };
             let array = batch.column_by_name(&column.name).ok_or_else(fault)?;
-            let data = convert(array, column.kind).ok_or_else(fault)?;
-            Ok(Column { name: column.name.clone(), data })
+            convert(array, column.kind).ok_or_else(fault)
         });
-        Ok(Some(Table { columns: columns.collect::<Result<_, _>>()?, rows: batch.num_rows() }))
+        Ok(Some((batch.num_rows(), columns.collect::<Result<_, _>>()?)))
     }
+}
+
+/// The same file, its texts read as the dictionaries that they mostly are; `None` if the library
+/// will not read it so.
+fn with_codes(metadata: &ArrowReaderMetadata) -> Option<ArrowReaderMetadata> {
+    let code = |field: &Arc<Field>| {
+        if !field.data_type().is_string() {
+            return Arc::clone(field);
+        }
+        Arc::new(field.as_ref().clone().with_data_type(dictionary()))
+    };
+    let fields: Vec<Arc<Field>> = metadata.schema().fields().iter().map(code).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).ok()
+}
+
+fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 /// Runs `read`. The library is known to panic on some damaged files (a failed assertion about
@@ -155,6 +216,22 @@ fn kind(data_type: &DataType) -> Option<ColumnKind> {
     }
 }
 
+/// Texts by their place in the array's own list; `None` if one is not a text.
+fn coded(array: &ArrayRef) -> Option<Coded> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let array = cast_with_options(array, &dictionary(), &options).ok()?;
+    let dictionary = array.as_any().downcast_ref::<DictionaryArray<Int32Type>>()?;
+    let texts = dictionary.values().as_any().downcast_ref::<StringArray>()?;
+    // What is missing may be a key without a value or a key of a missing text.
+    let place = |key: Option<i32>| {
+        let place = usize::try_from(key?).ok()?;
+        if texts.is_null(place) { None } else { u32::try_from(place).ok() }
+    };
+    let places = dictionary.keys().iter().map(place).collect();
+    let texts = texts.iter().map(|text| text.unwrap_or_default().into()).collect();
+    Some(Coded::Texts { texts, places })
+}
+
 /// The values of `array` as `kind`; `None` if one does not fit.
 fn convert(array: &ArrayRef, kind: ColumnKind) -> Option<ColumnData> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
@@ -162,8 +239,11 @@ fn convert(array: &ArrayRef, kind: ColumnKind) -> Option<ColumnData> {
     let any = array.as_any();
     Some(match kind {
         ColumnKind::Number => {
-            let values = any.downcast_ref::<Float64Array>()?.iter();
-            ColumnData::Number(values.map(|value| value.unwrap_or(f64::NAN)).collect())
+            let values = any.downcast_ref::<Float64Array>()?;
+            if values.null_count() == 0 {
+                return Some(ColumnData::Number(values.values().to_vec()));
+            }
+            ColumnData::Number(values.iter().map(|value| value.unwrap_or(f64::NAN)).collect())
         }
         ColumnKind::Integer => {
             ColumnData::Integer(any.downcast_ref::<Int64Array>()?.iter().collect())

@@ -35,6 +35,20 @@ pub enum ColumnData {
     Timestamp(Vec<Option<i64>>),
 }
 
+/// A column's values as [`TableReader::next_coded`](crate::TableReader::next_coded) gives them.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Coded {
+    /// As in a table.
+    Plain(ColumnData),
+    /// Texts, by their place in a list; not every text of the list need be there.
+    Texts {
+        /// The list, without repeats.
+        texts: Vec<Box<str>>,
+        /// Row by row.
+        places: Vec<Option<u32>>,
+    },
+}
+
 /// The type of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ColumnKind {

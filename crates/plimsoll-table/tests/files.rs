@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Int8Type};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use plimsoll_table::{
-    Column, ColumnData, ColumnKind, Limits, MAX_BATCH_ROWS, Table, TableError, TableReader,
+    Coded, Column, ColumnData, ColumnKind, Limits, MAX_BATCH_ROWS, Table, TableError, TableReader,
     TableWriter, read, summarise,
 };
 use proptest::prelude::*;
@@ -318,6 +318,54 @@ fn shown(table: &Table) -> String {
     format!("{table:?}")
 }
 
+/// A file's batches, read with places instead of texts, as they were without.
+fn coded(path: &Path) -> Vec<Vec<ColumnData>> {
+    let mut reader = TableReader::open_coded(path, &Limits::default(), None).unwrap();
+    let plain = |column: Coded| match column {
+        Coded::Plain(data) => data,
+        Coded::Texts { texts, places } => {
+            let text = |place: Option<u32>| Some(texts[usize::try_from(place?).unwrap()].clone());
+            ColumnData::Text(places.into_iter().map(text).collect())
+        }
+    };
+    std::iter::from_fn(|| reader.next_coded().unwrap())
+        .map(|columns| columns.into_iter().map(plain).collect())
+        .collect()
+}
+
+/// The same batches, read as ever.
+fn each(path: &Path) -> Vec<Vec<ColumnData>> {
+    let reader = TableReader::open(path, &Limits::default(), None).unwrap();
+    let data = |batch: Table| batch.columns.into_iter().map(|column| column.data).collect();
+    reader.map(|batch| data(batch.unwrap())).collect()
+}
+
+#[test]
+fn texts_by_their_place_are_the_same_texts() {
+    let keyed: DictionaryArray<Int8Type> =
+        vec![Some("a"), None, Some("b"), Some("a")].into_iter().collect();
+    let long = LargeStringArray::from(vec![Some("x"), Some(""), None, Some("x")]);
+    let view =
+        StringViewArray::from(vec![None, Some("a text that is not inlined"), None, Some("y")]);
+    let file = parquet(vec![
+        ("keyed", Arc::new(keyed) as ArrayRef),
+        ("long", Arc::new(long)),
+        ("view", Arc::new(view)),
+        ("number", Arc::new(Float32Array::from(vec![Some(1.0), None, Some(0.5), Some(2.0)]))),
+    ]);
+    assert_eq!(format!("{:?}", coded(&file.1)), format!("{:?}", each(&file.1)));
+    // A list that is too long for a file's dictionary, over several batches.
+    let rows = MAX_BATCH_ROWS * 2 + 7;
+    let text = |row: usize| {
+        (!row.is_multiple_of(5)).then(|| format!("{}-{}", row % 70_001, "x".repeat(40)).into())
+    };
+    let file = place("t.parquet");
+    write(&file.1, &table(vec![("t", ColumnData::Text((0..rows).map(text).collect()))]));
+    assert!(coded(&file.1) == each(&file.1));
+    let file = csv("a,b\nx,1\n,2\n");
+    assert_eq!(coded(&file.1), each(&file.1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -326,6 +374,7 @@ proptest! {
         let file = place("t.parquet");
         write(&file.1, &table);
         prop_assert_eq!(shown(&all(&file.1).unwrap()), shown(&table));
+        prop_assert_eq!(format!("{:?}", coded(&file.1)), format!("{:?}", each(&file.1)));
     }
 
     #[test]
@@ -353,6 +402,11 @@ proptest! {
         }
         std::fs::write(&file.1, bytes).unwrap();
         drop(all(&file.1));
+        if let Ok(mut reader) = TableReader::open_coded(&file.1, &Limits::default(), None) {
+            while let Ok(Some(columns)) = reader.next_coded() {
+                drop(columns);
+            }
+        }
     }
 
     #[test]

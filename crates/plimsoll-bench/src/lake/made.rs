@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub(super) const TENANT: TenantId = TenantId::from_bytes([7; 16]);
 pub(super) const DEPLOYMENT: DeploymentId = DeploymentId::from_bytes([1; 16]);
-const CONTRACT: Digest = Digest::from_bytes([3; 32]);
+pub(super) const CONTRACT: Digest = Digest::from_bytes([3; 32]);
 /// 2026-09-01T00:00:00Z.
 const BEGIN: u64 = 1_788_220_800_000_000;
 /// Microseconds of a day.
@@ -145,7 +145,8 @@ impl Plan {
     }
 }
 
-fn fill(body: &mut Vec<u8>, n: u64, subject: &str) {
+/// The row that the nth decision is about.
+pub(super) fn row(n: u64, subject: &str) -> Rows {
     #[expect(clippy::cast_precision_loss, reason = "remainders of small numbers")]
     let number = |prime: u64| Cell::Number((n.wrapping_mul(prime) % 100_000) as f64 / 7.0);
     let integer = |prime: u64, most: u64| {
@@ -167,6 +168,11 @@ fn fill(body: &mut Vec<u8>, n: u64, subject: &str) {
         integer(41, 80),
         Cell::Text { start: 0, len },
     ]);
+    rows
+}
+
+fn fill(body: &mut Vec<u8>, n: u64, subject: &str) {
+    let rows = row(n, subject);
     let score = [Plan::score(n)];
     let parts = DecisionParts {
         principal: PrincipalId::from_bytes([9; 16]),

@@ -35,11 +35,59 @@ pub enum Pair {
     Categories {
         /// Their names.
         names: Vec<Box<str>>,
-        /// The codes of the reference, row by row.
-        reference: Vec<u32>,
-        /// The codes of the current table, row by row.
-        current: Vec<u32>,
+        /// The reference.
+        reference: Codes,
+        /// The current table.
+        current: Codes,
     },
+}
+
+/// Categories of one table, as places in a list of names, counted once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Codes {
+    rows: Vec<u32>,
+    counts: Vec<u64>,
+}
+
+impl Codes {
+    /// These codes, row by row, of so many categories.
+    #[must_use]
+    pub fn new(rows: Vec<u32>, categories: usize) -> Self {
+        let counts = tally(&rows, categories);
+        Self { rows, counts }
+    }
+    /// Row by row.
+    #[must_use]
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+    /// How often each category is there.
+    #[must_use]
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// How often each of so many categories is among these; a code beyond them is none.
+pub(super) fn tally(codes: &[u32], categories: usize) -> Vec<u64> {
+    let mut counts = vec![0; categories];
+    for code in codes {
+        let place = usize::try_from(*code).ok();
+        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 impl Pair {
@@ -82,18 +130,8 @@ impl Pair {
                     counts.1.push(count(right.next_if(|(at, _)| *at == value)));
                 }
             }
-            Self::Categories { names, reference, current } => {
-                let count = |codes: &[u32]| {
-                    let mut counts = vec![0; names.len()];
-                    for code in codes {
-                        let place = usize::try_from(*code).ok();
-                        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-                            *count += 1;
-                        }
-                    }
-                    counts
-                };
-                (count(reference), count(current))
+            Self::Categories { reference, current, .. } => {
+                (reference.counts().to_vec(), current.counts().to_vec())
             }
         }
     }

@@ -13,7 +13,7 @@ mod report;
 mod rule;
 mod wholes;
 
-pub use column::{Check, ColumnReport, Missing, Pair, Plot, Side, Values, compare};
+pub use column::{Check, Codes, ColumnReport, Missing, Pair, Plot, Side, Values, compare};
 pub use measure::{Convention, Measure, Score, measure};
 pub use report::{Report, Settings, Tables, Verdict};
 pub use rule::{CHUNKS, Chunks, Rule, Test, VALUES_MIN};

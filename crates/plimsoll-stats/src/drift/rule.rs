@@ -1,5 +1,6 @@
 //! When a column has drifted: the defaults of each convention, and what stands in for them.
 
+use super::column::tally;
 use super::measure::{chunk_distances, of_cells};
 use super::{Convention, Measure, Pair};
 use crate::cells::{FittedCells, with_rest};
@@ -137,24 +138,16 @@ impl Chunks {
             }
             Pair::Categories { names, reference, current } => {
                 let shares = |codes: &[u32]| {
-                    let mut counts = vec![0.0; names.len()];
-                    for code in codes {
-                        if let Some(count) =
-                            usize::try_from(*code).ok().and_then(|at| counts.get_mut(at))
-                        {
-                            *count += 1.0;
-                        }
-                    }
-                    counts.iter_mut().for_each(|count| *count /= float(codes.len()));
-                    counts
+                    let counts = tally(codes, names.len()).into_iter();
+                    counts.map(|count| count as f64 / float(codes.len())).collect::<Vec<f64>>()
                 };
-                let whole = shares(reference);
+                let whole = shares(reference.rows());
                 let of = |codes: &[u32]| {
                     let distance =
                         |chunk| of_cells(measure, &with_rest(whole.clone(), shares(chunk)));
                     split(codes).map(distance).collect::<Vec<f64>>()
                 };
-                (of(reference), of(current))
+                (of(reference.rows()), of(current.rows()))
             }
         };
         if reference.is_empty() || current.is_empty() {

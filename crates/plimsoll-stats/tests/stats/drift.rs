@@ -4,8 +4,8 @@
 use flate2::read::GzDecoder;
 use plimsoll_stats::cells;
 use plimsoll_stats::drift::{
-    ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables, Values,
-    Verdict, compare, measure,
+    Codes, ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables,
+    Values, Verdict, compare, measure,
 };
 use plimsoll_stats::sample::{Sample, distances};
 use plimsoll_stats::{counts, ks, ranks};
@@ -47,7 +47,9 @@ fn case(said: Value) -> Case {
         codes
             .iter()
             .for_each(|(name, code)| names[usize::try_from(*code).unwrap()] = name.as_str().into());
-        let coded = |texts: &[String]| texts.iter().map(|text| codes[text]).collect();
+        let coded = |texts: &[String]| {
+            Codes::new(texts.iter().map(|text| codes[text]).collect(), codes.len())
+        };
         Pair::Categories { names, reference: coded(&reference), current: coded(&current) }
     } else {
         let of = |side: &str| {
@@ -82,8 +84,8 @@ fn counts_of(pair: &Pair) -> (Vec<u64>, Vec<u64>) {
             current.sorted().iter().for_each(|v| add(1, v.to_string()));
         }
         Pair::Categories { reference, current, .. } => {
-            reference.iter().for_each(|v| add(0, v.to_string()));
-            current.iter().for_each(|v| add(1, v.to_string()));
+            reference.rows().iter().for_each(|v| add(0, v.to_string()));
+            current.rows().iter().for_each(|v| add(1, v.to_string()));
         }
     }
     all.into_values().map(|[r, c]| (r, c)).unzip()

@@ -11,14 +11,14 @@ use clap::{Args, Subcommand};
 use fs_err as fs;
 use plimsoll_stats::discovery::Correction;
 use plimsoll_stats::drift::{
-    ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables, Test, Values,
-    Verdict, compare, multivariate_lines,
+    Codes, ColumnReport, Convention, Measure, Missing, Pair, Report, Rule, Settings, Tables, Test,
+    Values, Verdict, compare, multivariate_lines,
 };
 use plimsoll_stats::multivariate::{
     COLUMNS_MAX, Joint, Kind, Multivariate, ROWS_MAX as JOINT_ROWS_MAX, SEED, choose,
 };
 use plimsoll_stats::sample::Sample;
-use plimsoll_table::{ColumnData, ColumnKind, ColumnSchema, Limits, TableReader};
+use plimsoll_table::{Coded, ColumnData, ColumnKind, ColumnSchema, Limits, TableReader};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -334,17 +334,21 @@ impl Source {
         hashes: &mut Hashes,
     ) -> Result<Vec<Side>, Failure> {
         let mut sides: Vec<Side> = names.iter().map(|_| Side::default()).collect();
-        let reader = TableReader::open(&self.path, &Limits::default(), Some(names))
+        let mut reader = TableReader::open_coded(&self.path, &Limits::default(), Some(names))
             .map_err(data::failure)?;
+        let rows = reader.row_count().and_then(|rows| usize::try_from(rows).ok());
+        let room = rows.unwrap_or(0).min(ROWS_MAX);
         let mut row = 0;
-        for batch in reader {
-            let batch = batch.map_err(data::failure)?;
+        while let Some(columns) = reader.next_coded().map_err(data::failure)? {
+            let mut taken = 0;
             for ((side, column), dictionary) in
-                sides.iter_mut().zip(batch.columns).zip(&mut *dictionaries)
+                sides.iter_mut().zip(columns).zip(&mut *dictionaries)
             {
-                side.take(column.data, dictionary, row, hashes);
+                let before = side.missing.rows;
+                side.take(column, dictionary, (row, room), hashes);
+                taken = side.missing.rows - before;
             }
-            row += batch.rows;
+            row += usize::try_from(taken).unwrap_or(usize::MAX);
         }
         Ok(sides)
     }
@@ -372,6 +376,25 @@ impl Dictionary {
         self.names.push(text.into());
         Some(code)
     }
+
+    /// The code of a text, of none, or of one that has no place here.
+    fn code_of(&mut self, text: Option<&str>) -> u32 {
+        text.map_or(NO_CODE, |text| self.code(text).unwrap_or(BEYOND))
+    }
+
+    /// The codes of texts that come by their place in another list. Each is looked up where it first
+    /// comes, so that codes are in the order of rows and not of that list.
+    fn recode(&mut self, texts: &[Box<str>], places: &[Option<u32>]) -> Vec<u32> {
+        let mut known: Vec<Option<u32>> = vec![None; texts.len()];
+        let code = |place: &Option<u32>| {
+            let place = place.and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
+            let (Some(text), Some(known)) = (texts.get(place), known.get_mut(place)) else {
+                return NO_CODE;
+            };
+            *known.get_or_insert_with(|| self.code_of(Some(text)))
+        };
+        places.iter().map(code).collect()
+    }
 }
 
 /// One table's values of a column, thinned evenly if there are too many.
@@ -385,85 +408,58 @@ struct Side {
 }
 
 impl Side {
+    /// Takes the rows from `first` on, of about `room` in all.
     fn take(
         &mut self,
-        data: ColumnData,
+        column: Coded,
         dictionary: &mut Dictionary,
-        first: usize,
+        (first, room): (usize, usize),
         hashes: &mut Hashes,
     ) {
-        match data {
-            ColumnData::Number(values) => {
-                for (row, value) in (first..).zip(values) {
-                    self.number(row, value, hashes);
-                }
+        match column {
+            Coded::Plain(ColumnData::Number(values)) => self.numbers(first, room, &values, hashes),
+            Coded::Plain(ColumnData::Integer(values)) => {
+                let whole = |value: &Option<i64>| value.map_or(f64::NAN, |whole| whole as f64);
+                let values: Vec<f64> = values.iter().map(whole).collect();
+                self.numbers(first, room, &values, hashes);
             }
-            ColumnData::Integer(values) => {
-                for (row, value) in (first..).zip(values) {
-                    self.number(row, value.map_or(f64::NAN, |whole| whole as f64), hashes);
-                }
+            Coded::Plain(ColumnData::Boolean(values)) => {
+                let texts =
+                    values.iter().map(|value| value.map(|is| if is { "true" } else { "false" }));
+                let codes = texts.map(|text| dictionary.code_of(text)).collect::<Vec<u32>>();
+                self.codes(first, room, &codes, hashes);
             }
-            ColumnData::Boolean(values) => {
-                for (row, value) in (first..).zip(values) {
-                    let text = value.map(|is| if is { "true" } else { "false" });
-                    self.text(row, text, dictionary, hashes);
-                }
+            Coded::Plain(ColumnData::Text(values)) => {
+                let codes = values.iter().map(|value| dictionary.code_of(value.as_deref()));
+                self.codes(first, room, &codes.collect::<Vec<u32>>(), hashes);
             }
-            ColumnData::Text(values) => {
-                for (row, value) in (first..).zip(values) {
-                    self.text(row, value.as_deref(), dictionary, hashes);
-                }
+            Coded::Texts { texts, places } => {
+                self.codes(first, room, &dictionary.recode(&texts, &places), hashes);
             }
-            ColumnData::Timestamp(values) => {
-                for (row, value) in (first..).zip(values) {
-                    self.missing.rows += 1;
-                    self.missing.missing += u64::from(value.is_none());
-                    hashes.add(row, value.map_or(0, i64::cast_unsigned));
-                }
+            Coded::Plain(ColumnData::Timestamp(values)) => {
+                self.missing.rows += values.len() as u64;
+                self.missing.missing +=
+                    values.iter().filter(|value| value.is_none()).count() as u64;
+                let bits = values.iter().map(|value| value.map_or(0, i64::cast_unsigned));
+                hashes.add(first, bits);
             }
         }
     }
 
-    fn keeps(&mut self, row: usize) -> bool {
-        let is_full = self.numbers.len() >= ROWS_MAX || self.codes.len() >= ROWS_MAX;
-        if is_full {
-            self.thinned += 1;
-            halve(&mut self.numbers);
-            halve(&mut self.codes);
-        }
-        row.trailing_zeros() >= self.thinned
-    }
-
-    fn number(&mut self, row: usize, value: f64, hashes: &mut Hashes) {
-        self.missing.rows += 1;
-        hashes.add(row, value.to_bits());
-        if value.is_nan() {
-            self.missing.missing += 1;
-        } else if value.is_infinite() {
-            self.missing.infinite += 1;
-        }
+    fn numbers(&mut self, first: usize, room: usize, values: &[f64], hashes: &mut Hashes) {
+        self.missing.rows += values.len() as u64;
+        self.missing.missing += values.iter().filter(|value| value.is_nan()).count() as u64;
+        self.missing.infinite += values.iter().filter(|value| value.is_infinite()).count() as u64;
+        hashes.add(first, values.iter().map(|value| value.to_bits()));
         // What is missing keeps its place until the end, so that thinning stays even.
-        if self.keeps(row) {
-            self.numbers.push(value);
-        }
+        keep(&mut self.numbers, &mut self.thinned, (first, room), values);
     }
 
-    fn text(
-        &mut self,
-        row: usize,
-        text: Option<&str>,
-        dictionary: &mut Dictionary,
-        hashes: &mut Hashes,
-    ) {
-        self.missing.rows += 1;
-        let code = text.map(|text| dictionary.code(text).unwrap_or(NO_CODE - 1));
-        hashes.add(row, code.map_or(u64::MAX, u64::from));
-        if code.is_none() {
-            self.missing.missing += 1;
-        }
-        if self.keeps(row) {
-            self.codes.push(code.unwrap_or(NO_CODE));
-        }
+    fn codes(&mut self, first: usize, room: usize, codes: &[u32], hashes: &mut Hashes) {
+        self.missing.rows += codes.len() as u64;
+        self.missing.missing += codes.iter().filter(|code| **code == NO_CODE).count() as u64;
+        hashes.add(first, codes.iter().map(|code| u64::from(*code)));
+        keep(&mut self.codes, &mut self.thinned, (first, room), codes);
     }
 
     fn is_empty(&self) -> bool {
@@ -485,6 +481,35 @@ impl Side {
 /// The code of what is missing.
 const NO_CODE: u32 = u32::MAX;
 
+/// The code of a text for which the dictionary has no place; then it is full, and the column is not
+/// compared.
+const BEYOND: u32 = NO_CODE - 1;
+
+/// Keeps the rows from `first` on, of one in `1 << thinned`.
+fn keep<T: Copy>(
+    kept: &mut Vec<T>,
+    thinned: &mut u32,
+    (first, room): (usize, usize),
+    values: &[T],
+) {
+    if kept.is_empty() {
+        kept.reserve(room);
+    }
+    if *thinned == 0 && kept.len() + values.len() <= ROWS_MAX {
+        kept.extend_from_slice(values);
+        return;
+    }
+    for (row, value) in (first..).zip(values) {
+        if kept.len() >= ROWS_MAX {
+            *thinned += 1;
+            halve(kept);
+        }
+        if row.trailing_zeros() >= *thinned {
+            kept.push(*value);
+        }
+    }
+}
+
 fn halve<T: Copy>(values: &mut Vec<T>) {
     let mut row = 0_usize;
     values.retain(|_| {
@@ -502,18 +527,21 @@ struct Hashes {
 }
 
 impl Hashes {
-    fn add(&mut self, row: usize, value: u64) {
+    /// Adds what the rows from `first` on have in one column.
+    fn add(&mut self, first: usize, values: impl ExactSizeIterator<Item = u64>) {
         if self.is_given_up {
             return;
         }
-        if row >= HASHED_MAX {
+        let end = first.saturating_add(values.len());
+        if end > HASHED_MAX {
             *self = Self { rows: Vec::new(), is_given_up: true };
             return;
         }
-        if row == self.rows.len() {
-            self.rows.push(0);
+        if self.rows.len() < end {
+            self.rows.resize(end, 0);
         }
-        if let Some(hash) = self.rows.get_mut(row) {
+        let Some(rows) = self.rows.get_mut(first..end) else { return };
+        for (hash, value) in rows.iter_mut().zip(values) {
             // The finaliser of MurmurHash3 over what was there and what is new.
             let mut mixed = hash.rotate_left(23).wrapping_add(0x9e37_79b9_7f4a_7c15) ^ value;
             mixed = (mixed ^ mixed >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -636,15 +664,13 @@ fn compare_column(
         || left.is_empty()
         || right.is_empty()
     {
+        let names = dictionary.names;
         let there = |mut codes: Vec<u32>| {
             codes.retain(|code| *code != NO_CODE);
-            codes
+            Codes::new(codes, names.len())
         };
-        Pair::Categories {
-            names: dictionary.names,
-            reference: there(left.codes),
-            current: there(right.codes),
-        }
+        let (reference, current) = (there(left.codes), there(right.codes));
+        Pair::Categories { names, reference, current }
     } else {
         return ColumnReport::not_compared(name, "its type is another", true);
     };
