@@ -72,8 +72,9 @@ pub use deployment::{
 pub use event::{ControlEvent, EventFilter};
 pub use experiment::{
     ConcludeExperiment, Experiment, ExperimentArm, ExperimentMetric, ExperimentReport,
-    ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedMean,
-    ReportedMetric, ReportedSlice, ReportedSplit, StartExperiment, StopArm, StoppedArm,
+    ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedInterval,
+    ReportedMean, ReportedMetric, ReportedPoint, ReportedSlice, ReportedSplit, StartExperiment,
+    StopArm, StoppedArm,
 };
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,

@@ -36,6 +36,7 @@ mod split;
 mod store;
 mod subject;
 mod trial;
+mod under_way;
 mod watch_limits;
 mod write;
 
@@ -54,7 +55,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
-pub use monitoring::{FreshnessRow, ReferenceRow};
+pub use monitoring::{FreshnessRow, ReferenceRow, UnreferencedRow};
 pub use read::{MAX_PAGE, Read};
 pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};

@@ -100,4 +100,6 @@ mod upstream;
 #[cfg(test)]
 mod upstream_grpc;
 #[cfg(test)]
+mod watching;
+#[cfg(test)]
 mod witness;
