@@ -132,7 +132,9 @@ impl Trust {
             }
         }
         if valid.is_empty() {
-            return Err(SignError::Certificate("no root that is believed is valid at this time"));
+            return Err(SignError::Certificate(
+                "every root that is believed has expired or is not valid yet",
+            ));
         }
         Ok(valid)
     }

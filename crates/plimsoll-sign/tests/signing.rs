@@ -105,7 +105,7 @@ fn a_signer_may_be_an_authority_or_the_root_itself() {
         (by(both, &[]), elder, NOW, "no root that is believed vouches"),
         (by(both, &[low]), data!("stranger.crt"), NOW, "no root that is believed vouches"),
         (by(own, &[]), data!("root.crt"), NOW, "no root that is believed vouches"),
-        (by(both, &[low]), elder, 1_700_000_000, "no root that is believed is valid"),
+        (by(both, &[low]), elder, 1_700_000_000, "every root that is believed has expired"),
         (by(data!("authority-expired.crt"), &[low]), elder, NOW, "has expired"),
         (by(data!("own-server.crt"), &[]), data!("own-server.crt"), NOW, "not for signing code"),
         // `Low` may have no authority below it that issues, and a signer is none.
@@ -123,7 +123,7 @@ fn a_root_whose_time_is_over_vouches_for_nobody() {
     let bundle = sign(&manifest(), &signer.with_certificates(data!("of-gone.crt"), &[]).unwrap());
     let (bundle, gone) = (bundle.unwrap(), data!("gone.crt"));
     let error = verify(bundle.as_bytes(), &trust(gone, NOW)).unwrap_err().to_string();
-    assert!(error.contains("no root that is believed is valid"), "{error}");
+    assert!(error.contains("every root that is believed has expired"), "{error}");
     verify(bundle.as_bytes(), &trust(gone, 1_768_000_000)).unwrap();
     // Beside one that is valid it does not count either.
     let both = Trust::from_pem(&[gone, data!("root.crt")], NOW).unwrap();
