@@ -203,14 +203,15 @@ impl Control {
                 changed_at: now,
             })?)
         })?;
-        if is_set {
-            self.is_watched(deployment, version)?;
-        }
         Ok(is_set.then_some(digest))
     }
 
-    /// Resolves what was found of a version that answers without a reference, as it has one now.
-    pub(crate) fn is_watched(
+    /// Resolves what was found of a version that answers without a reference, as it is compared with
+    /// one now.
+    ///
+    /// # Errors
+    /// [`ControlError`] if the finding cannot be resolved; it stays open then.
+    pub fn is_watched(
         &self,
         deployment: DeploymentId,
         version: u32,
