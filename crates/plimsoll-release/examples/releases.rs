@@ -86,6 +86,7 @@ fn own(runs: u64) -> Result<String, PlanError> {
     let cases = [
         ("every answer fails, at 1 %", canary(100), Behaviour { errors: 1.0, ..USUAL }, false),
         ("every answer fails, at 5 %", canary(500), Behaviour { errors: 1.0, ..USUAL }, false),
+        ("every answer fails, at 10 %", canary(1000), Behaviour { errors: 1.0, ..USUAL }, false),
         ("every answer fails, at 25 %", canary(2500), Behaviour { errors: 1.0, ..USUAL }, false),
         ("every answer fails, at 50 %", canary(5000), Behaviour { errors: 1.0, ..USUAL }, false),
         ("errors 1 % → 10 %, at 1 %", canary(100), Behaviour { errors: 0.1, ..USUAL }, false),
@@ -113,7 +114,8 @@ fn own(runs: u64) -> Result<String, PlanError> {
         ("scores shifted by 1 sd, in shadow", shadow, Behaviour { shift: 1.0, ..USUAL }, true),
     ];
     let mut text = format!(
-        "**Versions that are worse** ({runs} rollouts each). Until rolled back:\n\n\
+        "**Versions that are worse** ({runs} rollouts each, ten times as many where every answer \
+         fails). Until rolled back:\n\n\
          | what is wrong | counted | median | p90 | p99 | most | by |\n|---|---|---|---|---|---|---|\n"
     );
     for (name, plan, candidate, is_shadow) in cases {
@@ -124,6 +126,8 @@ fn own(runs: u64) -> Result<String, PlanError> {
             requests: 4_000_000,
             outages: None,
         };
+        // Outages are short, and it is the longest that counts.
+        let runs = if candidate.errors >= 1.0 { 10 * runs } else { runs };
         let runs: Vec<Run> =
             (0..runs).map(|seed| run(&plan, &traffic, seed)).collect::<Result<_, _>>()?;
         let back = runs.iter().filter(|run| run.phase == Phase::RolledBack).count();

@@ -36,6 +36,7 @@ pub mod edetector;
 pub mod fairness;
 pub mod ks;
 pub mod multivariate;
+mod opening;
 pub mod outage;
 pub mod performance;
 pub mod power;

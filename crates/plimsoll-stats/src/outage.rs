@@ -15,11 +15,18 @@
 //! one of the incumbent's, so that nothing is decided before somebody looked. After a row of
 //! failures it is enough that the incumbent was mostly well since the first of them; and where
 //! the candidate answers alone there is no incumbent to wait for.
+//!
+//! So that waiting never costs a sixth answer, the first five of a phase are a bet of their own:
+//! `opening`.
 
 use crate::contest::{Evidence, Purse, RateContest};
+use crate::opening::OpeningBet;
 use serde::{Deserialize, Serialize};
 
-/// The part of the money that is bet on an outage; the rest compares the rates.
+/// The part of the money that is bet on the first answers of each phase: enough for the sixteen
+/// phases of a plan where the incumbent fails up to 4 %.
+const OPENING: f64 = 0.02;
+/// The part of the rest that is bet on an outage; what is left compares the rates.
 const OUTAGE: f64 = 0.4;
 /// The chance of failing that a healthy version stays below.
 const CEILING: f64 = 0.04;
@@ -110,11 +117,15 @@ impl OutageBet {
 }
 
 /// Whether the candidate fails more often than the incumbent, or than any healthy version: an
-/// e-process for the hypothesis that it does neither, as the mean of one for each.
+/// e-process for the hypothesis that it does neither, as the mean of one for the first and two for
+/// the second.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FailureContest {
     rates: RateContest,
     outage: OutageBet,
+    /// None in a contest that began before there was one.
+    #[serde(default)]
+    opening: Option<OpeningBet>,
     most: f64,
     goal: f64,
 }
@@ -124,9 +135,11 @@ impl FailureContest {
     #[must_use]
     pub fn new(alpha: f64) -> Option<Self> {
         // Each part is put away only when it alone decides the whole.
-        let rates = RateContest::new(alpha * (1.0 - OUTAGE))?;
-        let outage = OutageBet::new(alpha * OUTAGE)?;
-        (alpha < 1.0).then_some(Self { rates, outage, most: 1.0, goal: 1.0 / alpha })
+        let rest = alpha * (1.0 - OPENING);
+        let rates = RateContest::new(rest * (1.0 - OUTAGE))?;
+        let outage = OutageBet::new(rest * OUTAGE)?;
+        let opening = Some(OpeningBet::new(alpha * OPENING));
+        (alpha < 1.0).then_some(Self { rates, outage, opening, most: 1.0, goal: 1.0 / alpha })
     }
 
     /// What is known of the incumbent from before: it is not bet on, and makes the first bets good.
@@ -139,32 +152,37 @@ impl FailureContest {
     pub fn renew(&mut self) {
         self.rates.renew();
         self.outage.purse.pour(RENEWED, &STAKE_WEIGHTS);
+        self.opening.iter_mut().for_each(OpeningBet::renew);
     }
 
     /// Sees an answer of the incumbent.
     pub fn incumbent(&mut self, failed: bool) {
         self.rates.incumbent(failed);
         self.outage.incumbent(failed);
+        self.opening.iter_mut().for_each(|opening| opening.incumbent(failed));
         self.most = self.most.max(self.wealth());
     }
 
     /// Sees an answer of the candidate.
     pub fn candidate(&mut self, failed: bool) {
         self.rates.candidate(failed);
-        self.outage.candidate(failed);
-        self.most = self.most.max(self.wealth());
+        self.routed(failed);
     }
 
     /// Sees an answer of the candidate to a request that was sent to it on purpose: no fair sample
     /// for a comparison, and as good as any to tell whether it works at all.
     pub fn routed(&mut self, failed: bool) {
+        let (ceiling, failing) = (self.outage.ceiling(), self.outage.recent.trailing_ones());
+        self.opening.iter_mut().for_each(|opening| opening.candidate(failed, ceiling, failing));
         self.outage.candidate(failed);
         self.most = self.most.max(self.wealth());
     }
 
     fn wealth(&self) -> f64 {
         let (rates, outage) = (self.rates.evidence(), self.outage.purse.evidence());
-        (1.0 - OUTAGE) * rates.wealth + OUTAGE * outage.wealth
+        let rest = (1.0 - OUTAGE) * rates.wealth + OUTAGE * outage.wealth;
+        let opening = self.opening.as_ref().map(OpeningBet::wealth);
+        opening.map_or(rest, |opening| OPENING * opening + (1.0 - OPENING) * rest)
     }
 
     /// What it says now.
@@ -229,33 +247,60 @@ mod tests {
         assert!(!bet.purse.is_full(), "{:?}", bet.purse.evidence());
     }
 
-    /// Whatever of the incumbent's good answers lie between them, and whatever came before.
-    #[test]
-    fn five_failures_in_a_row_are_enough_in_each_phase() {
-        const BETWEEN: [u32; 5] = [0, 1, 2, 19, 99];
-        for phases in 0..4 {
-            let mut contest = FailureContest::new(0.0055).unwrap();
-            contest.learn(1_000, 10);
-            for phase in 0..phases {
-                for _ in 0..[2_000, 500, 1_500][phase] {
-                    contest.incumbent(false);
-                    contest.candidate(false);
-                }
-                contest.renew();
+    /// A contest in a phase: what an incumbent that fails one time in a hundred leaves.
+    fn in_phase(phases: usize) -> FailureContest {
+        let mut contest = FailureContest::new(0.0055).unwrap();
+        contest.learn(1_000, 10);
+        for phase in 0..phases {
+            for place in 0..[2_000, 500, 1_500][phase] {
+                contest.incumbent(place % 100 == 49);
+                contest.candidate(place % 100 == 98);
             }
-            for way in 0..5_usize.pow(5) {
+            contest.renew();
+        }
+        contest
+    }
+
+    /// Whatever of the incumbent's answers lie between them, and whatever came before, as long as
+    /// no two more of them failed than were well.
+    #[test]
+    fn five_failures_are_enough_at_the_start_of_each_phase() {
+        const BETWEEN: [&[bool]; 7] =
+            [&[], &[false], &[true], &[true, false], &[false, true], &[false; 19], &[false; 99]];
+        let mut tried = 0;
+        for contest in (0..4).map(in_phase) {
+            for way in 0..7_usize.pow(5) {
                 let mut contest = contest.clone();
+                let between = |place: u32| BETWEEN[way / 7_usize.pow(place) % 7];
+                // An answer just before the first counts if it failed.
+                let before = between(0).iter().rev().take_while(|failed| **failed);
+                let meanwhile = || before.clone().chain((1..5).flat_map(between));
+                let failed = meanwhile().filter(|failed| **failed).count();
+                if failed > meanwhile().count() - failed + 1 {
+                    continue;
+                }
                 for place in 0..5 {
-                    let between = BETWEEN[way / 5_usize.pow(place) % 5];
-                    (0..between).for_each(|_| contest.incumbent(false));
+                    between(place).iter().for_each(|failed| contest.incumbent(*failed));
                     contest.candidate(true);
                 }
-                assert!(
-                    contest.is_rejected(),
-                    "phase {phases}, way {way}: {:?}",
-                    contest.evidence()
-                );
+                assert!(contest.is_rejected(), "way {way}: {:?}", contest.evidence());
+                tried += 1;
             }
         }
+        assert!(tried > 60_000, "{tried}");
+    }
+
+    #[test]
+    fn a_contest_that_began_without_the_opening_goes_on() {
+        let contest = in_phase(1);
+        let mut kept = serde_json::to_value(&contest).unwrap();
+        assert_eq!(serde_json::from_value::<FailureContest>(kept.clone()).unwrap(), contest);
+        kept.as_object_mut().unwrap().remove("opening");
+        let mut old: FailureContest = serde_json::from_value(kept).unwrap();
+        for _ in 0..5 {
+            old.incumbent(false);
+            old.candidate(true);
+        }
+        assert!(old.is_rejected());
     }
 }

@@ -36,6 +36,7 @@ mod split;
 mod store;
 mod subject;
 mod trial;
+mod under_way;
 mod watch_limits;
 mod write;
 

@@ -4,11 +4,19 @@ use crate::error::StoreError;
 use crate::read::{MAX_PAGE, Read};
 use crate::row::{self, Columns, micros};
 use crate::store::Store;
+use crate::under_way::{Stand, UnderWay};
 use crate::write::Write;
 use plimsoll_types::{DeploymentId, PrincipalId, RolloutId, Time};
 use rusqlite::{Row, params};
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+const ROLLOUTS: UnderWay = UnderWay {
+    what: "rollout",
+    table: "rollouts",
+    steps: "rollout_steps",
+    step: "step of a rollout",
+};
 
 /// A rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,14 +102,14 @@ impl Read<'_> {
     /// # Errors
     /// See [`Read::meta`].
     pub fn rollout_in(&self, deployment: DeploymentId) -> Result<Option<RolloutRow>> {
-        self.one("rollouts WHERE deployment = ?1 AND ended_at IS NULL", [deployment.as_bytes()])
+        ROLLOUTS.one_in(self, deployment)
     }
     /// The rollout with this id.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn rollout(&self, id: RolloutId) -> Result<Option<RolloutRow>> {
-        self.one("rollouts WHERE id = ?1", [id.as_bytes()])
+        ROLLOUTS.one(self, id.as_bytes())
     }
     /// Rollouts of a deployment, latest first, before `before`.
     ///
@@ -113,9 +121,8 @@ impl Read<'_> {
         before: Option<RolloutId>,
         limit: u32,
     ) -> Result<Vec<RolloutRow>> {
-        let before = before.map_or([0xff; 16], |id| *id.as_bytes());
-        let from = "rollouts WHERE deployment = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-        self.many(from, params![deployment.as_bytes(), before, limit.min(MAX_PAGE)])
+        let before = before.as_ref().map(RolloutId::as_bytes);
+        ROLLOUTS.latest(self, deployment, (before, limit))
     }
     /// Rollouts of all deployments, latest first, before `before`.
     ///
@@ -131,15 +138,14 @@ impl Read<'_> {
     /// # Errors
     /// See [`Read::meta`].
     pub fn rollouts_under_way(&self) -> Result<Vec<RolloutRow>> {
-        self.whole("rollouts WHERE ended_at IS NULL ORDER BY id", [])
+        ROLLOUTS.all(self)
     }
     /// What happened to a rollout, oldest first; of a very long history, the beginning.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn rollout_steps(&self, id: RolloutId) -> Result<Vec<RolloutStepRow>> {
-        let from = "rollout_steps WHERE rollout = ?1 ORDER BY place LIMIT ?2";
-        self.many(from, params![id.as_bytes(), MAX_PAGE])
+        ROLLOUTS.history(self, id.as_bytes())
     }
 }
 
@@ -178,37 +184,20 @@ impl Write<'_> {
     /// # Errors
     /// [`StoreError::Gone`] if it has ended.
     pub fn update_rollout(&self, row: &RolloutRow) -> Result<()> {
-        self.update(
-            "rollout",
-            "UPDATE rollouts SET state = ?2, phase = ?3, updated_at = ?4, ended_at = ?5
-             WHERE id = ?1 AND ended_at IS NULL",
-            params![
-                row.id.as_bytes(),
-                row.state,
-                row.phase,
-                micros(row.updated_at),
-                row.ended_at.map(micros),
-            ],
-        )
+        let now = Stand {
+            state: &row.state,
+            phase: &row.phase,
+            updated_at: row.updated_at,
+            ended_at: row.ended_at,
+        };
+        ROLLOUTS.stand(self, row.id.as_bytes(), now)
     }
     /// Adds to the history of a rollout.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn insert_rollout_step(&self, id: RolloutId, step: &RolloutStepRow) -> Result<()> {
-        self.insert(
-            "step of a rollout",
-            "INSERT INTO rollout_steps (rollout, place, what, facts, principal, created_at)
-             SELECT ?1, coalesce(max(place), 0) + 1, ?2, ?3, ?4, ?5
-             FROM rollout_steps WHERE rollout = ?1",
-            params![
-                id.as_bytes(),
-                step.what,
-                step.facts,
-                step.principal.as_bytes(),
-                micros(step.created_at),
-            ],
-        )
+        ROLLOUTS.add_step(self, id.as_bytes(), step)
     }
 }
 

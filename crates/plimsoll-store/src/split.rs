@@ -2,15 +2,23 @@
 //! experiments of its own.
 
 use crate::error::StoreError;
-use crate::read::{MAX_PAGE, Read};
+use crate::read::Read;
 use crate::rollout::RolloutStepRow;
 use crate::row::{self, Columns, micros};
 use crate::store::Store;
+use crate::under_way::{Stand, UnderWay};
 use crate::write::Write;
 use plimsoll_types::{DeploymentId, ExperimentId, PrincipalId, Time};
 use rusqlite::{Row, params};
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+const SPLITS: UnderWay = UnderWay {
+    what: "experiment",
+    table: "experiments",
+    steps: "experiment_steps",
+    step: "step of an experiment",
+};
 
 /// An experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,14 +76,14 @@ impl Read<'_> {
     /// # Errors
     /// See [`Read::meta`].
     pub fn split_in(&self, deployment: DeploymentId) -> Result<Option<SplitRow>> {
-        self.one("experiments WHERE deployment = ?1 AND ended_at IS NULL", [deployment.as_bytes()])
+        SPLITS.one_in(self, deployment)
     }
     /// The experiment with this id.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn split(&self, id: ExperimentId) -> Result<Option<SplitRow>> {
-        self.one("experiments WHERE id = ?1", [id.as_bytes()])
+        SPLITS.one(self, id.as_bytes())
     }
     /// Experiments of a deployment, latest first, before `before`.
     ///
@@ -87,24 +95,22 @@ impl Read<'_> {
         before: Option<ExperimentId>,
         limit: u32,
     ) -> Result<Vec<SplitRow>> {
-        let before = before.map_or([0xff; 16], |id| *id.as_bytes());
-        let from = "experiments WHERE deployment = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-        self.many(from, params![deployment.as_bytes(), before, limit.min(MAX_PAGE)])
+        let before = before.as_ref().map(ExperimentId::as_bytes);
+        SPLITS.latest(self, deployment, (before, limit))
     }
     /// Every experiment that is under way.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn splits_under_way(&self) -> Result<Vec<SplitRow>> {
-        self.whole("experiments WHERE ended_at IS NULL ORDER BY id", [])
+        SPLITS.all(self)
     }
     /// What happened to an experiment, oldest first.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn split_steps(&self, id: ExperimentId) -> Result<Vec<RolloutStepRow>> {
-        let from = "experiment_steps WHERE experiment = ?1 ORDER BY place LIMIT ?2";
-        self.many(from, params![id.as_bytes(), MAX_PAGE])
+        SPLITS.history(self, id.as_bytes())
     }
 }
 
@@ -142,37 +148,20 @@ impl Write<'_> {
     /// # Errors
     /// [`StoreError::Gone`] if it has ended.
     pub fn update_split(&self, row: &SplitRow) -> Result<()> {
-        self.update(
-            "experiment",
-            "UPDATE experiments SET state = ?2, phase = ?3, updated_at = ?4, ended_at = ?5
-             WHERE id = ?1 AND ended_at IS NULL",
-            params![
-                row.id.as_bytes(),
-                row.state,
-                row.phase,
-                micros(row.updated_at),
-                row.ended_at.map(micros),
-            ],
-        )
+        let now = Stand {
+            state: &row.state,
+            phase: &row.phase,
+            updated_at: row.updated_at,
+            ended_at: row.ended_at,
+        };
+        SPLITS.stand(self, row.id.as_bytes(), now)
     }
     /// Adds to the history of an experiment.
     ///
     /// # Errors
     /// See [`Read::meta`].
     pub fn insert_split_step(&self, id: ExperimentId, step: &RolloutStepRow) -> Result<()> {
-        self.insert(
-            "step of an experiment",
-            "INSERT INTO experiment_steps (experiment, place, what, facts, principal, created_at)
-             SELECT ?1, coalesce(max(place), 0) + 1, ?2, ?3, ?4, ?5
-             FROM experiment_steps WHERE experiment = ?1",
-            params![
-                id.as_bytes(),
-                step.what,
-                step.facts,
-                step.principal.as_bytes(),
-                micros(step.created_at),
-            ],
-        )
+        SPLITS.add_step(self, id.as_bytes(), step)
     }
 }
 
