@@ -53,20 +53,11 @@ impl Control {
         query: &api::FairnessQuery,
     ) -> Result<api::FairnessReport, ControlError> {
         let row = self.judged_by(ctx, Action::ReadFairness, name)?;
-        self.fairness_of(lake, &row, query)
+        self.fairness_among(lake, &row, query, None)
     }
 
-    /// The same of a deployment that whoever asks may see.
-    pub(crate) fn fairness_of(
-        &self,
-        lake: &Lake,
-        row: &DeploymentRow,
-        query: &api::FairnessQuery,
-    ) -> Result<api::FairnessReport, ControlError> {
-        self.fairness_among(lake, row, query, None)
-    }
-
-    /// The same of the answers of one version.
+    /// The same of a deployment that whoever asks may see, and of the answers of one version, if one is
+    /// named.
     pub(crate) fn fairness_among(
         &self,
         lake: &Lake,

@@ -2,6 +2,8 @@
 //! budget of wrong answers is used up. What only outcomes show (the relation of inputs and truth
 //! has changed, and no input has) is found here.
 //!
+//! Limits are another's: what an owner declared is looked at in windows, so many in a row.
+//!
 //! Nothing is kept between two looks but what metrics show: everything is computed anew from
 //! answers and outcomes, so a late outcome counts in the window of its decision.
 
@@ -16,7 +18,7 @@ use plimsoll_api as api;
 use plimsoll_api::Task;
 use plimsoll_lake::Lake;
 use plimsoll_stats::burn::{Burnt, PAIRS, burnt, limit};
-use plimsoll_stats::edetector::{LEARN_MAX, LossWatch, Risen};
+use plimsoll_stats::edetector::{LEARN_MIN, LossWatch, Risen};
 use plimsoll_store::DeploymentRow;
 use plimsoll_types::{DeploymentId, Name, Severity, Signal, SignalKind, Time};
 use std::collections::BTreeMap;
@@ -25,9 +27,10 @@ use std::time::Duration;
 
 /// How far back is looked: what a version did a year ago is what it was like at first.
 const LOOKED_AT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// What false alerts are counted in, and how many of them a deployment may have in one.
+/// What false alerts are counted in, and how many of them outcomes may make in one: half of what a
+/// deployment may have; windows of traffic make far less than the other half.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-const ALERTS_PER_MONTH: f64 = 1.0;
+const ALERTS_PER_MONTH: f64 = 0.5;
 /// A window counts once so much of what is usual is known of it: outcomes that come soon may not be
 /// like those that come late.
 const NEARLY: f64 = 0.9;
@@ -58,8 +61,6 @@ pub(crate) struct Standings(Mutex<BTreeMap<DeploymentId, Standing>>);
 /// A loss that is watched.
 struct Loss {
     name: &'static str,
-    /// What its mean may be at most, if that was declared.
-    declared: Option<f64>,
     /// Of each window, in order.
     windows: Vec<Vec<f64>>,
 }
@@ -103,7 +104,7 @@ impl Control {
         };
         let range = (looked.judge.since, looked.judge.until);
         let windows = counted(windows(&own, Length::Time(time), range)?);
-        let losses = losses(&reading, &windows, &limits);
+        let losses = losses(&reading, &windows);
         let mut standing = Standing {
             name: deployment.name.clone(),
             objective: limits.objective,
@@ -115,8 +116,9 @@ impl Control {
             losses: Vec::new(),
         };
         // Each loss has its share of the budget.
-        let month = MONTH.as_micros() as f64 / time as f64;
-        let goal = (month / ALERTS_PER_MONTH * losses.len() as f64).max(2.0);
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of a month, and three losses")]
+        let goal = MONTH.as_micros() as f64 / time as f64 / ALERTS_PER_MONTH * losses.len() as f64;
+        let goal = goal.max(2.0);
         for loss in &losses {
             let Some(watch) = watched(loss, goal) else { continue };
             standing.losses.push((loss.name, watch.evidence(), goal));
@@ -183,30 +185,22 @@ fn counted(windows: Vec<Window<'_>>) -> Vec<Window<'_>> {
 
 /// What is watched: whether an answer was wrong, how far its probability was from what happened, or
 /// whether a quantity was as far off as one in ten was at first.
-fn losses(reading: &Reading, windows: &[Window<'_>], limits: &api::WatchLimits) -> Vec<Loss> {
-    let least = |metric: &str| {
-        limits.performance.iter().find(|one| one.metric == metric).and_then(|one| one.least)
-    };
-    let most = |metric: &str| {
-        limits.performance.iter().find(|one| one.metric == metric).and_then(|one| one.most)
-    };
-    let of = |name, declared: Option<f64>, loss: &dyn Fn(&Pair<'_>) -> Option<f64>| Loss {
+fn losses(reading: &Reading, windows: &[Window<'_>]) -> Vec<Loss> {
+    let of = |name, loss: &dyn Fn(&Pair<'_>) -> Option<f64>| Loss {
         name,
-        declared: declared.filter(|bound| *bound > 0.0 && *bound < 1.0),
         windows: windows.iter().map(|one| one.pairs.iter().filter_map(loss).collect()).collect(),
     };
-    let wrong = least("accuracy").map(|least| 1.0 - least);
     match reading.task {
         Task::Binary => vec![
-            of("error rate", wrong, &|pair| {
+            of("error rate", &|pair| {
                 reading.said(pair).map(|said| f64::from(u8::from(said.answer != said.outcome)))
             }),
-            of("squared error", most("brier"), &|pair| {
+            of("squared error", &|pair| {
                 let said = reading.said(pair).filter(|said| (0.0..=1.0).contains(&said.score))?;
                 Some((said.score - f64::from(u8::from(said.outcome))).powi(2))
             }),
         ],
-        Task::Multiclass => vec![of("error rate", wrong, &|pair| {
+        Task::Multiclass => vec![of("error rate", &|pair| {
             reading.chosen(pair).map(|said| f64::from(u8::from(said.answer != said.outcome)))
         })],
         Task::Regression => {
@@ -214,10 +208,10 @@ fn losses(reading: &Reading, windows: &[Window<'_>], limits: &api::WatchLimits) 
                 Reading::quantity(pair).map(|(answer, outcome)| (answer - outcome).abs())
             };
             let pairs = windows.iter().flat_map(|window| &window.pairs);
-            let mut first: Vec<f64> = pairs.filter_map(off).take(LEARN_MAX).collect();
+            let mut first: Vec<f64> = pairs.filter_map(off).take(LEARN_MIN).collect();
             first.sort_by(f64::total_cmp);
             let Some(large) = first.get(place(first.len())).copied() else { return Vec::new() };
-            vec![of("large errors", None, &|pair| {
+            vec![of("large errors", &|pair| {
                 off(pair).map(|off| f64::from(u8::from(off > large)))
             })]
         }
@@ -230,14 +224,14 @@ fn losses(reading: &Reading, windows: &[Window<'_>], limits: &api::WatchLimits) 
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "at most 5,000"
+    reason = "at most 200"
 )]
 fn place(count: usize) -> usize {
     (count as f64 * LARGE) as usize
 }
 
 fn watched(loss: &Loss, goal: f64) -> Option<LossWatch> {
-    let mut watch = LossWatch::new(goal, loss.declared)?;
+    let mut watch = LossWatch::new(goal, None)?;
     for window in &loss.windows {
         watch.begin_window();
         window.iter().for_each(|loss| watch.see(*loss));
@@ -262,7 +256,6 @@ fn told(
     let until = windows.last().map_or(Time::EPOCH, |window| window.to);
     let since = windows.get(risen.since).map_or(until, |window| window.from);
     let Risen { evidence, goal, before, bound, now, count, .. } = *risen;
-    let first = if loss.declared.is_some() { "as was declared" } else { "at first" };
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let numbers = [
         ("now", now),
@@ -282,7 +275,7 @@ fn told(
         since,
         until,
         text: format!(
-            "the {} is {now:.4} over {count} outcomes, and was {before:.4} {first}; up to {bound:.4} is \
+            "the {} is {now:.4} over {count} outcomes, and was {before:.4} at first; up to {bound:.4} is \
              put up with, and {evidence:.0} to one speaks for more",
             loss.name
         ),

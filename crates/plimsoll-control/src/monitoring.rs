@@ -82,7 +82,6 @@ impl Control {
                 changed_at: now,
             })?)
         })?;
-        self.is_watched(row.id, version)?;
         Ok(digest)
     }
 

@@ -188,6 +188,12 @@ impl Control {
     ) -> Result<Option<Digest>, ControlError> {
         let Unreferenced { deployment, name, version, .. } = unreferenced;
         let (deployment, version) = (*deployment, *version);
+        let row = self.store.read(|r| r.deployment(deployment))?;
+        // The store wants a person: whoever let something answer here. The ledger says that it was
+        // the server.
+        let Some(by) = row.and_then(|row| row.released).map(|release| release.by) else {
+            return Ok(None);
+        };
         let digest = sha256(document.as_bytes());
         facts["reference"] = Value::String(digest.to_string());
         facts["version"] = version.into();
@@ -199,18 +205,19 @@ impl Control {
                 version,
                 digest,
                 document,
-                changed_by: SERVER,
+                changed_by: by,
                 changed_at: now,
             })?)
         })?;
-        if is_set {
-            self.is_watched(deployment, version)?;
-        }
         Ok(is_set.then_some(digest))
     }
 
-    /// Resolves what was found of a version that answers without a reference, as it has one now.
-    pub(crate) fn is_watched(
+    /// Resolves what was found of a version that answers without a reference, as it is compared with
+    /// one now.
+    ///
+    /// # Errors
+    /// [`ControlError`] if the finding cannot be resolved; it stays open then.
+    pub fn is_watched(
         &self,
         deployment: DeploymentId,
         version: u32,

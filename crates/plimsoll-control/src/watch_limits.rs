@@ -194,7 +194,9 @@ impl Control {
         let mut lasting: Option<Vec<Signal>> = None;
         for (from, to) in ranges(limits, persistence, (since, now))? {
             let query = fairness_query(limits, from, to);
-            let report = self.fairness_of(lake, deployment, &query)?;
+            // A candidate that is tried answers for itself.
+            let own = deployment.released.map(|release| release.number);
+            let report = self.fairness_among(lake, deployment, &query, own)?;
             let told = fairness_signals(deployment.id, &report, &of_fairness);
             let before = lasting.take();
             lasting = Some(match before {

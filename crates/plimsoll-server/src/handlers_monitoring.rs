@@ -166,6 +166,7 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
     let facts = json!({"origin": reference.origin, "rows": reference.rows});
     let digest = app.control.set_reference(ctx, &name, number, document, facts)?;
     app.monitor.adopt(Watched { key: (id, number), reference, digest });
+    app.control.is_watched(id, number)?;
     let shown = app.monitor.monitoring(id, name.as_str(), Some(number)).reference;
     ok(&shown.ok_or(ControlError::Internal("a reference was set and is not there"))?)
 }

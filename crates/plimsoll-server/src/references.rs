@@ -114,7 +114,7 @@ fn keep(app: &App, found: &Unreferenced, reference: Reference) -> Result<(), Con
         "a version is watched against {}", reference.origin
     );
     app.monitor.adopt(Watched { key: (found.deployment, found.version), reference, digest });
-    Ok(())
+    app.control.is_watched(found.deployment, found.version)
 }
 
 fn origin(source: &ReferenceSource) -> &str {

@@ -17,8 +17,9 @@ const CHANGED: usize = 60;
 const SEEDS: u64 = 5;
 /// Errors before and after labels change. What they were before is learned from the first days.
 const ERRORS: [f64; 2] = [0.10, 0.14];
-/// The evidence that is asked for of errors: one false alert in thirty windows of a day.
-const ERRORS_GOAL: f64 = 30.0;
+/// The evidence that is asked for of errors, as the control plane does: half an alert a month, in windows
+/// of a day, shared with squared errors.
+const ERRORS_GOAL: f64 = 120.0;
 
 const KINDS: [(&str, Option<Traffic>); 8] = [
     ("sudden, one feature by 0.5", Some(Traffic::Sudden { features: 1, by: 0.5 })),
