@@ -43,6 +43,7 @@ mod experiment_tend;
 mod explain;
 mod explain_worker;
 mod fairness;
+mod fallback;
 mod file;
 mod finding;
 mod finding_state;

@@ -104,7 +104,9 @@ fn a_version_that_breaks_with_a_step_is_rolled_back_within_five() {
         let mut rollout = Rollout::begin(plan, at(0)).unwrap();
         rollout.learn_errors(1_000, 10);
         while !rollout.is_over() {
-            let Some(Exposure::Share(share)) = rollout.exposure() else { panic!("a step of traffic") };
+            let Some(Exposure::Share(share)) = rollout.exposure() else {
+                panic!("a step of traffic")
+            };
             let is_broken = rollout.step() == last;
             if draw.happens(f64::from(share) / 10_000.0) {
                 rollout.see(&Event::Candidate(answer(is_broken)));
