@@ -95,7 +95,7 @@ $(SOAK)/fuzz:
 
 # MLServer and MLflow's server, wrapped: a gigabyte to install, so not a part of `make test`.
 $(SOAK)/upstreams:
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	test .venv/upstreams/stamp -nt tools/upstreams/requirements.txt || \
 		(python3 -m venv .venv/upstreams && .venv/upstreams/bin/pip install --quiet \
 			-r tools/upstreams/requirements.txt && touch .venv/upstreams/stamp)
@@ -112,40 +112,40 @@ fuzz: tools-c
 	cargo run $(CARGO_FLAGS) -q -p plimsoll-fuzz -- run all --seconds $(SECONDS) --seed $(SEED)
 
 bench-gateway: tools-c tools-bench
-	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll --bin plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/gateway.py
 
 bench-upstream: tools-c
-	cargo build $(CARGO_FLAGS) -p plimsoll -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll --bin plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/upstream.py
 
 bench-batch: tools-c
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/batch.py
 
 # 10 million decisions by default; goes on with what is in .cache/lake.
 LAKE_DECISIONS ?= 10000000
 bench-lake: tools-c
-	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
 	$(TARGET)/release/plimsoll-bench lake --folder .cache/lake --decisions $(LAKE_DECISIONS)
 
 # Lists over a million decisions, and charts of a hundred thousand points in Chromium.
 bench-console: tools-c tools-console console
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/console.py
 
 bench-start: tools-c tools-bench
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/start.py
 
 bench-explain: tools-c tools-bench
-	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/explain.py
 
 # MLflow's own client, of the current line and of the 2.x line, against a fresh server for each test.
 mlflow-test: tools-c
 	$(call need,python3,python3 python3-venv)
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	for line in registry registry-2; do \
 		test -x .venv/$$line/bin/python || python3 -m venv .venv/$$line; \
 		.venv/$$line/bin/pip install -q -r tools/mlflow/$$line.txt && \
@@ -157,12 +157,12 @@ bench-registry: tools-c
 	$(call need,python3,python3 python3-venv)
 	test -x .venv/registry/bin/python || python3 -m venv .venv/registry
 	.venv/registry/bin/pip install -q -r tools/mlflow/registry.txt
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/registry.py
 
 # What counting adds to a decision, on one thread.
 bench-watch: tools-c
-	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
 	$(TARGET)/release/plimsoll-bench watch
 
 # Which version takes a request: with nothing under way, a canary, arms, a shadow, rules.
@@ -170,18 +170,18 @@ bench-plan: tools-c
 	cargo run $(CARGO_FLAGS) -q -p plimsoll-serving --example plan
 
 bench-drift: tools-c tools-bench
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/drift.py
 
 bench-ledger: tools-c
 	$(call need,python3,python3 python3-venv)
 	@ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || { echo "installing postgresql"; \
 		$(APT) postgresql || { $(SUDO) apt-get update && $(APT) postgresql; }; }
-	cargo build $(CARGO_FLAGS) -p plimsoll-bench
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll-bench
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/ledger.py
 
 bench-counterfactual: tools-c tools-bench
-	cargo build $(CARGO_FLAGS) -p plimsoll
+	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/counterfactual.py
 
 lint: tools-c console

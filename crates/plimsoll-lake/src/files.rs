@@ -48,6 +48,8 @@ const PAGE_ROWS: usize = 4096;
 const FALSE_POSITIVES: f64 = 0.01;
 /// A file while it is written.
 const FRESH: &str = "fresh";
+/// How the names of sealed columns begin.
+const SEALED: &str = "sealed#";
 pub(crate) const COLUMNS_FILE: &str = "columns.json";
 
 /// A file of a decision table.
@@ -333,6 +335,11 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
                 .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
                 .set_column_bloom_filter_max_ndv(path.clone(), ROW_GROUP as u64);
         }
+        if field.name().starts_with(SEALED) {
+            // Nothing is as incompressible as what is sealed.
+            properties =
+                properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
         let statistics = match field.data_type() {
             // Sealed cells, key ids and salts have no order worth knowing.
             arrow::datatypes::DataType::Binary => EnabledStatistics::None,
@@ -348,7 +355,7 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
 
 /// Columns in which no value comes again: a dictionary would be one more copy of them.
 fn is_unique(name: &str) -> bool {
-    name.starts_with("sealed#") || name == "decision_id" || name == "index"
+    name.starts_with(SEALED) || name == "decision_id" || name == "index"
 }
 
 /// Columns that single decisions are found by.

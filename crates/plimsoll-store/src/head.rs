@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if it cannot be read.
     pub fn tree_head(&self) -> Result<Option<TreeHeadRow>, StoreError> {
-        read(&lock(&self.reader))
+        read(&self.reader())
     }
 
     /// Puts `next` in the place of `expected`: false, with nothing changed, if another head is

@@ -1,4 +1,4 @@
-//! The store: one writing connection, one reading connection, transactions.
+//! The store: one writing connection, a few reading connections, transactions.
 
 use crate::error::StoreError;
 use crate::group::Waiting;
@@ -11,7 +11,7 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// How many changes the outbox remembers. It is asked only about changes whose end is not
@@ -20,6 +20,10 @@ const OUTBOX_LEN: i64 = 10_000;
 
 /// Pages copied at a time in a backup (4 MiB), so that writers wait for little.
 const BACKUP_PAGES: i32 = 1_024;
+
+/// Connections that read. Each holds at most 2 MB of pages; more than there are cores would only
+/// wait for one another's cores.
+const READERS: usize = 4;
 
 /// What a transaction is about, for the outbox.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ pub struct Change<'a> {
 pub struct Store {
     path: PathBuf,
     pub(crate) writer: Mutex<Connection>,
-    pub(crate) reader: Mutex<Connection>,
+    readers: [Mutex<Connection>; READERS],
     /// Changes that wait to be written together.
     pub(crate) waiting: Mutex<VecDeque<Box<dyn Waiting>>>,
 }
@@ -59,11 +63,11 @@ impl Store {
     /// binary; [`StoreError::Sqlite`] if the file cannot be used.
     pub fn open(path: &Path, now: Time) -> Result<Self, StoreError> {
         let writer = open_writer(path, now)?;
-        let reader = open_reader(path)?;
+        let [a, b, c, d] = std::array::from_fn(|_| open_reader(path).map(Mutex::new));
         Ok(Self {
             path: path.to_path_buf(),
             writer: writer.into(),
-            reader: reader.into(),
+            readers: [a?, b?, c?, d?],
             waiting: Mutex::default(),
         })
     }
@@ -82,7 +86,7 @@ impl Store {
         &self,
         queries: impl FnOnce(&Read<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut reader = lock(&self.reader);
+        let mut reader = self.reader();
         let tx = reader.transaction().map_err(StoreError::from)?;
         let answer = queries(&Read(&tx))?;
         tx.commit().map_err(StoreError::from)?;
@@ -135,6 +139,12 @@ impl Store {
         Ok(())
     }
 
+    /// A reading connection: one that nobody uses, else the first, when it is given back.
+    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
+        let [first, ..] = &self.readers;
+        self.readers.iter().find_map(free).unwrap_or_else(|| lock(first))
+    }
+
     /// The writing connection, for changes that are no change of state: cursors.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)
@@ -180,6 +190,15 @@ fn publish(tx: &Connection, about: &Change<'_>) -> Result<u64, StoreError> {
         [generation.saturating_sub(OUTBOX_LEN)],
     )?;
     Ok(u64::try_from(generation).unwrap_or(0))
+}
+
+/// The connection, if nobody uses it.
+fn free(shared: &Mutex<Connection>) -> Option<MutexGuard<'_, Connection>> {
+    match shared.try_lock() {
+        Ok(free) => Some(free),
+        Err(TryLockError::Poisoned(free)) => Some(free.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// A panic in a transaction rolled it back while it unwound, so the connection is sound.
