@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console bench-plan
+.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-console pictures bench-plan
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -30,6 +30,7 @@ help:
 	@echo "make bench-plan     what planning the route of a request costs, with what may be under way"
 	@echo "make bench-console  lists over a million decisions, charts of 100,000 points in a browser"
 	@echo "make console        the web console's files, which the binary carries"
+	@echo "make pictures       the README's pictures of the console anew, by its browser tests"
 	@echo "make lint           formatting, lints, layers, generated files"
 	@echo "make fmt            format the code"
 	@echo "make ci             what CI runs"
@@ -228,6 +229,10 @@ console/node_modules/.stamp: console/package-lock.json
 console/dist/index.html: $(CONSOLE_FROM) console/node_modules/.stamp
 	cd console && npm run --silent build
 	@touch $@
+
+# The README's pictures: what the browser tests show, in both themes where that says more. One beyond 200 kB fails.
+pictures: tools-c tools-console console nextest
+	PLIMSOLL_PICTURES=$(CURDIR)/docs/images cargo nextest run $(CARGO_FLAGS) -p plimsoll -E 'test(people_see)'
 
 # SQLite, zstd and aws-lc are C.
 tools-c:

@@ -110,7 +110,9 @@ def main():
             told(url, "before the middle", until=middle)
             told(url, "refused before the middle", until=middle, result="refused")
             told(url, "of a time before any", until="2020-01-01T00:00:00Z")
-            told(url, "the page of refused after", result="refused", cursor=told(url, "refused again", result="refused")["next_cursor"])
+            # Fewer than a page of them have no page after.
+            if cursor := told(url, "refused again", result="refused").get("next_cursor"):
+                told(url, "the page of refused after", result="refused", cursor=cursor)
             told(url, "the ledger in 48 parts of its time", "/api/v1/ledger/timeline", "parts")
             sys.stdout.flush()
             subprocess.run(["node", "bench/charts.mjs"], cwd=Path(__file__).parent.parent / "console", env={**os.environ, "PLIMSOLL_CONSOLE": url}, check=True)

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { api, as, CONSOLE, decide, key, opened, shot } from "./harness.mjs";
+import { api, as, CONSOLE, decide, key, opened, picture, shot } from "./harness.mjs";
 
 test("a wrong key is refused, a right one signs in, and signing out ends it", async () => {
   const { page, end } = await opened();
@@ -102,6 +102,7 @@ test("an explanation is read as a waterfall with reasons, for each reader, in bo
   await chart.waitFor();
   assert.ok((await chart.locator("rect").count()) > 5);
   await shot(page, "explanation");
+  await picture(page, "explanation", { themes: ["light"], height: 1080 });
   await page.getByLabel("For").selectOption("subject");
   await chart.waitFor({ state: "detached" });
   await page.getByLabel("Language").selectOption("de");

@@ -12,7 +12,7 @@ const run = promisify(execFile);
 export const NAME = "fraud";
 
 /** Flags payments from an amount on: one tree with one split. */
-const flagsFrom = (amount) => `{"version":[3,0,0],"learner":{"attributes":{},"feature_names":["amount","hour"],"feature_types":["float","float"],
+export const flagsFrom = (amount) => `{"version":[3,0,0],"learner":{"attributes":{},"feature_names":["amount","hour"],"feature_types":["float","float"],
 "learner_model_param":{"base_score":"0E0","boost_from_average":"1","num_class":"0","num_feature":"2","num_target":"1"},
 "objective":{"name":"reg:squarederror","reg_loss_param":{"scale_pos_weight":"1"}},
 "gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":{"num_trees":"1","num_parallel_tree":"1"},"tree_info":[0],

@@ -64,6 +64,26 @@ export async function as(role, path = "", settings = {}) {
   return held;
 }
 
+/** The largest picture that the README shows, in bytes. */
+const MAX_PICTURE = 200_000;
+/** A picture of what is in view for the README, in both themes: taken where `make pictures` asks for it. */
+export async function picture(page, name, { themes = ["light", "dark"], height = 860 } = {}) {
+  const folder = process.env.PLIMSOLL_PICTURES;
+  if (!folder) return;
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 1280, height });
+  for (const colorScheme of themes) {
+    await page.emulateMedia({ colorScheme });
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(600);
+    const path = `${folder}/console-${name}${colorScheme === "dark" ? "-dark" : ""}.png`;
+    const { length } = await page.screenshot({ path, animations: "disabled", caret: "hide" });
+    assert.ok(length <= MAX_PICTURE, `${path} has ${length} bytes, more than ${MAX_PICTURE}`);
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize(before);
+}
+
 export const shot = (page, name) => page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
 
 /** Serious and critical findings of axe-core (WCAG 2.2 AA). */

@@ -10,6 +10,7 @@ const PAGES = {
   "deployments/credit-default": "credit-default",
   decisions: "Decisions",
   releases: "Releases",
+  experiments: "Experiments",
   compliance: "Compliance",
   reviews: "Reviews",
   models: "Models",

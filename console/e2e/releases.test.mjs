@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
-import { api, as, findings, shot } from "./harness.mjs";
+import { api, as, findings, picture, shot } from "./harness.mjs";
 import { callers, FACTS, governed, NAME, pay, pipeline } from "./governed.mjs";
 
 before(governed);
@@ -101,6 +101,7 @@ test("propose, gate, approve by another user, canary, and the automatic rollback
   const said = await page.getByRole("region", { name: "Evidence against the candidate", exact: true }).getByRole("row", { name: /^mix/ }).textContent();
   assert.match(said, /: 1/);
   await shot(page, "rolled-back");
+  await picture(page, "rollout", { themes: ["light"] });
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "PNG" }).first().click()]);
   assert.equal((await readFile(await download.path())).subarray(1, 4).toString(), "PNG");
   await release(1);
@@ -267,11 +268,12 @@ test("the overview tells of promises, releases and findings", async () => {
   const row = page.getByRole("region", { name: "Promises" }).getByRole("row", { name: new RegExp(`^${NAME} T1 light`) });
   await row.waitFor();
   // It was let in by its gate, and a guardrail's rollback is a finding.
-  assert.match(await row.textContent(), /holdsholds\d+holdsholds$/);
+  await row.filter({ hasText: /holdsholds\d+holdsholds$/ }).waitFor();
   await page.getByText("Releases under way").waitFor();
   const count = page.getByRole("link", { name: /^\d+\+?$/ });
   await count.first().waitFor();
   await shot(page, "overview-promises");
+  await picture(page, "overview");
   await end();
 });
 
@@ -284,6 +286,37 @@ test("a version shows its card, its signature and its files, and is compared wit
   await page.getByRole("row", { name: /^Format XGBoost JSON XGBoost JSON unchanged$/ }).waitFor();
   await shot(page, "compare");
   await end();
+});
+
+test("what only people can know is stated, signed by a key of this browser, and taken back", async () => {
+  const { page, end } = await as("rita", path("gate?version=2&tab=statements"));
+  await page.getByText("Nobody stated anything of this deployment yet.").waitFor();
+  await page.getByRole("region", { name: "What may be stated" }).getByRole("row", { name: /^CHG-01 .* version 2 approver, risk 180 days nobody/ }).waitFor();
+  await page.getByRole("button", { name: "State something" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Make a key in this browser" }).click();
+  await dialog.getByRole("button", { name: "Make a key in this browser" }).waitFor({ state: "detached" });
+  await dialog.getByLabel("Demand").selectOption("CHG-01");
+  await dialog.getByLabel("What is stated").fill(`the same features ${BAIT}`);
+  await dialog.getByLabel("Is the change significant?").selectOption("no");
+  await dialog.getByLabel("Document").setInputFiles({ name: "change.txt", mimeType: "text/plain", buffer: Buffer.from("what was changed") });
+  await dialog.getByLabel("Days, at most 180").fill("30");
+  assert.deepEqual(await findings(page), []);
+  await dialog.getByRole("button", { name: "State something" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const row = page.getByRole("region", { name: "What people stated" }).getByRole("row", { name: /^CHG-01 not significant the same features .* version 2 rita .* counts/ });
+  await row.waitFor();
+  assert.equal(await page.evaluate(() => window.taken), undefined);
+  await shot(page, "statements");
+  // It is evidence of the gate, in which it is judged with everything else.
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Take it back" }).click();
+  await page.getByRole("row", { name: /^CHG-01 .* taken back by rita/ }).waitFor();
+  await end();
+  const auditor = await as("auditor", path("gate?version=2&tab=statements"));
+  await auditor.page.getByText("None of these is for your roles to state.").waitFor();
+  assert.equal(await auditor.page.getByRole("button", { name: "State something" }).count(), 0);
+  await auditor.end();
 });
 
 for (const colorScheme of ["light", "dark"]) {
@@ -299,7 +332,7 @@ for (const colorScheme of ["light", "dark"]) {
       await settled(page);
       found.push(...(await findings(page)).map((finding) => `${one}: ${finding}`));
       if (!one.includes("gate")) continue;
-      for (const tab of ["Against the incumbent", "Approvals", "Exceptions", "Gate results"]) {
+      for (const tab of ["Against the incumbent", "Approvals", "Statements", "Exceptions", "Gate results"]) {
         await page.getByRole("tab", { name: tab }).click();
         await settled(page);
         found.push(...(await findings(page)).map((finding) => `${one} ${tab}: ${finding}`));

@@ -55,6 +55,11 @@ test("nothing that watching shows runs in anybody's browser", async () => {
     await page.goto(path);
     await page.locator("main h1, main [role=alert]").first().waitFor();
     await page.locator(".skeleton").first().waitFor({ state: "detached" }).catch(() => {});
+    const explain = page.getByRole("button", { name: "Explain the last window" });
+    if (await explain.count()) {
+      await explain.click();
+      await page.getByRole("button", { name: "Explain again" }).or(page.locator("main [role=alert]")).first().waitFor();
+    }
     for (const more of await page.locator("details > summary").all()) await more.click();
     shown += (await page.getByText("onerror=").count()) > 0 ? 1 : 0;
     assert.equal(await page.evaluate(() => window.taken), undefined, path);

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { api, as, CONSOLE, decide, findings, key, shot } from "./harness.mjs";
+import { api, as, CONSOLE, decide, findings, key, picture, shot } from "./harness.mjs";
 
 const DEPLOYMENT = "credit-default";
 const demo = (path) => new URL(`../../demo/credit/${path}`, import.meta.url);
@@ -87,6 +87,7 @@ test("a finding is reported, taken, handed over, set aside and resolved, and its
   await act("Resolve", (box) => box.getByLabel("Reason").fill("the feed is back"));
   await page.getByText("resolved by ml-engineer: the feed is back").waitFor();
   await shot(page, "finding");
+  await picture(page, "finding", { themes: ["light"] });
   await end();
 });
 
@@ -211,6 +212,25 @@ test("columns stand against their reference window by window, and one closely", 
   await end();
 });
 
+test("why the score moved is explained from the ledger, and ages stand beside their limits", async () => {
+  const { page, end } = await as("auditor", `deployments/${DEPLOYMENT}?tab=monitoring`);
+  await page.getByRole("button", { name: "Explain the last window" }).click();
+  const drawing = page.getByRole("img", { name: "Parts of the change, by field" });
+  await drawing.waitFor();
+  // Everybody earns less, and nothing else is different.
+  assert.match((await drawing.locator("title").first().textContent()) ?? "", /^income: /);
+  await page.getByText("Parts are changes of mean SHAP values").waitFor();
+  await page.getByText("Mean margin", { exact: true }).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), drawing.locator("xpath=..").getByRole("button", { name: "CSV" }).click()]);
+  assert.match(await readFile(await download.path(), "utf8"), /^Field,Part,Share/);
+  await page.getByRole("region", { name: "How old things are" }).getByRole("row", { name: /reference 0\.0 of 180 days fresh/ }).waitFor();
+  await page.getByRole("heading", { name: "Columns together" }).waitFor();
+  await shot(page, "drift-explained");
+  await page.getByRole("heading", { name: "Why the score moved" }).evaluate((heading) => heading.scrollIntoView());
+  await picture(page, "drift", { themes: ["light"] });
+  await end();
+});
+
 test("answers are measured by outcomes, with intervals, parts and calibration", async () => {
   const { page, end } = await as("auditor", `deployments/${DEPLOYMENT}?tab=performance`);
   await page.getByLabel("Measure").selectOption("accuracy");
@@ -265,6 +285,7 @@ test("where a version came from and what came of it is drawn and listed", async 
   await page.getByRole("region", { name: "As a list" }).getByRole("row", { name: /model version.*released into.*deployment credit-default/ }).first().waitFor();
   await page.getByRole("region", { name: "As a list" }).getByText("decided").first().waitFor();
   await shot(page, "lineage");
+  await picture(page, "lineage", { themes: ["light"] });
   await known.getByRole("button", { name: "Start here" }).click();
   assert.match(page.url(), /at=deployment/);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "SVG" }).click()]);
@@ -344,6 +365,11 @@ for (const colorScheme of ["light", "dark"]) {
         await page.locator("h1").first().waitFor();
         await page.locator(".skeleton").first().waitFor({ state: "detached" }).catch(() => {});
         await page.waitForTimeout(300);
+        const explain = page.getByRole("button", { name: "Explain the last window" });
+        if (await explain.count()) {
+          await explain.click();
+          await page.getByText("Where it is most").waitFor();
+        }
         found.push(...(await findings(page)).map((finding) => `${role} ${path}: ${finding}`));
       }
       await end();

@@ -172,6 +172,7 @@ def test_times_of_versions(client):
     client.create_registered_model("m")
     client.create_model_version("m", SOURCE, "run_1")
     made = client.get_model_version("m", "1")
+    assert made.description == ""
     assert client.get_registered_model("m").last_updated_timestamp >= made.creation_timestamp - 1
     client.create_model_version("m", SOURCE, "run_1")
     time.sleep(0.01)

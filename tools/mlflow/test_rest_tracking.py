@@ -458,3 +458,59 @@ def test_files_of_a_logged_model(client, server, tmp_path):
     listed = requests.get(url, params={"artifact_directory_path": "a"}).json()
     assert listed["files"] == [{"path": "a/weights", "is_dir": False, "file_size": 3}]
     assert requests.get(url, params={"artifact_directory_path": "../x"}).status_code == 400
+    url = url.replace("directories", "files")
+    read = requests.get(url, params={"artifact_file_path": "a/weights"})
+    assert (read.status_code, read.text) == (200, "abc")
+    assert requests.get(url, params={"artifact_file_path": "a/none"}).status_code == 404
+    for path in ("../x", ""):
+        assert requests.get(url, params={"artifact_file_path": path}).status_code == 400
+
+
+def test_logged_models_by_the_datasets_of_their_metrics(client, experiment, rid):
+    if not hasattr(client, "create_logged_model"):
+        pytest.skip("this line of mlflow has no logged models")
+    models = [client.create_logged_model(experiment) for _ in range(3)]
+    for model, name, digest, value in [(0, "loans", "1", 0.9), (1, "loans", "2", 0.5), (0, "cards", "1", 0.1)]:
+        client.log_metric(rid, "auc", value, step=model, dataset_name=name, dataset_digest=digest, model_id=models[model].model_id)
+    def found(*datasets, filter_string=None):
+        asked = [dict(zip(("dataset_name", "dataset_digest"), dataset)) for dataset in datasets]
+        got = client.search_logged_models([experiment], datasets=asked, filter_string=filter_string)
+        return sorted(next(n for n, m in enumerate(models) if m.model_id == one.model_id) for one in got)
+    assert found(("loans",)) == [0, 1]
+    assert found(("loans", "2")) == [1]
+    assert found(("loans", "2"), ("cards",)) == [0, 1]
+    assert found(("nothing",)) == []
+    # A condition on a metric is one on the metrics of these datasets.
+    assert found(("loans",), filter_string="metrics.auc > 0.6") == [0]
+    assert found(("cards",), filter_string="metrics.auc > 0.6") == []
+
+
+def test_a_small_file_is_uploaded_in_a_request(server, rid):
+    url = f"{server}/ajax-api/2.0/mlflow/upload-artifact"
+    for asked, words in [({}, "run_uuid"), ({"run_uuid": rid}, "path"), ({"run_uuid": rid, "path": ""}, "path"),
+                         ({"run_uuid": rid, "path": "../a"}, "Invalid path"), ({"run_uuid": rid, "path": "a"}, "data")]:
+        reply = requests.post(url, params=asked, data="" if words == "data" else "x")
+        assert reply.status_code == 400 and words in reply.json()["message"], (asked, reply.text)
+    assert requests.post(url, params={"run_uuid": rid, "path": "a/note.txt"}, data="hello").status_code == 200
+    read = requests.get(f"{server}/get-artifact", params={"run_uuid": rid, "path": "a/note.txt"})
+    assert (read.status_code, read.text) == (200, "hello")
+
+
+def test_sampled_values_come_by_step(client, server, rid):
+    for time, steps in ((1, range(10)), (2, range(10))):
+        for step in steps:
+            client.log_metric(rid, "m", step, timestamp=time, step=step)
+    reply = requests.get(f"{server}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval",
+                         params={"run_ids": [rid], "metric_key": "m", "max_results": 5}).json()
+    assert [(m["step"], m["timestamp"]) for m in reply["metrics"]] == [(s, t) for s in (0, 2, 4, 6, 8, 9) for t in (1, 2)]
+
+
+def test_types_are_looked_at_before_values(server):
+    body = {"name": "n", "artifact_location": "my_location", "tags": "5"}
+    reply = requests.post(f"{server}/api/2.0/mlflow/experiments/create", json=body)
+    assert reply.status_code == 400 and "for parameter 'tags'" in reply.json()["message"]
+
+
+def test_several_slashes_at_the_beginning_are_one(server, rid):
+    reply = requests.get(f"{server}//get-artifact", params={"run_id": rid, "path": "../path"})
+    assert (reply.status_code, reply.json()) == (400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid path"})

@@ -190,6 +190,11 @@ def test_a_contract_is_drafted_from_a_signature(server, client):
         assert drafted.returncode == (1 if number == 3 else 0), drafted.stderr
         for words in expected:
             assert words in drafted.stdout + drafted.stderr, (number, words, drafted.stdout)
+    draft = requests.get(f"{server}/api/v1/models/drafted/versions/2/contract-draft").json()
+    assert [f["name"] for f in draft["contract"]["features"]] == ["income", "age", "debt", "years", "home"]
+    assert draft["questions"][-1] == {"path": "features[4]", "question": "decide: whether it is personal data (class)"}
+    assert requests.get(f"{server}/api/v1/models/drafted/versions/3/contract-draft").status_code == 422
+    assert requests.get(f"{server}/api/v1/models/drafted/versions/9/contract-draft").status_code == 404
 
 
 @pytest.mark.plimsoll
@@ -280,9 +285,9 @@ def test_no_sibling_of_a_path_is_open(production):
     """The gaps of authorization that MLflow and its plugins had: /ajax-api, mpu, presigned, /get-artifact."""
     paths = ["mlflow/experiments/search", "mlflow/registered-models/search", "mlflow-artifacts/artifacts", "mlflow-artifacts/artifacts/0/r/x",
              "mlflow-artifacts/mpu/create/0/r/x", "mlflow-artifacts/presigned/0/r/x", "mlflow/metrics/get-history-bulk", "mlflow/artifacts/list",
-             "mlflow/logged-models/m-1/artifacts/directories", "mlflow/traces/search", "mlflow/graphql", "mlflow/users/create", "mlflow/nothing"]
+             "mlflow/logged-models/m-1/artifacts/directories", "mlflow/logged-models/m-1/artifacts/files", "mlflow/upload-artifact", "mlflow/traces/search", "mlflow/graphql", "mlflow/users/create", "mlflow/nothing"]
     tried = [f"/{prefix}/{path}" for prefix in ("api/2.0", "api/2.1", "api/3.0", "ajax-api/2.0", "ajax-api/3.0") for path in paths]
-    tried += ["/get-artifact?run_id=a&path=x", "/model-versions/get-artifact?name=a&version=1&path=x", "/graphql", "/v1/traces"]
+    tried += ["//api/2.0/mlflow/experiments/search", "//get-artifact?run_id=a&path=x", "/get-artifact?run_id=a&path=x", "/model-versions/get-artifact?name=a&version=1&path=x", "/graphql", "/v1/traces"]
     wrong = base64.b64encode(b"admin:password1234").decode()
     for path in tried:
         for headers in ({}, {"authorization": f"Basic {wrong}"}, {"authorization": "Bearer plim_no_such_key"}):

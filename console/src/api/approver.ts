@@ -80,27 +80,79 @@ export function micros(time: string): number {
 export const statement = (of: { deployment: string; artifact: string; gate: string; by: string; at_us: number }): string =>
   `plimsoll release approval v1\n${of.deployment}\n${of.artifact}\n${of.gate}\n${of.by}\n${of.at_us}\n`;
 
+/** Proves to the server who signs, and gives what else they sign by: their id, the moment, and the key. */
+async function challenged(public_key: string) {
+  const held = (await stored("readonly", (store) => store.get(public_key))) as Held | undefined;
+  if (held === undefined) throw new Error("this browser holds no such key");
+  const challenge = await got(client.POST("/api/v1/approval-challenges"));
+  const signed = async (text: string) => hex(await crypto.subtle.sign("Ed25519", held.key, new TextEncoder().encode(text)));
+  return {
+    challenge: challenge.id,
+    challenge_signature: await signed(challenge.text),
+    by: challenge.text.trimEnd().split("\n").at(-1) ?? "",
+    // The moment of the challenge by the server's clock: this browser's may be wrong.
+    at_us: micros(challenge.expires_at) - CHALLENGE_US,
+    signed,
+  };
+}
+
 /** Approves what `standing` showed: proves who approves with a challenge, and signs the digests that were looked at. */
 export async function approve(standing: Schemas["ReleaseStanding"], public_key: string): Promise<Schemas["ReleaseStanding"]> {
-  const held = (await stored("readonly", (store) => store.get(public_key))) as Held | undefined;
-  if (held === undefined || !standing.gate) throw new Error("this browser holds no key, or there is no gate result");
-  const challenge = await got(client.POST("/api/v1/approval-challenges"));
-  const by = challenge.text.trimEnd().split("\n").at(-1) ?? "";
   const { deployment, version, artifact, gate } = standing;
-  // The moment of the challenge by the server's clock: this browser's may be wrong.
-  const at_us = micros(challenge.expires_at) - CHALLENGE_US;
-  const signed = async (text: string) => hex(await crypto.subtle.sign("Ed25519", held.key, new TextEncoder().encode(text)));
+  if (!gate) throw new Error("there is no gate result");
+  const { by, at_us, signed, challenge, challenge_signature } = await challenged(public_key);
   return got(
     client.POST("/api/v1/deployments/{name}/approvals", {
       params: { path: { name: deployment } },
+      body: { version, artifact, gate, at_us, challenge, challenge_signature, signature: await signed(statement({ deployment, artifact, gate, by, at_us })) },
+    }),
+  );
+}
+
+/** What a person states of a deployment. */
+export interface Stated {
+  deployment: string;
+  demand: string;
+  /** The version it is about, if it is about one: its number, and its artifact as the page showed it. */
+  version?: { number: number; artifact: string };
+  says: string;
+  /** The SHA-256 of the document that it rests on. */
+  evidence?: string;
+  significant?: boolean;
+  days: number;
+}
+
+/** SHA-256 in hexadecimal digits. */
+export const digestOf = async (bytes: BufferSource) => hex(await crypto.subtle.digest("SHA-256", bytes));
+
+/** What an attestation is a signature over: see `Attested::message` in crates/plimsoll-release/src/attestation.rs. */
+export const attested = (of: Stated & { says_digest: string; until_us: number; by: string; at_us: number }): string => {
+  const significant = of.significant === undefined ? "-" : of.significant ? "significant" : "not significant";
+  return `plimsoll attestation v1\n${[of.deployment, of.demand, of.version?.artifact ?? "-", of.says_digest, of.evidence ?? "-", significant, of.until_us, of.by, of.at_us].join("\n")}\n`;
+};
+
+const DAY_MS = 86_400_000;
+
+/** States it: proves who does with a challenge, and signs what is stated. */
+export async function attest(of: Stated, public_key: string): Promise<Schemas["Attestation"]> {
+  const { by, at_us, signed, challenge, challenge_signature } = await challenged(public_key);
+  const until_ms = Math.floor(at_us / 1000) + of.days * DAY_MS;
+  const says_digest = await digestOf(new TextEncoder().encode(of.says));
+  const message = attested({ ...of, says_digest, until_us: until_ms * 1000, by, at_us });
+  return got(
+    client.POST("/api/v1/deployments/{name}/attestations", {
+      params: { path: { name: of.deployment } },
       body: {
-        version,
-        artifact,
-        gate,
+        demand: of.demand,
+        says: of.says,
+        until: new Date(until_ms).toISOString(),
         at_us,
-        signature: await signed(statement({ deployment, artifact, gate, by, at_us })),
-        challenge: challenge.id,
-        challenge_signature: await signed(challenge.text),
+        signature: await signed(message),
+        challenge,
+        challenge_signature,
+        ...(of.version ? { version: of.version.number } : {}),
+        ...(of.evidence ? { evidence: of.evidence } : {}),
+        ...(of.significant === undefined ? {} : { significant: of.significant }),
       },
     }),
   );

@@ -6239,6 +6239,11 @@ export interface components {
              * @description Units beyond the first million, which count in splits alone.
              */
             left_out: number;
+            /**
+             * @description How the primary metric's intervals went while records came in, oldest first: what a report
+             *     at that place of the ledger would have said. The last is what this one says.
+             */
+            trail?: components["schemas"]["ReportedPoint"][];
         };
         /** @description What is assigned to an arm of an experiment, and counts once. */
         ExperimentUnit: "subject" | "interaction" | "decision";
@@ -8817,6 +8822,26 @@ export interface components {
             /** @description The margin, if every row had the same value. */
             partial_dependence: components["schemas"]["PartialDependence"];
         };
+        /** @description How far an arm was above the control. */
+        ReportedInterval: {
+            /** @description The arm. */
+            arm: string;
+            /**
+             * Format: double
+             * @description How far it was above the control.
+             */
+            difference: number;
+            /**
+             * Format: double
+             * @description Where the difference was at least.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description Where it was at most.
+             */
+            upper: number;
+        };
         /** @description A metric in one arm. */
         ReportedMean: {
             /** @description The arm. */
@@ -8849,6 +8874,21 @@ export interface components {
             contrasts: components["schemas"]["ReportedContrast"][];
             /** @description The same by slices, of the primary metric. */
             slices?: components["schemas"]["ReportedSlice"][];
+        };
+        /** @description What the primary metric said at one place of the ledger. */
+        ReportedPoint: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: uint64
+             * @description Units of all arms of which it was known.
+             */
+            units: number;
+            /** @description The intervals of the arms that had units enough. */
+            intervals: components["schemas"]["ReportedInterval"][];
         };
         /** @description An arm beside the control in one slice. */
         ReportedSlice: {

@@ -1,16 +1,19 @@
 // German.
 import type { Words } from ".";
+import { further } from "./further.de";
 import { governed } from "./governed.de";
 
 import { watch } from "./watch.de";
 
 export const de: Words = {
+  ...further,
   ...governed,
   nav: {
     overview: "Übersicht",
     deployments: "Deployments",
     decisions: "Entscheidungen",
     releases: "Freigaben",
+    experiments: "Experimente",
     compliance: "Compliance",
     reviews: "Prüfungen",
     models: "Modelle",
@@ -251,6 +254,7 @@ export const de: Words = {
       ["g p", "Deployments"],
       ["g r", "Prüfungen"],
       ["g e", "Freigaben"],
+      ["g x", "Experimente"],
       ["g c", "Compliance"],
       ["g f", "Befunde"],
       ["g i", "Herkunft"],

@@ -1,14 +1,17 @@
 // English, the language whose members all others have.
+import { further } from "./further.en";
 import { governed } from "./governed.en";
 import { watch } from "./watch.en";
 
 export const en = {
+  ...further,
   ...governed,
   nav: {
     overview: "Overview",
     deployments: "Deployments",
     decisions: "Decisions",
     releases: "Releases",
+    experiments: "Experiments",
     compliance: "Compliance",
     reviews: "Reviews",
     models: "Models",
@@ -249,6 +252,7 @@ export const en = {
       ["g p", "Deployments"],
       ["g r", "Reviews"],
       ["g e", "Releases"],
+      ["g x", "Experiments"],
       ["g c", "Compliance"],
       ["g f", "Findings"],
       ["g i", "Lineage"],

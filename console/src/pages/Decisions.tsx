@@ -1,13 +1,16 @@
 // Finds decisions: by id, deployment, result and time. The address holds what was asked.
 import { type FormEvent, useEffect, useState } from "react";
 import { useLocation } from "wouter";
-import { type Result, useDecisions, useDeployments, useLatest } from "../api/queries";
+import { useDecisionsAbout } from "../api/experiments";
+import { type Result, useDecisions, useDeployments, useLatest, useSession } from "../api/queries";
 import { useWords } from "../i18n";
+import { may } from "../shell/App";
 import { ID } from "../shell/Palette";
 import { rangeOf } from "../time";
-import { csv, Head, List, Loaded, Panel, save, Table } from "../ui/basics";
+import { csv, Empty, Head, List, Loaded, Panel, save, Table, Wrong } from "../ui/basics";
 import { useAddress } from "../ui/address";
 import { RangePicker } from "../ui/Range";
+import { Views } from "../ui/views";
 import { RESULTS, useDecisionColumns } from "../ui/words";
 
 const LIVE_ROWS = 50;
@@ -23,10 +26,12 @@ export default function Decisions() {
   const [live, setLive] = useAddress("live");
   const [now] = useState(() => Date.now());
   const deployments = useDeployments();
+  const session = useSession().data;
   const filter = { deployment, result: result as Result | null, ...rangeOf(range ?? "24h", now) };
   return (
     <>
       <Head title={words.decisions.title}>
+        <Views />
         <Find />
       </Head>
       <Panel>
@@ -63,6 +68,7 @@ export default function Decisions() {
         </div>
         {live === null ? <Found filter={filter} /> : <Live deployment={deployment} />}
       </Panel>
+      {may(session, "QueryDecisions") && <About />}
     </>
   );
 }
@@ -115,6 +121,42 @@ function Found({ filter }: { filter: Parameters<typeof useDecisions>[0] }) {
       </div>
       <List of={found} columns={columns} id={(row) => row.id} label={words.decisions.title} empty={words.decisions.empty} />
     </>
+  );
+}
+
+/** Looks for a person; who it was stands in no address and is gone with the page. */
+function About() {
+  const words = useWords();
+  const own = words.person;
+  const about = useDecisionsAbout();
+  const columns = useDecisionColumns();
+  const [subject, setSubject] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    about.mutate(subject.trim());
+  };
+  const clear = () => {
+    setSubject("");
+    about.reset();
+  };
+  return (
+    <Panel title={own.find}>
+      <form className="bar" onSubmit={submit}>
+        <label>
+          {own.subject}
+          <input required autoComplete="off" value={subject} onChange={(event) => setSubject(event.target.value)} />
+        </label>
+        <button type="submit" disabled={about.isPending}>
+          {words.common.search}
+        </button>
+        <button type="button" onClick={clear}>
+          {own.forget}
+        </button>
+      </form>
+      <p className="soft small">{own.hint}</p>
+      {about.error !== null && <Wrong error={about.error} />}
+      {about.data && (about.data.items.length === 0 ? <Empty>{own.none}</Empty> : <Table of={about.data.items} columns={columns} id={(row) => row.id} label={own.found} />)}
+    </Panel>
   );
 }
 

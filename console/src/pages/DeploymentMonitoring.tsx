@@ -15,6 +15,8 @@ import { Pairs } from "../ui/figures";
 import { type HeatCell, HeatMap, type HeatRow } from "../ui/HeatMap";
 import Plot, { type Line } from "../ui/Plot";
 import { RangePicker } from "../ui/Range";
+import { Views } from "../ui/views";
+import { Explained, Standings } from "./DeploymentExplained";
 
 type Window = Schemas["MonitoredWindow"];
 type Seen = Schemas["MonitoredColumn"];
@@ -40,6 +42,7 @@ export default function DeploymentMonitoring({ name }: { name: string }) {
           <Panel>
             <div className="bar">
               <RangePicker value={range ?? "30d"} change={setRange} now={now} />
+              <Views />
             </div>
             <Loaded of={windows}>
               {({ items }) =>
@@ -53,6 +56,8 @@ export default function DeploymentMonitoring({ name }: { name: string }) {
           </Panel>
           {column !== null && <Closely name={name} column={column} times={times} />}
           {windows.data && windows.data.items.length > 0 && <Traffic of={windows.data.items} />}
+          {found.reference && <Explained name={name} />}
+          <Standings of={found} choose={setColumn} />
           <Signals of={found.signals} choose={setColumn} />
         </>
       )}
@@ -78,11 +83,6 @@ function Standing({ of, name }: { of: Schemas["Monitoring"]; name: string }) {
           {counting && <div role="status">{own.backfilling(counting.done, counting.all)}</div>}
           {of.backfill?.error && <div className="note bad">{of.backfill.error}</div>}
           {backfill.error !== null && <Wrong error={backfill.error} />}
-          {of.ages.map((age) => (
-            <div key={age.of}>
-              {age.of}: {own.ageDays(age.days)} {age.is_stale && <Badge tone="warn">{own.stale}</Badge>}
-            </div>
-          ))}
         </div>
       </Panel>
       <Panel title={own.reference}>

@@ -1,12 +1,15 @@
 // The releases of a deployment: who answers now, what was tried, and the way back, proved.
 import type { Schemas } from "../api/client";
 import { useSession } from "../api/queries";
+import { useExperimentsOf } from "../api/experiments";
 import { useDrill, useRollout, useRolloutsOf } from "../api/releases";
 import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { duration } from "../time";
 import { csv, List, Panel, save, Table, Wrong } from "../ui/basics";
 import { fallback, Lacks, useRolloutColumns } from "../ui/release";
+import { useExperimentColumns } from "./Experiments";
+import { StartExperiment } from "./ExperimentStart";
 
 type Of = { of: Schemas["Deployment"] };
 
@@ -27,8 +30,21 @@ export default function DeploymentReleases({ of }: Of) {
       >
         <List of={rollouts} label={words.releases.tab} id={(one) => one.id} empty={words.releases.empty} columns={columns} />
       </Panel>
+      <Experiments of={of} />
       <Drill of={of} />
     </>
+  );
+}
+
+function Experiments({ of }: Of) {
+  const words = useWords().trials;
+  const session = useSession().data;
+  const experiments = useExperimentsOf(of.name);
+  const columns = useExperimentColumns().filter(({ name }) => name !== words.deployment);
+  return (
+    <Panel title={words.title} aside={of.released && !of.observe && may(session, "Release") && <StartExperiment of={of} />}>
+      <List of={experiments} label={words.title} id={(one) => one.id} empty={words.emptyHere} columns={columns} />
+    </Panel>
   );
 }
 

@@ -9,6 +9,7 @@ import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { Ask, Badge, type Column, csv, Head, List, Panel, save, Skeleton, type Tone, When, Wrong } from "../ui/basics";
 import { useAddress } from "../ui/address";
+import { Views } from "../ui/views";
 import { DeploymentLink } from "../ui/words";
 
 const Alerting = lazy(() => import("./Alerting"));
@@ -67,7 +68,10 @@ export default function Findings() {
   const [tab, setTab] = useAddress("tab");
   return (
     <>
-      <Head title={words.findings.title}>{may(session, "HandleFinding") && <Report />}</Head>
+      <Head title={words.findings.title}>
+        <Views />
+        {may(session, "HandleFinding") && <Report />}
+      </Head>
       <Tabs className="tabs" selectedKey={tab ?? "list"} onSelectionChange={(key) => setTab(key === "list" ? null : String(key))}>
         <TabList aria-label={words.findings.title}>
           <Tab id="list">{words.findings.list}</Tab>

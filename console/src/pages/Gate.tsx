@@ -12,6 +12,7 @@ import { Asked, gatePath, Lacks, StateBadge, TierBadge } from "../ui/release";
 import { Approvals } from "./GateApprovals";
 import { Difference } from "./GateDifference";
 import { Exceptions, Glass } from "./GateExceptions";
+import { Statements } from "./GateStatements";
 import { StartRollout } from "./RolloutStart";
 
 export const resultOf = (of: Schemas["ReleaseStanding"] | undefined) => (of?.result ?? null) as GateResult | null;
@@ -60,6 +61,7 @@ function OfDeployment({ of }: { of: Schemas["Deployment"] }) {
 
 function OfVersion({ of, number }: { of: Schemas["Deployment"]; number: number }) {
   const words = useWords().gate;
+  const statements = useWords().attest.tab;
   const standing = useStanding(of.name, number);
   const session = useSession().data;
   const [tab, setTab] = useAddress("tab");
@@ -74,6 +76,7 @@ function OfVersion({ of, number }: { of: Schemas["Deployment"]; number: number }
               <Tab id="checks">{words.checks}</Tab>
               <Tab id="diff">{words.diff}</Tab>
               <Tab id="approvals">{words.review}</Tab>
+              <Tab id="statements">{statements}</Tab>
               <Tab id="exceptions">{words.exceptions}</Tab>
               <Tab id="runs">{words.runs}</Tab>
             </TabList>
@@ -85,6 +88,9 @@ function OfVersion({ of, number }: { of: Schemas["Deployment"]; number: number }
             </TabPanel>
             <TabPanel id="approvals">
               <Approvals of={found} />
+            </TabPanel>
+            <TabPanel id="statements">
+              <Statements of={found} />
             </TabPanel>
             <TabPanel id="exceptions">
               <Exceptions name={of.name} />

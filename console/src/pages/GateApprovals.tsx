@@ -54,7 +54,7 @@ export function Approvals({ of }: { of: Schemas["ReleaseStanding"] }) {
 }
 
 /** What this browser can sign with: nothing is known until it was asked. */
-function useHeld(keys: readonly Schemas["ApprovalKey"][] | undefined) {
+export function useHeld(keys: readonly Schemas["ApprovalKey"][] | undefined) {
   const [can, setCan] = useState<boolean | null>(null);
   const [held, setHeld] = useState<readonly string[]>([]);
   useEffect(() => {

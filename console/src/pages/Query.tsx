@@ -1,9 +1,14 @@
 // SQL over the decision tables that one may ask: a browser of their columns, the rows, and their files.
-import { type FormEvent, useState } from "react";
+import { type FormEvent, lazy, Suspense, useEffect, useMemo, useState } from "react";
 import type { Schemas } from "../api/client";
 import { runQuery, useQueryTables } from "../api/queries";
 import { useWords } from "../i18n";
-import { Badge, Empty, Head, Loaded, Panel, saveBlob, Table, Wrong } from "../ui/basics";
+import { textOf, useHash } from "../ui/address";
+import { Badge, Empty, Head, Loaded, Panel, saveBlob, Skeleton, Table, Wrong } from "../ui/basics";
+import { Views } from "../ui/views";
+
+// Charts are loaded when there is something to draw.
+const Chart = lazy(() => import("./QueryChart"));
 
 type Row = Record<string, unknown>;
 const FIRST = "select deployment, result, count(*) as decisions\nfrom decisions\ngroup by 1, 2\norder by 3 desc";
@@ -12,7 +17,13 @@ const MAX_ROWS = 1000;
 
 export default function Query() {
   const words = useWords();
-  const [sql, setSql] = useState(FIRST);
+  // A statement may name persons: it stands behind `#`, which no server is sent.
+  const [hash, setHash] = useHash();
+  const [sql, setSql] = useState(() => textOf(hash) || FIRST);
+  useEffect(() => {
+    const text = textOf(hash);
+    if (text) setSql(text);
+  }, [hash]);
   const [rows, setRows] = useState<Row[] | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
@@ -28,6 +39,7 @@ export default function Query() {
   };
   const run = () =>
     ask(async () => {
+      setHash(encodeURIComponent(sql));
       const text = await (await runQuery(sql, "json", MAX_ROWS)).text();
       setRows(text.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Row));
     });
@@ -38,7 +50,9 @@ export default function Query() {
   };
   return (
     <>
-      <Head title={words.query.title} />
+      <Head title={words.query.title}>
+        <Views />
+      </Head>
       <div className="side-by-side">
         <div>
           <Panel>
@@ -80,9 +94,10 @@ export default function Query() {
 
 function Rows({ of }: { of: Row[] }) {
   const words = useWords();
-  const names = [...new Set(of.flatMap(Object.keys))];
+  const names = useMemo(() => [...new Set(of.flatMap(Object.keys))], [of]);
   const shown = (value: unknown) => (value == null ? <span className="soft">null</span> : typeof value === "object" ? JSON.stringify(value) : String(value));
   return (
+    <>
     <Panel>
       <p className="soft" role="status">
         {words.query.rows(of.length, of.length >= MAX_ROWS)}
@@ -94,10 +109,14 @@ function Rows({ of }: { of: Row[] }) {
           label={words.query.title}
           of={of.map((row, n): { row: Row; n: number } => ({ row, n }))}
           id={({ n }: { n: number }) => String(n)}
-          columns={names.map((name) => ({ name, cell: ({ row }: { row: Row }) => shown(row[name]), isNumber: of.some((row) => typeof row[name] === "number") }))}
+          columns={names.map((name) => ({ name, cell: ({ row }: { row: Row }) => shown(row[name]), text: ({ row }: { row: Row }) => (row[name] == null ? "" : typeof row[name] === "object" ? JSON.stringify(row[name]) : String(row[name])), isNumber: of.some((row) => typeof row[name] === "number") }))}
         />
       )}
     </Panel>
+    <Suspense fallback={<Skeleton />}>
+      <Chart of={of} names={names} />
+    </Suspense>
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import { useWords } from "../i18n";
 import { useAddress } from "../ui/address";
 import { csv, Head, List, Panel, save } from "../ui/basics";
 import { useRolloutColumns } from "../ui/release";
+import { Views } from "../ui/views";
 import { StartAnywhere } from "./RolloutStart";
 
 const PHASES = ["running", "held", "inconclusive", "promoted", "rolled_back"] as const;
@@ -20,6 +21,7 @@ export default function Releases() {
   return (
     <>
       <Head title={words.releases.title}>
+        <Views />
         <StartAnywhere />
         <button type="button" disabled={items.length === 0} onClick={() => save("rollouts.csv", "text/csv", csv(items, columns))}>
           {words.common.exportCsv}

@@ -8,6 +8,7 @@ import { useSetting } from "../settings";
 import { Skeleton, Wrong } from "../ui/basics";
 import { Help } from "./Help";
 import { Palette } from "./Palette";
+import { Printed, PrintButton } from "./Print";
 import { SignIn } from "./SignIn";
 import { Tour } from "./Tour";
 
@@ -17,6 +18,8 @@ const Deployment = lazy(() => import("../pages/Deployment"));
 const Decisions = lazy(() => import("../pages/Decisions"));
 const Decision = lazy(() => import("../pages/Decision"));
 const Releases = lazy(() => import("../pages/Releases"));
+const Experiments = lazy(() => import("../pages/Experiments"));
+const Experiment = lazy(() => import("../pages/Experiment"));
 const Rollout = lazy(() => import("../pages/Rollout"));
 const Gate = lazy(() => import("../pages/Gate"));
 const Compliance = lazy(() => import("../pages/Compliance"));
@@ -44,6 +47,7 @@ export const PAGES = [
   { path: "/deployments", word: "deployments", action: "ListDeployments" },
   { path: "/decisions", word: "decisions", action: "ListDecisions" },
   { path: "/releases", word: "releases", action: "ListDeployments" },
+  { path: "/experiments", word: "experiments", action: "ListDeployments" },
   { path: "/compliance", word: "compliance", action: "ListDeployments" },
   { path: "/reviews", word: "reviews", action: "ListReviews" },
   { path: "/models", word: "models", action: "ListModels" },
@@ -90,12 +94,15 @@ export function App() {
       </a>
       <Side session={session.data} />
       <main id="content" tabIndex={-1}>
+        <Printed />
         <Suspense fallback={<Skeleton />}>
           <Switch>
             <Route path="/" component={Overview} />
             <Route path="/deployments" component={Deployments} />
             <Route path="/deployments/:name">{({ name }) => <Deployment name={decodeURIComponent(name)} />}</Route>
             <Route path="/deployments/:name/rollouts/:id">{({ name, id }) => <Rollout key={id} name={decodeURIComponent(name)} id={id} />}</Route>
+            <Route path="/deployments/:name/experiments/:id">{({ name, id }) => <Experiment key={id} name={decodeURIComponent(name)} id={id} />}</Route>
+            <Route path="/experiments" component={Experiments} />
             <Route path="/deployments/:name/gate">{({ name }) => <Gate name={decodeURIComponent(name)} />}</Route>
             <Route path="/releases" component={Releases} />
             <Route path="/compliance" component={Compliance} />
@@ -142,6 +149,7 @@ function Side({ session }: { session: Schemas["Session"] }) {
       <div className="bar">
         <Palette session={session} />
         <Help />
+        <PrintButton />
       </div>
       <nav aria-label={words.nav.main}>
         {PAGES.filter((page) => may(session, page.action)).map((page) => (

@@ -5,7 +5,7 @@ import { useWords } from "../i18n";
 import { Ask, Table } from "../ui/basics";
 
 /** After `g`. */
-const PLACES: Record<string, string> = { o: "/", d: "/decisions", p: "/deployments", r: "/reviews", e: "/releases", c: "/compliance", f: "/findings", i: "/lineage", l: "/ledger", q: "/query" };
+const PLACES: Record<string, string> = { o: "/", d: "/decisions", p: "/deployments", r: "/reviews", e: "/releases", x: "/experiments", c: "/compliance", f: "/findings", i: "/lineage", l: "/ledger", q: "/query" };
 /** How long the second key may take, in milliseconds. */
 const PATIENCE = 1200;
 
@@ -37,6 +37,7 @@ export function Help() {
       </button>
       <Ask title={words.title} isOpen={isOpen} close={() => setOpen(false)}>
         <Table
+          isBare
           label={words.title}
           of={words.rows}
           id={([keys]) => keys ?? ""}

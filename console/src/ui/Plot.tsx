@@ -6,7 +6,7 @@ import { useLanguage, useWords } from "../i18n";
 import { useSetting } from "../settings";
 import { shown } from "../time";
 import { csv, save, saveBlob, Table } from "./basics";
-import { kept, type Values } from "./downsample";
+import { keep, numbers, Places, type Values } from "./downsample";
 
 export interface Line {
   label: string;
@@ -50,14 +50,18 @@ export class View {
   private from = Number.NEGATIVE_INFINITY;
   private to = Number.POSITIVE_INFINITY;
   private times: ArrayLike<number> = [];
-  private values: readonly Values[] = [];
-  private places: number[] = [];
+  private values: readonly Float64Array[] = [];
+  private readonly places = new Places();
+  /** What uPlot draws, in the same arrays for every frame. */
+  private drawnTimes: number[] = [];
+  private drawnValues: (number | null)[][] = [];
 
   constructor(private readonly plot: uPlot) {}
 
   /** Takes other data; what was looked at closely stays in view. */
   take(times: ArrayLike<number>, values: readonly Values[]): void {
-    [this.times, this.values] = [times, values];
+    [this.times, this.values] = [times, values.map(numbers)];
+    this.drawnValues = values.map(() => []);
     this.draw();
   }
 
@@ -95,7 +99,7 @@ export class View {
 
   /** The place in the data of a point that is drawn. */
   place(drawn: number): number {
-    return this.places[drawn] ?? -1;
+    return this.places.at(drawn);
   }
   timeAt(drawn: number): number | undefined {
     return this.times[this.place(drawn)];
@@ -106,9 +110,19 @@ export class View {
 
   draw(): void {
     const [from, to] = this.edges;
-    this.places = kept(this.times, this.values, from, to, Math.max(this.plot.bbox.width / devicePixelRatio, 50));
-    const pick = (values: Values) => this.places.map((place) => values[place] ?? null);
-    this.plot.setData([this.places.map((place) => this.times[place] as number), ...this.values.map(pick)], false);
+    const { places, times, values, drawnTimes, drawnValues } = this;
+    keep(places, times, values, from, to, Math.max(this.plot.bbox.width / devicePixelRatio, 50));
+    drawnTimes.length = places.length;
+    for (let n = 0; n < places.length; n++) drawnTimes[n] = times[places.at(n)] as number;
+    values.forEach((line, which) => {
+      const drawn = drawnValues[which] as (number | null)[];
+      drawn.length = places.length;
+      for (let n = 0; n < places.length; n++) {
+        const value = line[places.at(n)] as number;
+        drawn[n] = value === value ? value : null;
+      }
+    });
+    this.plot.setData([drawnTimes, ...drawnValues], false);
     this.plot.setScale("x", { min: from, max: Math.max(to, from + 1e-3) });
   }
 }
@@ -122,7 +136,7 @@ export function options(of: { width: number; height: number; lines: readonly str
     legend: { show: false },
     cursor: { drag: { setScale: false, x: true, y: false }, bind: { dblclick: () => () => (of.reset(), null) }, points: { size: 7 } },
     tzDate: (seconds) => (of.isUtc ? uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") : new Date(seconds * 1e3)),
-    scales: { x: { time: !of.isCount, auto: false }, y: { range: (_, least, most) => [Math.min(least ?? 0, 0), Math.max(most ?? 1, 1e-9) * 1.05] } },
+    scales: { x: { time: !of.isCount, auto: false }, y: { range: (_, least, most) => [Math.min(least ?? 0, 0) * 1.05, Math.max(most ?? 1, 1e-9) * 1.05] } },
     axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map(of.format) }],
     series: [
       {},
@@ -307,7 +321,7 @@ function AsTable({ title, times, lines, format, when, counts }: Plotted & { when
           <button type="button" onClick={() => save(`${title}.csv`, "text/csv", csv(places, columns))}>
             {words.common.exportCsv}
           </button>
-          <Table label={`${title}: ${words.chart.table}`} of={places.slice(-TABLE_ROWS).reverse()} id={String} columns={columns} />
+          <Table isBare label={`${title}: ${words.chart.table}`} of={places.slice(-TABLE_ROWS).reverse()} id={String} columns={columns} />
         </>
       )}
     </details>

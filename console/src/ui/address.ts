@@ -1,4 +1,5 @@
 // What a page shows is held by its address, so that it can be sent to somebody.
+import { useSyncExternalStore } from "react";
 import { useSearchParams } from "wouter";
 
 /** A value of the address, and how to change it; `null` takes it out. */
@@ -15,4 +16,28 @@ export function useAddress(name: string): [string | null, (value: string | null)
       { replace: true },
     );
   return [params.get(name), change];
+}
+
+/** Whatever can change the address: `wouter` tells of the first two. */
+const MOVES = ["pushState", "replaceState", "popstate", "hashchange"];
+const subscribe = (listener: () => void) => {
+  for (const move of MOVES) addEventListener(move, listener);
+  return () => {
+    for (const move of MOVES) removeEventListener(move, listener);
+  };
+};
+
+/** What stands behind `#` in the address, which no server is sent; and how to change it. */
+export function useHash(): [string, (text: string) => void] {
+  const hash = useSyncExternalStore(subscribe, () => location.hash.slice(1));
+  return [hash, (text) => history.replaceState(history.state, "", `${location.pathname}${location.search}${text && `#${text}`}`)];
+}
+
+/** The text that stands behind `#`; none if it is damaged. */
+export function textOf(hash: string): string {
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return "";
+  }
 }

@@ -1,5 +1,5 @@
 // The few shapes that pages are made of.
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { ProblemError } from "../api/client";
 import { useLanguage, useWords } from "../i18n";
@@ -135,36 +135,51 @@ export interface Column<T> {
   text?: (row: T) => string;
   isNumber?: boolean;
 }
-/** A table that a keyboard, a narrow screen and a reader get along with. */
-export function Table<T>({ of, columns, id, label }: { of: readonly T[]; columns: readonly Column<T>[]; id: (row: T) => string; label: string }) {
+/** A table that a keyboard, a narrow screen and a reader get along with, and that can be taken along as a CSV. */
+export function Table<T>({ of, columns, id, label, isBare = false }: { of: readonly T[]; columns: readonly Column<T>[]; id: (row: T) => string; label: string; /** Whoever shows it saves it, too. */ isBare?: boolean }) {
+  const words = useWords();
+  const body = useRef<HTMLTableSectionElement>(null);
+  const take = () => body.current && save(`${fileName(label)}.csv`, "text/csv", csv(of.map((row, place) => ({ row, cells: body.current?.rows[place]?.cells })), columns.filter(({ name, text }) => name !== "" || text).map((column) => ({ name: column.name, cell: () => null, text: ({ row, cells }) => column.text?.(row) ?? cells?.[columns.indexOf(column)]?.innerText.trim() ?? "" }))));
   return (
-    // biome-ignore: a region that scrolls must be reachable by keyboard.
-    <div className="scroll" role="region" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th key={column.name} scope="col" className={column.isNumber ? "num" : undefined}>
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {of.map((row) => (
-            <tr key={id(row)}>
+    <>
+      {/* biome-ignore: a region that scrolls must be reachable by keyboard. */}
+      <div className="scroll" role="region" aria-label={label} tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
               {columns.map((column) => (
-                <td key={column.name} className={column.isNumber ? "num" : undefined}>
-                  {column.cell(row)}
-                </td>
+                <th key={column.name} scope="col" className={column.isNumber ? "num" : undefined}>
+                  {column.name}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody ref={body}>
+            {of.map((row) => (
+              <tr key={id(row)}>
+                {columns.map((column) => (
+                  <td key={column.name} className={column.isNumber ? "num" : undefined}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {!isBare && of.length > 0 && (
+        <div className="taken">
+          <button type="button" className="plain small" aria-label={words.files.table(label)} onClick={take}>
+            CSV
+          </button>
+        </div>
+      )}
+    </>
   );
 }
+
+/** A title as the name of a file. */
+export const fileName = (title: string) => title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 80) || "table";
 
 interface Pages<T> extends Asked<unknown> {
   items: T[];

@@ -1,6 +1,8 @@
 // Charts as plain SVG: few marks, readable without colour, each with a table or title beside it.
+import { type ReactNode, useRef } from "react";
 import { useWords } from "../i18n";
-import { csv, save, Table } from "./basics";
+import { type Column, csv, fileName, save, Table } from "./basics";
+import { savePng } from "./picture";
 
 export interface Bar {
   label: string;
@@ -12,12 +14,37 @@ const LABEL = 360;
 const ROW = 24;
 const number = (value: number) => value.toPrecision(3);
 
+/** A drawing that can be taken along, as a picture and as its numbers. */
+function Taken({ of, title, height, children }: { of: readonly Bar[]; title: string; height: number; children: ReactNode }) {
+  const words = useWords();
+  const svg = useRef<SVGSVGElement>(null);
+  const columns: Column<Bar>[] = [
+    { name: words.common.name, cell: () => null, text: (bar) => bar.label },
+    { name: words.chart.value, cell: () => null, text: (bar) => String(bar.value) },
+  ];
+  return (
+    <>
+      <svg ref={svg} className="chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={title}>
+        {children}
+      </svg>
+      <div className="taken">
+        <button type="button" className="plain small" aria-label={`PNG: ${title}`} onClick={() => svg.current && savePng(svg.current, fileName(title))}>
+          PNG
+        </button>
+        <button type="button" className="plain small" aria-label={`CSV: ${title}`} onClick={() => save(`${fileName(title)}.csv`, "text/csv", csv(of, columns))}>
+          CSV
+        </button>
+      </div>
+    </>
+  );
+}
+
 /** Bars from zero, longest first. */
 export function Bars({ of, title }: { of: readonly Bar[]; title: string }) {
   const most = Math.max(...of.map((bar) => bar.value), Number.MIN_VALUE);
   const scale = (WIDTH - LABEL - 80) / most;
   return (
-    <svg className="chart" viewBox={`0 0 ${WIDTH} ${of.length * ROW}`} role="img" aria-label={title}>
+    <Taken of={of} title={title} height={of.length * ROW}>
       {of.map((bar, n) => (
         <g key={bar.label} transform={`translate(0 ${n * ROW})`}>
           <text x={LABEL - 8} y={16} textAnchor="end">
@@ -29,7 +56,7 @@ export function Bars({ of, title }: { of: readonly Bar[]; title: string }) {
           </text>
         </g>
       ))}
-    </svg>
+    </Taken>
   );
 }
 
@@ -40,7 +67,7 @@ export function Columns({ of, title }: { of: readonly Bar[]; title: string }) {
   const width = WIDTH / Math.max(of.length, 1);
   return (
     <>
-      <svg className="chart" viewBox={`0 0 ${WIDTH} ${height + 22}`} role="img" aria-label={title}>
+      <Taken of={of} title={title} height={height + 22}>
         {of.map((bar, n) => (
           <rect key={bar.label} className="bar" x={n * width + 1} y={height - (bar.value / most) * height} width={Math.max(width - 2, 1)} height={(bar.value / most) * height}>
             <title>{`${bar.label}: ${bar.value}`}</title>
@@ -53,7 +80,7 @@ export function Columns({ of, title }: { of: readonly Bar[]; title: string }) {
         <text x={WIDTH} y={height + 16} textAnchor="end">
           {of.at(-1)?.label.split(" … ")[1]}
         </text>
-      </svg>
+      </Taken>
       <AsTable of={of} title={title} />
     </>
   );
@@ -69,10 +96,7 @@ function AsTable({ of, title }: { of: readonly Bar[]; title: string }) {
   return (
     <details className="small">
       <summary>{words.chart.table}</summary>
-      <button type="button" onClick={() => save(`${title}.csv`, "text/csv", csv(of, columns))}>
-        {words.common.exportCsv}
-      </button>
-      <Table label={`${title}: ${words.chart.table}`} of={of.filter((bar) => bar.value !== 0)} id={(bar) => bar.label} columns={columns} />
+      <Table isBare label={`${title}: ${words.chart.table}`} of={of.filter((bar) => bar.value !== 0)} id={(bar) => bar.label} columns={columns} />
     </details>
   );
 }
@@ -91,7 +115,7 @@ export function Waterfall({ of, base, end, title, most = 12 }: { of: readonly Ba
   const x = (value: number) => LABEL + ((value - least) / span) * (WIDTH - LABEL - 90);
   const height = (steps.length + 2) * ROW;
   return (
-    <svg className="chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={title}>
+    <Taken of={[{ label: words.base, value: base }, ...sorted, { label: words.sum, value: end }]} title={title} height={height}>
       <line className="axis" x1={x(base)} x2={x(base)} y1={0} y2={height} />
       <text x={LABEL - 8} y={16} textAnchor="end" className="soft">
         {words.base}
@@ -121,6 +145,6 @@ export function Waterfall({ of, base, end, title, most = 12 }: { of: readonly Ba
       <text x={x(end) + 4} y={height - 8}>
         {number(end)}
       </text>
-    </svg>
+    </Taken>
   );
 }

@@ -28,7 +28,7 @@ export function Figure<T>({ title, rows, columns, id, width = WIDTH, height, chi
       </svg>
       <details className="small">
         <summary>{words.chart.table}</summary>
-        <Table label={`${title}: ${words.chart.table}`} of={rows} id={id} columns={columns} />
+        <Table isBare label={`${title}: ${words.chart.table}`} of={rows} id={id} columns={columns} />
       </details>
     </div>
   );

@@ -152,6 +152,9 @@ pub struct AlertFinding {
     /// Why it was acknowledged or resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Its page in the console, if `server.public_url` says where that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// Which deliveries are wanted.

@@ -213,6 +213,34 @@ pub struct ExperimentReport {
     pub misassigned: u64,
     /// Units beyond the first million, which count in splits alone.
     pub left_out: u64,
+    /// How the primary metric's intervals went while records came in, oldest first: what a report
+    /// at that place of the ledger would have said. The last is what this one says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trail: Vec<ReportedPoint>,
+}
+
+/// What the primary metric said at one place of the ledger.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReportedPoint {
+    /// When.
+    pub at: Timestamp,
+    /// Units of all arms of which it was known.
+    pub units: u64,
+    /// The intervals of the arms that had units enough.
+    pub intervals: Vec<ReportedInterval>,
+}
+
+/// How far an arm was above the control.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReportedInterval {
+    /// The arm.
+    pub arm: String,
+    /// How far it was above the control.
+    pub difference: f64,
+    /// Where the difference was at least.
+    pub lower: f64,
+    /// Where it was at most.
+    pub upper: f64,
 }
 
 /// An arm in a report.

@@ -72,8 +72,9 @@ pub use deployment::{
 pub use event::{ControlEvent, EventFilter};
 pub use experiment::{
     ConcludeExperiment, Experiment, ExperimentArm, ExperimentMetric, ExperimentReport,
-    ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedMean,
-    ReportedMetric, ReportedSlice, ReportedSplit, StartExperiment, StopArm, StoppedArm,
+    ExperimentValue, PostExperimentValues, ReportedArm, ReportedContrast, ReportedInterval,
+    ReportedMean, ReportedMetric, ReportedPoint, ReportedSlice, ReportedSplit, StartExperiment,
+    StopArm, StoppedArm,
 };
 pub use explain::{
     DecisionExplanation, ExplanationQuery, ExplanationSource, ProfileSummary, StoredProfile,
@@ -103,8 +104,8 @@ pub use lineage::{
 };
 pub use live::{LivePhase, LiveRefusal, LiveScores, LiveSecond, LiveTimes, LiveTraffic};
 pub use model::{
-    Artifact, Contract, ContractSummary, CreateModel, CreateVersion, FileRole, ManifestFile,
-    ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
+    Artifact, Contract, ContractDraft, ContractSummary, CreateModel, CreateVersion, DraftQuestion,
+    FileRole, ManifestFile, ModelVersion, RegisteredModel, ScanFacts, VersionFacts,
 };
 pub use monitoring::{
     Age, Backfill, ColumnTest, DriftBy, DriftExplained, DriftPart, DriftQuery, DriftSlice,

@@ -154,6 +154,30 @@ pub struct Contract {
     pub contract: plimsoll_contract::Contract,
 }
 
+/// A first contract of a model version, made of the signature that MLflow stored with it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ContractDraft {
+    /// The registered model.
+    pub model: String,
+    /// The version's number.
+    pub version: u32,
+    /// The contract, as far as the signature says it.
+    pub contract: plimsoll_contract::Contract,
+    /// What a person must decide before the contract can be used.
+    pub questions: Vec<DraftQuestion>,
+    /// The contract as YAML, with each question as a comment before the field it is about.
+    pub yaml: String,
+}
+
+/// What a signature does not know of a feature.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DraftQuestion {
+    /// Where in the contract, such as `features[0]`.
+    pub path: String,
+    /// What to decide.
+    pub question: String,
+}
+
 /// A contract without its document.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ContractSummary {

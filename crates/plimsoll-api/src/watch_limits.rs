@@ -27,9 +27,13 @@ pub struct WatchLimits {
     /// Of performance, realized and estimated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub performance: Vec<MeasureLimit>,
-    /// Of fairness.
+    /// Of fairness. A candidate whose answers are beyond one is held, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fairness: Vec<MeasureLimit>,
+    /// The share of outcomes of thirty days that answers are to be right in, between 0 and 1: what
+    /// burn rates are of. Of yes and no, and of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<f64>,
     /// The length of a window: a time such as `1d`, or a number of answers; `1d` unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,

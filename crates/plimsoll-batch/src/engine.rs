@@ -142,7 +142,7 @@ impl Engine {
     }
 
     fn open(&self, job: &Job) -> Result<(Input, Batch, Shape), BatchError> {
-        let batch = self.gateway.batch(job.asker, job.deployment.as_str())?;
+        let batch = self.gateway.batch(&job.asker, job.deployment.as_str())?;
         let input = Input::open(job, self.vault.open_input(job.id)?)?;
         let gone = || BatchError::Internal("the deployment serves nothing");
         input.check(job, batch.contract().ok_or_else(gone)?)?;
@@ -258,7 +258,7 @@ impl Shared<'_> {
     ) -> (Vec<(usize, Scored)>, Result<(), BatchError>) {
         let Self { engine, job, chunk, .. } = self;
         let mut scored = Vec::with_capacity(range.len());
-        let batch = match engine.gateway.batch(job.asker, job.deployment.as_str()) {
+        let batch = match engine.gateway.batch(&job.asker, job.deployment.as_str()) {
             Ok(batch) => batch,
             Err(refusal) => return (Vec::new(), Err(refusal.into())),
         };

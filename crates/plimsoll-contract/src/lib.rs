@@ -15,6 +15,7 @@ mod check;
 mod compile;
 mod contract;
 mod disposition;
+mod draft;
 mod grpc;
 mod index;
 mod infer;
@@ -38,6 +39,7 @@ pub use contract::{
     MAX_DOCUMENT_BYTES, MapSource, Mapping, OnViolation,
 };
 pub use disposition::Disposition;
+pub use draft::{Draft, DraftError, MAX_MLMODEL_BYTES, Question, draft};
 pub use grpc::model_of;
 pub use infer::{ColumnKind, ColumnSample, Inferred, MAX_DISTINCT, infer};
 pub use oip::Envelope;

@@ -212,6 +212,7 @@ impl Control {
             due_at: now.into(),
             runbook: "docs/findings.md".into(),
             reason: None,
+            link: None,
         };
         let alert = api::Alert {
             id: AlertId::new(now),
@@ -585,6 +586,7 @@ fn told(
         due_at: row.due_at.into(),
         runbook: runbook(settings, kind),
         reason: row.reason.clone(),
+        link: None,
     })
 }
 

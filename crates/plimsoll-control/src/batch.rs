@@ -7,9 +7,10 @@ use crate::error::ControlError;
 use crate::page::{cursor, limit, page};
 use crate::words::stored;
 use plimsoll_api as api;
-use plimsoll_policy::{Action, Resource};
-use plimsoll_store::{BatchProgress, BatchRow};
-use plimsoll_types::{ApiKeyId, BatchId, Name, PrincipalId, Time};
+use plimsoll_policy::{Action, Environment, Principal, PrincipalKind, Resource, RoleSet};
+use plimsoll_store::{BatchProgress, BatchRow, StoreError};
+use plimsoll_types::{ApiKeyId, BatchId, Name, PrincipalId, TenantId, Time};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
 
@@ -21,6 +22,47 @@ const MAX_WAITING: usize = 256;
 const MAX_KEPT: usize = 64;
 /// How long the files of a job that ended are kept.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a token or a certificate gave to whoever began a job: a job outlives what it was begun
+/// with, and the issuer is not asked about its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer(pub Principal);
+
+fn damaged() -> ControlError {
+    StoreError::Damaged("whoever began a job is not readable".into()).into()
+}
+
+/// A [`Bearer`] as the store has it.
+#[derive(Serialize, Deserialize)]
+struct Given {
+    kind: PrincipalKind,
+    id: Box<str>,
+    roles: RoleSet,
+    environment: Option<Environment>,
+    deployments: Option<Vec<Name>>,
+}
+
+impl Bearer {
+    fn of(ctx: &RequestContext) -> Option<Self> {
+        let Principal { kind, dev, .. } = &ctx.principal;
+        let is_bearer = ctx.key.is_none() && !dev && *kind != PrincipalKind::Anonymous;
+        is_bearer.then(|| Self(ctx.principal.clone()))
+    }
+
+    fn to_text(&self) -> Result<String, ControlError> {
+        let Principal { kind, id, roles, environment, scopes, .. } = self.0.clone();
+        let deployments = scopes.map(|scopes| scopes.to_vec());
+        let given = Given { kind, id, roles, environment, deployments };
+        serde_json::to_string(&given).map_err(|_| damaged())
+    }
+
+    fn parse(text: &str, tenant: TenantId) -> Result<Self, ControlError> {
+        let given: Given = serde_json::from_str(text).map_err(|_| damaged())?;
+        let Given { kind, id, roles, environment, deployments } = given;
+        let scopes = deployments.map(Into::into);
+        Ok(Self(Principal { kind, id, roles, environment, scopes, tenant, dev: false }))
+    }
+}
 
 /// What carries a job out needs to know.
 #[derive(Debug, Clone)]
@@ -35,6 +77,8 @@ pub struct BatchTask {
     pub principal: PrincipalId,
     /// With which key.
     pub key: Option<ApiKeyId>,
+    /// What the token or certificate gave that it was begun with.
+    pub bearer: Option<Bearer>,
     /// The format of the rows.
     pub format: api::BatchFormat,
     /// The format of the result.
@@ -95,6 +139,7 @@ impl Control {
             deployment: query.deployment.clone(),
             principal: ctx.id,
             key: ctx.key,
+            bearer: Bearer::of(ctx),
             format: query.format,
             output: query.output.unwrap_or(query.format),
             keep: kept(query)?,
@@ -120,6 +165,7 @@ impl Control {
             deployment: task.deployment.clone(),
             principal: task.principal,
             key: task.key,
+            bearer: task.bearer.as_ref().map(Bearer::to_text).transpose()?,
             state: api::BatchState::Queued.to_string(),
             format: task.format.to_string(),
             output: task.output.to_string(),
@@ -334,6 +380,11 @@ impl Control {
             made: row.created_at,
             principal: row.principal,
             key: row.key,
+            bearer: row
+                .bearer
+                .as_deref()
+                .map(|text| Bearer::parse(text, row.tenant))
+                .transpose()?,
             format: stored(&row.format, "format")?,
             output: stored(&row.output, "format")?,
             keep: row.keep,

@@ -8,6 +8,7 @@ use crate::erasure::ErasureWindows;
 use crate::error::ControlError;
 use crate::experiment_state::Experiments;
 use crate::key::{NewKey, make_key};
+use crate::loss_watch::Standings;
 use crate::report::LastReport;
 use crate::rollout_state::Rollouts;
 use arc_swap::ArcSwap;
@@ -100,6 +101,8 @@ pub struct Control {
     pub(crate) last_report: Mutex<LastReport>,
     /// What is seen of rollouts under way.
     pub(crate) rollouts: Rollouts,
+    /// What was last seen of outcomes.
+    pub(crate) standings: Standings,
     /// What is seen of experiments, and what was read of their records.
     pub(crate) experiments: Experiments,
     /// What blocks of the ledger may hold.
@@ -151,6 +154,7 @@ impl Control {
             telling: Mutex::default(),
             last_report: Mutex::default(),
             rollouts: Rollouts::default(),
+            standings: Standings::default(),
             experiments: Experiments::default(),
             blocks: Mutex::default(),
         };

@@ -349,9 +349,11 @@ impl Control {
         self.write_experiment(by, deployment, row, written)
     }
 
-    /// The report as it is recorded with a decision: less the slices, which may be thousands.
+    /// The report as it is recorded with a decision: less the slices, which may be thousands, and
+    /// the way there, which the ledger gives again.
     fn deciding(&self, row: &SplitRow) -> Result<api::ExperimentReport, ControlError> {
         let mut report = self.report_of(row)?;
+        report.trail.clear();
         report.metrics.iter_mut().for_each(|metric| metric.slices.clear());
         Ok(report)
     }

@@ -6,6 +6,7 @@ use crate::artifact::sha256;
 use crate::bootstrap::Control;
 use crate::error::ControlError;
 use crate::experiment_state::{definition_of, scoring_of, states_of, traffic_of};
+use crate::experiment_trail::Trail;
 use crate::performance::Positive;
 use plimsoll_contract::{CompiledContract, Source as Place};
 use plimsoll_lake::TruthValue;
@@ -27,6 +28,8 @@ pub(crate) struct Reading {
     pub(crate) tally: Tally,
     /// Records whose arm is not the one that the key gives their unit.
     pub(crate) misassigned: u64,
+    /// How the primary metric's intervals went.
+    pub(crate) trail: Trail,
     /// Arms whose end was met in the ledger's order.
     stopped: Vec<bool>,
     traffic: Traffic,
@@ -42,6 +45,7 @@ impl Reading {
             stopped: vec![false; definition.arms.len()],
             tally: Tally::new(definition),
             misassigned: 0,
+            trail: Trail::default(),
             traffic: traffic_of(row)?,
             scoring: scoring_of(row)?,
             contracts: HashMap::new(),
@@ -81,8 +85,9 @@ impl Control {
                 Kind::Outcome if reading.tally.counts(&draft.id) => {
                     self.read_told(reading, &entry)?;
                 }
-                _ => {}
+                _ => continue,
             }
+            reading.trail.saw(&reading.tally, draft.time);
         }
         Ok(reading.next >= self.ledger.durable())
     }

@@ -5,6 +5,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::experiment_state::{declared, definition_of, states_of};
+use crate::experiment_trail::Point;
 use crate::outcome::{MAX_OUTCOMES, Telling};
 use plimsoll_api as api;
 use plimsoll_policy::Action;
@@ -46,6 +47,9 @@ impl Control {
         let (definition, wanted) = (definition_of(row)?, declared(row)?);
         let names: Vec<&str> = wanted.arms.iter().map(|arm| arm.name.as_str()).collect();
         let shown = Shown { names: &names, metrics: &definition.metrics };
+        let latest = reading.tally.primary(now);
+        let latest = latest.map(|(units, contrasts)| Point { at: now, units, contrasts });
+        let trail = reading.trail.points().iter().chain(&latest);
         let arm = |(place, arm): (usize, &api::ExperimentArm)| api::ReportedArm {
             arm: arm.name.clone(),
             version: arm.version,
@@ -73,6 +77,7 @@ impl Control {
             leader: report.leader.map(|arm| shown.name(arm)),
             misassigned: reading.misassigned,
             left_out: report.left_out,
+            trail: trail.map(|point| shown.point(point)).collect(),
         })
     }
 
@@ -179,6 +184,23 @@ impl Shown<'_> {
             contrasts: report.contrasts.iter().map(|one| self.contrast(one)).collect(),
             slices: report.slices.iter().map(slice).collect(),
         })
+    }
+
+    fn point(&self, point: &Point) -> api::ReportedPoint {
+        let interval = |one: &Contrast| {
+            let (lower, upper) = one.interval?;
+            Some(api::ReportedInterval {
+                arm: self.name(one.arm),
+                difference: one.difference?,
+                lower,
+                upper,
+            })
+        };
+        api::ReportedPoint {
+            at: point.at.into(),
+            units: point.units as u64,
+            intervals: point.contrasts.iter().filter_map(interval).collect(),
+        }
     }
 
     fn contrast(&self, one: &Contrast) -> api::ReportedContrast {

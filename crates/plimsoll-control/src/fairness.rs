@@ -63,6 +63,17 @@ impl Control {
         row: &DeploymentRow,
         query: &api::FairnessQuery,
     ) -> Result<api::FairnessReport, ControlError> {
+        self.fairness_among(lake, row, query, None)
+    }
+
+    /// The same of the answers of one version.
+    pub(crate) fn fairness_among(
+        &self,
+        lake: &Lake,
+        row: &DeploymentRow,
+        query: &api::FairnessQuery,
+        version: Option<u32>,
+    ) -> Result<api::FairnessReport, ControlError> {
         let range = (query.since, query.until);
         let mut looked = self.looked_at(lake, row, query.output.as_deref(), range)?;
         let by: Vec<String> = query
@@ -103,6 +114,7 @@ impl Control {
         let pairs = paired(&judged, query.outcome.as_deref().unwrap_or(UNNAMED));
         let members: Vec<Member<'_>> = pairs
             .iter()
+            .filter(|pair| version.is_none() || pair.answer.version == version)
             .filter_map(|pair| member(pair, &attributes, &texts, &positive, threshold))
             .collect();
         let mut comparisons = Vec::new();

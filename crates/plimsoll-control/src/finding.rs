@@ -493,18 +493,7 @@ impl Control {
         deployment: DeploymentId,
         kind: api::FindingKind,
     ) -> Result<bool, ControlError> {
-        let filter = FindingFilter {
-            deployment: Some(deployment),
-            kind: Some(kind.to_string()),
-            ..FindingFilter::default()
-        };
-        let is_open = |state: api::FindingState| {
-            let filter = FindingFilter { state: Some(state.to_string()), ..filter.clone() };
-            Ok::<_, ControlError>(!self.store.read(|r| r.findings(&filter, 1))?.is_empty())
-        };
-        Ok(is_open(api::FindingState::Open)?
-            || is_open(api::FindingState::Acknowledged)?
-            || is_open(api::FindingState::Snoozed)?)
+        self.store.read(|r| is_open(r, deployment, kind))
     }
 
     pub(crate) fn alerting_of(
@@ -598,6 +587,40 @@ impl Control {
             created_at: row.created_at.into(),
         })
     }
+}
+
+/// Whether a finding of a kind is open on a deployment, acknowledged or not.
+fn is_open(
+    read: &plimsoll_store::Read<'_>,
+    deployment: DeploymentId,
+    kind: api::FindingKind,
+) -> Result<bool, ControlError> {
+    let states =
+        [api::FindingState::Open, api::FindingState::Acknowledged, api::FindingState::Snoozed];
+    for state in states {
+        let filter = FindingFilter {
+            deployment: Some(deployment),
+            kind: Some(kind.to_string()),
+            state: Some(state.to_string()),
+            ..FindingFilter::default()
+        };
+        if !read.findings(&filter, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// For transactions of what is suspended while somebody may attack: what was seen before may not
+/// count any more.
+pub(crate) fn is_not_attacked(
+    read: &plimsoll_store::Read<'_>,
+    deployment: DeploymentId,
+) -> Result<(), ControlError> {
+    if is_open(read, deployment, api::FindingKind::Security)? {
+        return Err(ControlError::conflict("a finding of security is open"));
+    }
+    Ok(())
 }
 
 /// The row of a finding that was just seen.

@@ -17,7 +17,7 @@ use plimsoll_release::evidence::{
 };
 use plimsoll_scan::{Limits, Scanner};
 use plimsoll_serving::ServedVersion;
-use plimsoll_store::{FindingFilter, FindingRow, RolloutRow};
+use plimsoll_store::{DeploymentRow, FindingFilter, FindingRow, RolloutRow};
 use plimsoll_types::{Digest, Name};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -28,6 +28,9 @@ const MAX_ROLLOUTS: u32 = 200;
 const MAX_FINDINGS: usize = 10_000;
 /// How many things above a version are walked to.
 const DEPTH: u32 = 16;
+
+/// A version as it would answer, with the contract that it would answer under.
+pub type Fitted = (Arc<CompiledContract>, Digest, ServedVersion);
 
 impl Look<'_> {
     fn tier(&self) -> plimsoll_release::Tier {
@@ -399,11 +402,16 @@ impl crate::bootstrap::Control {
         ctx: &RequestContext,
         name: &Name,
         number: u32,
-    ) -> Result<(Arc<CompiledContract>, Digest, ServedVersion), ControlError> {
+    ) -> Result<Fitted, ControlError> {
         self.may_watch(ctx, name)?;
         let (row, _) = self.deployment_resource(ctx, name)?;
         let row = row.ok_or_else(|| ControlError::not_found("deployment", name))?;
-        let found = self.version_in(&row, number)?;
+        self.fitted(&row, number)
+    }
+
+    /// The same for the server itself.
+    pub(crate) fn fitted(&self, row: &DeploymentRow, number: u32) -> Result<Fitted, ControlError> {
+        let found = self.version_in(row, number)?;
         let (model_row, version) =
             found.ok_or_else(|| ControlError::not_found("model version", number))?;
         let files = self.store.read(|r| r.files(row.model, number))?;
@@ -412,7 +420,7 @@ impl crate::bootstrap::Control {
             let model = self.compiler.model(&self.artifacts, &version, &files)?;
             let artifacts = Files { artifacts: &self.artifacts, version: &version, files: &files };
             let upstream = self.compiler.upstream(&artifacts, &model, &contract)?;
-            let settings = settings_of(&row).map_err(|error| error.to_string())?;
+            let settings = settings_of(row).map_err(|error| error.to_string())?;
             let binding = fit(&contract, &model, &settings)?;
             Ok(ServedVersion {
                 model_name: model_row.name.clone(),

@@ -82,6 +82,7 @@ impl Control {
                 changed_at: now,
             })?)
         })?;
+        self.is_watched(row.id, version)?;
         Ok(digest)
     }
 

@@ -6,6 +6,7 @@ use crate::bootstrap::Control;
 use crate::context::RequestContext;
 use crate::error::ControlError;
 use crate::outcome::UNNAMED;
+use crate::performance_estimated::estimate_classes;
 use plimsoll_api as api;
 use plimsoll_api::Task;
 use plimsoll_lake::{Answered, Judge, Judged, Lake, LakeError, Truth, TruthValue, Visible};
@@ -38,9 +39,9 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Outcomes of this share of a window's answers make it one that is known.
 const MOSTLY: f64 = 0.9;
 /// Rows of the known windows below which nothing is estimated from them.
-const REFERENCE_MIN: usize = 100;
+pub(crate) const REFERENCE_MIN: usize = 100;
 /// Rows of the known windows that are estimated from, the newest. Fitting takes them ten times.
-const REFERENCE_MAX: usize = 50_000;
+pub(crate) const REFERENCE_MAX: usize = 50_000;
 /// Inputs that a loss is estimated from.
 const MAX_INPUTS: usize = 100;
 /// Answers that are looked at with their inputs, the newest: 100 texts each are half a gigabyte.
@@ -74,8 +75,8 @@ impl Positive {
 }
 
 /// How answers and outcomes are read.
-struct Reading {
-    task: Task,
+pub(crate) struct Reading {
+    pub(crate) task: Task,
     positive: Positive,
     threshold: f64,
     at: usize,
@@ -158,9 +159,8 @@ impl Control {
         }
         let not_estimated = match reading.task {
             Task::Regression => estimate_losses(&windows, first_input, &mut shown),
-            Task::Binary | Task::Multiclass | Task::Ranking => {
-                reading.estimate(&windows, &mut shown)
-            }
+            Task::Multiclass => estimate_classes(&reading, &windows, &mut shown),
+            Task::Binary | Task::Ranking => reading.estimate(&windows, &mut shown),
         };
         Ok(api::Performance {
             deployment: row.name.to_string(),
@@ -286,7 +286,10 @@ pub(crate) fn standing<'a>(
     truths.iter().filter(stands).map(|truth| ((truth.decision, truth.row), truth)).collect()
 }
 
-fn reading(query: &api::PerformanceQuery, pairs: &[Pair<'_>]) -> Result<Reading, ControlError> {
+pub(crate) fn reading(
+    query: &api::PerformanceQuery,
+    pairs: &[Pair<'_>],
+) -> Result<Reading, ControlError> {
     let classes: Vec<String> = match &query.classes {
         Some(text) => text.split(',').map(|label| label.trim().to_owned()).collect(),
         None => Vec::new(),
@@ -373,21 +376,25 @@ pub(crate) fn length(text: Option<&str>) -> Result<Length, ControlError> {
 }
 
 /// A window and its answers.
-struct Window<'a> {
-    from: Time,
-    to: Time,
-    pairs: Vec<Pair<'a>>,
+pub(crate) struct Window<'a> {
+    pub(crate) from: Time,
+    pub(crate) to: Time,
+    pub(crate) pairs: Vec<Pair<'a>>,
 }
 
 impl Window<'_> {
-    /// Whether nearly all of its outcomes are known.
-    fn is_known(&self) -> bool {
+    /// The share of its outcomes that are known.
+    pub(crate) fn known(&self) -> f64 {
         let known = self.pairs.iter().filter(|pair| pair.truth.is_some()).count();
-        share(known, self.pairs.len()) >= MOSTLY
+        share(known, self.pairs.len())
+    }
+    /// Whether nearly all of its outcomes are known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known() >= MOSTLY
     }
 }
 
-fn windows<'a>(
+pub(crate) fn windows<'a>(
     pairs: &[Pair<'a>],
     length: Length,
     (since, until): (Time, Time),
@@ -431,13 +438,13 @@ pub(crate) fn score(answer: &Answered) -> Option<f64> {
 }
 
 impl Reading {
-    fn said(&self, pair: &Pair<'_>) -> Option<Said> {
+    pub(crate) fn said(&self, pair: &Pair<'_>) -> Option<Said> {
         let score = score(pair.answer)?;
         let outcome = self.positive.is(&pair.truth?.value);
         Some(Said { score, answer: score >= self.threshold, outcome })
     }
 
-    fn chosen(&self, pair: &Pair<'_>) -> Option<Chosen> {
+    pub(crate) fn chosen(&self, pair: &Pair<'_>) -> Option<Chosen> {
         let outcome = match &pair.truth?.value {
             TruthValue::Label(label) => match self.classes.iter().position(|one| one == label) {
                 Some(place) => place,
@@ -459,7 +466,7 @@ impl Reading {
         Some(Chosen { scores, answer, outcome })
     }
 
-    fn quantity(pair: &Pair<'_>) -> Option<(f64, f64)> {
+    pub(crate) fn quantity(pair: &Pair<'_>) -> Option<(f64, f64)> {
         let TruthValue::Number(outcome) = pair.truth?.value else { return None };
         score(pair.answer).map(|answer| (answer, outcome))
     }
@@ -910,6 +917,65 @@ mod tests {
         let mae = shown[2].estimated.iter().find(|one| one.name == "mae").expect("estimated");
         assert!((mae.value - 2.0).abs() < 0.05, "{mae:?}");
         assert!(estimate_losses(&windows, 1, &mut shown).is_some(), "without inputs it is said");
+    }
+
+    #[test]
+    fn classes_are_estimated_where_outcomes_are_not_known_yet() {
+        // A calibrated model of three classes; in the last window it is less sure.
+        let mut state = 9_u64;
+        let mut unit = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as f64 / f64::from(1_u32 << 31)
+        };
+        let (mut answers, mut truths) = (Vec::new(), Vec::new());
+        for row in 0..3_000_u32 {
+            let sure = if row < 2_000 { 0.8 } else { 0.5 };
+            let class = usize::try_from(row % 3).expect("small");
+            let mut output = vec![(1.0 - sure) / 2.0; 3];
+            output[class] = sure;
+            let drawn = unit();
+            let outcome = if drawn < sure {
+                class
+            } else {
+                (class + 1 + usize::from(drawn > sure + (1.0 - sure) / 2.0)) % 3
+            };
+            answers.push(Answered { output, ..answered(1, row, u64::from(row), 0.0) });
+            truths.push(truth(1, UNNAMED, outcome as f64, "x", None));
+        }
+        let pairs: Vec<Pair<'_>> = answers
+            .iter()
+            .zip(&truths)
+            .map(|(answer, truth)| Pair { answer, truth: (answer.row < 2_000).then_some(truth) })
+            .collect();
+        let range = (Time::from_micros(0), Time::from_micros(3_000));
+        let windows = windows(&pairs, Length::Count(1_000), range).expect("windows");
+        let query = api::PerformanceQuery {
+            task: Some(Task::Multiclass),
+            ..api::PerformanceQuery::default()
+        };
+        let reading = reading(&query, &pairs).expect("readable");
+        let mut shown: Vec<_> = windows.iter().map(|window| reading.window(window, None)).collect();
+        assert_eq!(estimate_classes(&reading, &windows, &mut shown), None);
+        assert!(shown[0].estimated.is_empty() && shown[0].is_enough);
+        let of = |name: &str| {
+            shown[2].estimated.iter().find(|one| one.name == name).expect("estimated").clone()
+        };
+        // What is right of what it is half sure of.
+        let truly = truths[2_000..].iter().zip(&answers[2_000..]).filter(|(truth, answer)| {
+            let TruthValue::Number(class) = truth.value else { return false };
+            class == f64::from(answer.row % 3)
+        });
+        let truly = truly.count() as f64 / 1_000.0;
+        let accuracy = of("accuracy");
+        assert!((accuracy.value - truly).abs() < 0.06, "{accuracy:?} of {truly}");
+        assert!((0.005..0.03).contains(&accuracy.sampling_error), "{accuracy:?}");
+        assert!(accuracy.value < accuracy.lower_threshold, "{accuracy:?}");
+        assert!(of("f1").sampling_error > 0.0);
+        let few = &windows[1..];
+        let mut shown: Vec<_> = few.iter().map(|window| reading.window(window, None)).collect();
+        let few = super::windows(&pairs[1_950..], Length::Count(50), range).expect("windows");
+        let why = estimate_classes(&reading, &few, &mut shown).expect("too few");
+        assert!(why.contains("100 are needed"), "{why}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::bootstrap::{Control, SERVER};
 use crate::compile::principal;
 use crate::context::RequestContext;
 use crate::error::ControlError;
-use crate::finding::text;
+use crate::finding::{is_not_attacked, text};
 use crate::page::{cursor, limit, page};
 use crate::retrain_due::{Cause, Facts, MONTH, Seen, causes, held};
 use crate::words::stored;
@@ -601,6 +601,7 @@ impl Control {
         });
         let payload = json!({"facts": facts});
         self.carry_out_as(SERVER, "StepRetrain", &resource, payload, |tx, now| {
+            is_not_attacked(tx, row.deployment)?;
             let before = row.state.clone();
             let state = api::RetrainState::Candidate.to_string();
             let row = RetrainRow { state, version: Some(number), ended_at: Some(now), ..row };
@@ -643,6 +644,10 @@ impl Control {
         let payload = json!({"facts": facts});
         self.carry_out_as(SERVER, "StepRetrain", &resource, payload, |tx, now| {
             let after = next(row, now);
+            // What fails may do so at any time; what goes on may not while somebody may attack.
+            if after.ended_at.is_none() {
+                is_not_attacked(tx, after.deployment)?;
+            }
             tx.update_retrain(&after, &before)?;
             let why = match after.attempts {
                 0 | 1 => after.why.clone(),
@@ -693,6 +698,7 @@ impl Control {
                 started_at: None,
                 ended_at: None,
             };
+            is_not_attacked(tx, deployment.id)?;
             tx.insert_retrain(&row)?;
             let why = Some(format!("{}: {}", row.trigger, row.reason));
             tx.tell_retrain(id, &told(&row.state, why, who, now))?;

@@ -5,12 +5,13 @@
 //! undone is undone first in the gateways of this process and written down then; everything else
 //! is written down first.
 
-use crate::act::Permit;
+use crate::act::{Permit, Turn, Who};
 use crate::bootstrap::{Control, SERVER};
 use crate::compile::settings_of;
 use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
+use crate::finding::is_not_attacked;
 use crate::page::{cursor, limit, page};
 use crate::rollback::check_reason;
 use crate::rollout_state::{begun, progress, scoring_json, state_json};
@@ -20,8 +21,8 @@ use plimsoll_api as api;
 use plimsoll_policy::{Action, Resource};
 use plimsoll_release::rollout::{Guardrail, Phase, Rollout};
 use plimsoll_release::watched::Watched;
-use plimsoll_serving::Scoring;
-use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow, TrialRow};
+use plimsoll_serving::{LiveRollout, Scoring};
+use plimsoll_store::{DeploymentRow, Release, RolloutRow, RolloutStepRow, TrialRow, Write};
 use plimsoll_types::record::{Kind, ResultClass, Route};
 use plimsoll_types::{DeploymentId, Name, PrincipalId, RefusalCode, RolloutId};
 use serde_json::{Value, json};
@@ -268,8 +269,10 @@ impl Control {
             let step =
                 RolloutStepRow { what: "start".to_owned(), facts, principal, created_at: now };
             tx.insert_rollout_step(row.id, &step)?;
-            // The candidate of a retraining is tried once, whatever happens to this process.
+            // The candidate of a retraining is tried once, whatever happens to this process, and not
+            // while somebody may attack: a finding that came since it was looked is seen here.
             if let Some(trial) = &trial {
+                is_not_attacked(tx, deployment.id)?;
                 let state = api::TrialState::Rollout.to_string();
                 let why = Some(format!("it is tried beside version {incumbent}"));
                 let after = TrialRow {
@@ -354,7 +357,7 @@ impl Control {
         Ok(true)
     }
 
-    /// It stays at its step.
+    /// It stays at its step. What holds it already goes on holding it, unless a person says so.
     pub(crate) fn hold(
         &self,
         by: By<'_>,
@@ -362,12 +365,17 @@ impl Control {
         row: &RolloutRow,
         why: &str,
     ) -> Result<RolloutRow, ControlError> {
-        let live = self.rollouts.kept(row, self.clock.now())?.live;
-        let after = live.with(|watched| {
+        let is_asked = matches!(by, By::Person(_));
+        self.change((by, false), deployment, row, |watched| {
+            if watched.rollout.is_over() {
+                return Err(ControlError::conflict("the rollout has ended meanwhile"));
+            }
+            if watched.rollout.phase() == Phase::Held && !is_asked {
+                return Ok(None);
+            }
             watched.rollout.hold_for(why);
-            watched.clone()
-        });
-        self.write_down(by, deployment, row, ("hold", &after))
+            Ok(Some("hold"))
+        })
     }
 
     pub(crate) fn resume(
@@ -376,49 +384,55 @@ impl Control {
         deployment: &DeploymentRow,
         row: &RolloutRow,
     ) -> Result<RolloutRow, ControlError> {
-        let live = self.rollouts.kept(row, self.clock.now())?.live;
         let now = self.clock.now();
-        let mut after = live.with(|watched| watched.clone());
-        if !matches!(after.rollout.phase(), Phase::Held | Phase::Inconclusive) {
-            return Err(ControlError::conflict("the rollout is not held"));
-        }
-        after.rollout.resume(now);
-        let row = self.write_down(by, deployment, row, ("resume", &after))?;
-        live.with(|watched| watched.rollout.resume(now));
-        Ok(row)
+        self.change((by, true), deployment, row, |watched| {
+            if !matches!(watched.rollout.phase(), Phase::Held | Phase::Inconclusive) {
+                return Err(ControlError::conflict("the rollout is not held"));
+            }
+            watched.rollout.resume(now);
+            Ok(Some("resume"))
+        })
     }
 
-    /// It goes to its next step, which the plan or a person says; past the last, the candidate is
-    /// released.
+    /// A person sends it to its next step; past the last, the candidate is released.
     pub(crate) fn advance(
         &self,
         by: By<'_>,
         deployment: &DeploymentRow,
         row: &RolloutRow,
     ) -> Result<RolloutRow, ControlError> {
-        let live = self.rollouts.kept(row, self.clock.now())?.live;
         let now = self.clock.now();
-        // Of a promotion and a rollback, one comes first, and the other does not come.
-        let (before, after) = live.with(|watched| {
-            let before = watched.clone();
-            let mut after = before.clone();
-            after.rollout.advance_now(now);
-            if after.rollout.phase() == Phase::Promoted {
-                *watched = after.clone();
+        self.change((by, true), deployment, row, |watched| {
+            if watched.rollout.is_over() {
+                return Err(ControlError::conflict("the rollout was rolled back meanwhile"));
             }
-            (before, after)
-        });
-        if before.rollout.is_over() {
-            return Err(ControlError::conflict("the rollout was rolled back meanwhile"));
-        }
-        let what = if after.rollout.phase() == Phase::Promoted { "promote" } else { "step" };
-        let written = self.write_down(by, deployment, row, (what, &after));
-        match (&written, what) {
-            (Err(_), "promote") => live.with(|watched| *watched = before),
-            (Ok(_), "step") => live.with(|watched| watched.rollout.advance_now(now)),
-            _ => {}
-        }
-        written
+            watched.rollout.advance_now(now);
+            Ok(Some(if watched.rollout.phase() == Phase::Promoted { "promote" } else { "step" }))
+        })
+    }
+
+    /// What the plan says at this moment: a step, an end, that it does not know, or nothing. A hold
+    /// that came first stands.
+    pub(crate) fn take_step(
+        &self,
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+    ) -> Result<RolloutRow, ControlError> {
+        let now = self.clock.now();
+        self.change((By::Server(Action::Release), true), deployment, row, |watched| {
+            // Against what is written down, so that nothing that is not stays so.
+            let kept = self.rollouts.kept(row, now)?;
+            watched.rollout.tick(now);
+            let (phase, step) = (watched.rollout.phase(), watched.rollout.step());
+            Ok(match phase {
+                // What a guardrail ended is undone, and not stepped.
+                Phase::Held | Phase::RolledBack => None,
+                _ if (phase, step) == (kept.phase, kept.step) => None,
+                Phase::Promoted => Some("promote"),
+                _ if step != kept.step => Some("step"),
+                phase => Some(phase.as_str()),
+            })
+        })
     }
 
     /// Everybody gets the incumbent: first in the gateways of this process, then in the books.
@@ -430,25 +444,88 @@ impl Control {
     ) -> Result<RolloutRow, ControlError> {
         let live = self.rollouts.kept(row, self.clock.now())?.live;
         live.go_back(self.clock.monotonic());
-        let after = live.with(|watched| {
+        live.with(|watched| watched.rollout.roll_back());
+        // Waited for here, and not while other changes wait for this one.
+        self.wait_until_empty(&live);
+        self.change((by, false), deployment, row, |watched| {
             watched.rollout.roll_back();
-            watched.clone()
+            Ok(Some("rollback"))
+        })
+    }
+
+    /// The candidate of a retraining goes no further while a finding of security is open. Asked
+    /// within the turn of the change, it holds until the change is made: findings take turns too.
+    fn not_suspended(&self, row: &RolloutRow) -> Result<(), ControlError> {
+        let is_trial = self.store.read(|r| r.trial_by_rollout(row.id))?.is_some();
+        if is_trial && self.is_attacked(row.deployment)? {
+            return Err(ControlError::conflict(
+                "a finding of security is open; resolve it, and the candidate goes on",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Changes where a rollout stands. What is decided, written down and put in force here, no other
+    /// change comes between: a step that was due does not undo a hold that came before it.
+    /// `decide` is shown what is seen at this moment, changes it, and gives the word for it; `None`
+    /// changes nothing. What `exposes` more is refused while the rollout is suspended.
+    fn change(
+        &self,
+        (by, exposes): (By<'_>, bool),
+        deployment: &DeploymentRow,
+        row: &RolloutRow,
+        decide: impl Fn(&mut Watched) -> Result<Option<&'static str>, ControlError>,
+    ) -> Result<RolloutRow, ControlError> {
+        let mut turn = self.begin_turn()?;
+        if exposes {
+            self.not_suspended(row)?;
+        }
+        let live = self.rollouts.kept(row, self.clock.now())?.live;
+        let (before, after, what) = live.with(|watched| {
+            let before = watched.clone();
+            let mut after = before.clone();
+            let what = decide(&mut after);
+            // Of a promotion and a guardrail's verdict one comes first, and the other does not come.
+            if after.rollout.phase() == Phase::Promoted && matches!(what, Ok(Some(_))) {
+                *watched = after.clone();
+            }
+            (before, after, what)
         });
-        self.write_down(by, deployment, row, ("rollback", &after))
+        let Some(what) = what? else { return Ok(row.clone()) };
+        let is_promoted = after.rollout.phase() == Phase::Promoted;
+        let written = self.write_down(&mut turn, by, deployment, row, (what, &after, &live));
+        match &written {
+            Err(_) if is_promoted => live.with(|watched| *watched = before),
+            Err(_) => {}
+            Ok(_) if after.rollout.is_over() => self.rollouts.forget(row.id),
+            Ok(written) => {
+                // What was seen meanwhile stays seen.
+                drop(live.with(|watched| decide(watched)));
+                let seen = progress(&after.rollout);
+                self.rollouts.note(row.id, |kept| {
+                    (kept.phase, kept.step) = (after.rollout.phase(), after.rollout.step());
+                    (kept.noted, kept.seen) = (written.updated_at, seen);
+                });
+            }
+        }
+        let written = written?;
+        self.publish().map_err(|error| ControlError::Unpublished(error.into()))?;
+        Ok(written)
     }
 
     /// Writes down where a rollout stands now, with the numbers that decided.
-    pub(crate) fn write_down(
+    fn write_down(
         &self,
+        turn: &mut Turn<'_>,
         by: By<'_>,
         deployment: &DeploymentRow,
         row: &RolloutRow,
-        (what, after): (&str, &Watched),
+        (what, after, live): (&str, &Watched, &LiveRollout),
     ) -> Result<RolloutRow, ControlError> {
         let rollout = &after.rollout;
         let mut facts = facts(row, what, after);
         if rollout.phase() == Phase::RolledBack {
-            facts["took_us"] = json!(self.took_us(row)?);
+            facts["took_us"] = json!(live.took().map(|took| took / 1_000));
         }
         let label = format!("deployment/{}", deployment.name);
         let (principal, action, label, payload) = match &by {
@@ -468,7 +545,7 @@ impl Control {
         };
         let state = state_json(after)?;
         let is_promoted = rollout.phase() == Phase::Promoted;
-        let written = self.carry_out_as(principal, action, label, payload, |tx, now| {
+        let change = |tx: &Write<'_>, now, _| {
             let row = RolloutRow {
                 state,
                 phase: rollout.phase().to_string(),
@@ -500,30 +577,19 @@ impl Control {
                 })?;
             }
             Ok(row)
-        })?;
-        if rollout.is_over() {
-            self.rollouts.forget(row.id);
-        } else {
-            let seen = progress(rollout);
-            self.rollouts.note(row.id, |kept| {
-                (kept.phase, kept.step) = (rollout.phase(), rollout.step());
-                (kept.noted, kept.seen) = (written.updated_at, seen);
-            });
-        }
-        Ok(written)
+        };
+        let who = Who { principal, action, resource: label };
+        self.act(turn, who, payload, change, |_| Ok(Value::Null))
     }
 
-    /// How long it took until no request was with the candidate any more, in microseconds; `None`
-    /// if one still is.
-    pub(crate) fn took_us(&self, row: &RolloutRow) -> Result<Option<u64>, ControlError> {
-        let live = self.rollouts.kept(row, self.clock.now())?.live;
+    /// Waits a moment until no request is with the candidate any more.
+    fn wait_until_empty(&self, live: &LiveRollout) {
         for _ in 0..LOOKS {
-            if let Some(took) = live.took() {
-                return Ok(Some(took / 1_000));
+            if live.took().is_some() {
+                return;
             }
             std::thread::sleep(LOOK_EVERY);
         }
-        Ok(None)
     }
 
     /// The rollout that is under way in a deployment, or else the last one.

@@ -62,19 +62,7 @@ impl Control {
                 self.undo(undo, &deployment, row).map(|row| self.tell_undone(&row, &kept))
             }
             Phase::Promoted => self.promote(&deployment, row),
-            _ if after.rollout.step() != kept.step => {
-                self.advance(By::Server(Action::Release), &deployment, row).map(drop)
-            }
-            phase if is_new => {
-                self.write_down(
-                    By::Server(Action::Release),
-                    &deployment,
-                    row,
-                    (phase.as_str(), &after),
-                )?;
-                kept.live.with(|watched| watched.rollout.tick(now));
-                Ok(())
-            }
+            _ if is_new => self.take_step(&deployment, row).map(drop),
             _ => self.keep_up(row, &kept),
         }
     }
@@ -113,7 +101,6 @@ impl Control {
     /// Releases the candidate in the name of who started the rollout, if they still may; else a
     /// person has to decide.
     fn promote(&self, deployment: &DeploymentRow, row: &RolloutRow) -> Result<(), ControlError> {
-        let by = || By::Server(Action::Release);
         let allowed = match self.store.read(|r| r.trial_by_rollout(row.id))? {
             // Who set the policy made the version, and lets it answer as little as anybody their own.
             Some(trial) => self.trial_may_answer(trial),
@@ -124,10 +111,10 @@ impl Control {
                 .and_then(|()| self.check_fit(deployment, row.candidate)),
         };
         match allowed {
-            Ok(()) => self.advance(by(), deployment, row).map(drop),
+            Ok(()) => self.take_step(deployment, row).map(drop),
             Err(error) => {
                 tracing::warn!(rollout = %row.id, %error, "a candidate that passed may not be released");
-                self.hold(by(), deployment, row, "release").map(drop)
+                self.hold(By::Server(Action::Release), deployment, row, "release").map(drop)
             }
         }
     }
@@ -154,7 +141,11 @@ impl Control {
         if seen == kept.seen || now.since(kept.noted) < NOTE_EVERY || watched.rollout.is_over() {
             return Ok(());
         }
+        // Where it stands is a change, and this is none: it is read when no change is under way.
+        let turn = self.begin_turn()?;
+        let watched = kept.live.with(|watched| watched.clone());
         self.store.note_rollout(row.id, &state_json(&watched)?, now)?;
+        drop(turn);
         self.rollouts.note(row.id, |kept| (kept.noted, kept.seen) = (now, seen));
         Ok(())
     }

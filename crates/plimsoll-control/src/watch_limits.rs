@@ -28,7 +28,7 @@ const PERSISTENCE: u32 = 2;
 /// The most of them: a month of days.
 const MAX_PERSISTENCE: u32 = 30;
 /// The length of a window, unless told.
-const WINDOW: &str = "1d";
+pub(crate) const WINDOW: &str = "1d";
 /// How far back is looked: as far as answers are shown unless told.
 const LOOKED_AT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The longest text of an option.
@@ -142,7 +142,9 @@ impl Control {
         let now = self.clock.now();
         // What is a version's own: answers from its release on.
         let since = now.minus(LOOKED_AT).max(released.at);
-        let signals = self.beyond_limits(lake, &deployment, &limits, (since, now));
+        let signals = self
+            .hold_unfair(lake, &deployment, &limits)
+            .and_then(|()| self.beyond_limits(lake, &deployment, &limits, (since, now)));
         let signals = match signals {
             // It was asked nothing yet, or nothing was told of people yet.
             Err(ControlError::Conflict(_) | ControlError::Invalid { field: "by", .. }) => {
@@ -188,15 +190,7 @@ impl Control {
         persistence: usize,
         (since, now): (Time, Time),
     ) -> Result<Vec<Signal>, ControlError> {
-        let of_fairness: Vec<FairnessLimit> = limits
-            .fairness
-            .iter()
-            .map(|one| FairnessLimit {
-                metric: one.metric.clone(),
-                least: one.least,
-                most: one.most,
-            })
-            .collect();
+        let of_fairness = fairness_limits(limits);
         let mut lasting: Option<Vec<Signal>> = None;
         for (from, to) in ranges(limits, persistence, (since, now))? {
             let query = fairness_query(limits, from, to);
@@ -305,7 +299,11 @@ fn ranges(
     Ok(if ranges.len() < persistence { Vec::new() } else { ranges })
 }
 
-fn performance_query(limits: &api::WatchLimits, since: Time, now: Time) -> api::PerformanceQuery {
+pub(crate) fn performance_query(
+    limits: &api::WatchLimits,
+    since: Time,
+    now: Time,
+) -> api::PerformanceQuery {
     api::PerformanceQuery {
         task: limits.task,
         output: limits.output.clone(),
@@ -323,7 +321,20 @@ fn performance_query(limits: &api::WatchLimits, since: Time, now: Time) -> api::
     }
 }
 
-fn fairness_query(limits: &api::WatchLimits, since: Time, until: Time) -> api::FairnessQuery {
+pub(crate) fn fairness_limits(limits: &api::WatchLimits) -> Vec<FairnessLimit> {
+    let of = |one: &api::MeasureLimit| FairnessLimit {
+        metric: one.metric.clone(),
+        least: one.least,
+        most: one.most,
+    };
+    limits.fairness.iter().map(of).collect()
+}
+
+pub(crate) fn fairness_query(
+    limits: &api::WatchLimits,
+    since: Time,
+    until: Time,
+) -> api::FairnessQuery {
     api::FairnessQuery {
         by: limits.by.clone(),
         output: limits.output.clone(),
@@ -349,6 +360,9 @@ fn check(wanted: &api::WatchLimits) -> Result<(), ControlError> {
     if !wanted.fairness.is_empty() && wanted.by.is_none() {
         let detail = "names the attributes whose groups are compared";
         return Err(ControlError::invalid("by", detail));
+    }
+    if wanted.objective.is_some_and(|objective| !(objective > 0.0 && objective < 1.0)) {
+        return Err(ControlError::invalid("objective", "must be between 0 and 1"));
     }
     if wanted.threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(ControlError::invalid("threshold", "must be a finite number"));

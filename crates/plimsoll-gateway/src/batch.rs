@@ -16,12 +16,13 @@ use http::HeaderMap;
 use plimsoll_contract::{CompiledContract, Envelope, Scratch};
 use plimsoll_explain::Room;
 use plimsoll_ledger::{Durable, Entry, LedgerError};
+use plimsoll_policy::Principal;
 use plimsoll_serving::{
     Caller, RoutePlan, ServedDeployment, ServedVersion, Serving, ServingSnapshot, plan,
 };
 use plimsoll_types::Protocol;
 use plimsoll_types::record::{DecisionBody, Explanation, Kind, Mode, Output, ResultClass, Route};
-use plimsoll_types::{ApiKeyId, DecisionId, Phase, PrincipalId, Refusal, RefusalCode, Rows};
+use plimsoll_types::{ApiKeyId, DecisionId, Phase, PrincipalId, Refusal, RefusalCode, Rows, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -36,13 +37,21 @@ const CALLS_AT_ONCE: usize = 8;
 const ROOM_WAIT: Duration = Duration::from_millis(5);
 const ROOM_TRIES: u32 = 2_000;
 
+/// How long a job goes on with what a token or certificate gave to whoever began it. Those end
+/// within minutes to months, and nobody can be asked in between; a day is enough for a nightly job.
+pub const BORNE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Who began a job: each of its rows is asked in this name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asker {
     /// The principal.
     pub principal: PrincipalId,
-    /// The key it came with; `None` only under `--dev`.
+    /// The key it came with.
     pub key: Option<ApiKeyId>,
+    /// Without a key: what its token or certificate gave; `None` only under `--dev`.
+    pub bearer: Option<Arc<Principal>>,
+    /// When the job was begun: what no key stands behind ends [`BORNE_FOR`] later.
+    pub began: Time,
 }
 
 /// Leave to ask one deployment, as it is now: one snapshot, to be borrowed anew for each slice.
@@ -107,22 +116,34 @@ pub struct Outcome {
     pub reasons: Vec<Arc<str>>,
 }
 
+impl Asker {
+    fn borne(&self, bearer: &Principal, now: Time) -> Result<Arc<Caller>, RefusalCode> {
+        if self.began.plus(BORNE_FOR) < now {
+            return Err(RefusalCode::Unauthenticated);
+        }
+        let (id, principal) = (self.principal, bearer.clone());
+        Ok(Arc::new(Caller { index: Caller::ELSEWHERE, id, principal, key: None }))
+    }
+}
+
 impl Gateway {
     /// Leave for `asker` to ask the deployment called `name`, by the snapshot of this moment.
     ///
     /// # Errors
     /// The refusal: the key ended, policy says no, the deployment is gone or serves nothing, the
     /// day's rows are used up.
-    pub fn batch(&self, asker: Asker, name: &str) -> Result<Batch, Refusal> {
+    pub fn batch(&self, asker: &Asker, name: &str) -> Result<Batch, Refusal> {
         let snapshot = self.snapshot();
         let parts = snapshot.parts();
-        let known = match asker.key {
-            Some(key) => parts.keys.holder(key, self.0.clock.now()),
-            None => parts.dev.as_ref().ok_or(RefusalCode::Unauthenticated),
+        let now = self.0.clock.now();
+        let known = match (asker.key, &asker.bearer) {
+            (Some(key), _) => parts.keys.holder(key, now).cloned(),
+            (None, Some(bearer)) => asker.borne(bearer, now),
+            (None, None) => parts.dev.clone().ok_or(RefusalCode::Unauthenticated),
         };
         let known = known.ok().filter(|caller| caller.id == asker.principal);
         let refuse = |phase, code| Err(Refusal::new(phase, code));
-        let Some(caller) = known.cloned() else {
+        let Some(caller) = known else {
             return refuse(Phase::Authenticate, RefusalCode::Unauthenticated);
         };
         let Some(deployment) = snapshot.deployment(name).cloned() else {

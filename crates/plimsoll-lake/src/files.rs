@@ -337,8 +337,7 @@ fn properties(schema: &Schema, wanted: &Wanted) -> Result<WriterProperties, Lake
         }
         if field.name().starts_with(SEALED) {
             // Nothing is as incompressible as what is sealed.
-            properties =
-                properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+            properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
         }
         let statistics = match field.data_type() {
             // Sealed cells, key ids and salts have no order worth knowing.

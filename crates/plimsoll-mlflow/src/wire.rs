@@ -250,7 +250,7 @@ pub struct ModelVersion {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub user_id: String,
     pub current_stage: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// Told when it is empty, too: clients tell no description from an empty one.
     pub description: String,
     pub source: String,
     pub run_id: String,

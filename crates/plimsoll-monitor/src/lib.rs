@@ -14,6 +14,7 @@
 //! | [`staleness`] | how old things are, and which of them too old |
 //! | [`files`] | what outlives the process |
 //! | [`recount`] | counts again, from the ledger, what a crash took |
+//! | [`trained`] | the rows that a version was trained on again |
 //! | [`monitor`] | all of it together, once every slot |
 //!
 //! **Architecture invariant:** a monitor says what it sees ([`Signals`]) and changes nothing: it
@@ -33,6 +34,7 @@ pub mod staleness;
 pub mod tally;
 pub mod together;
 pub mod track;
+pub mod trained;
 
 pub use files::MonitorError;
 pub use monitor::{Monitor, MonitorConfig, Watched};

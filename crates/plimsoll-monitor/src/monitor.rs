@@ -93,6 +93,14 @@ struct State {
     ended: Vec<(Key, api::MonitoredWindow)>,
 }
 
+/// Every decision before the ledger's index was accepted before the time.
+fn remember(marks: &mut VecDeque<(Time, u64)>, mark: (Time, u64)) {
+    if marks.len() >= MAX_MARKS {
+        marks.pop_front();
+    }
+    marks.push_back(mark);
+}
+
 /// Slots in order, each of one version.
 type Slots = BTreeMap<(u64, Key), (Option<Arc<Reference>>, Tally)>;
 
@@ -192,7 +200,13 @@ impl Monitor {
         let recorder = &self.recorder;
         let mut held = recorder.slot(mark.until);
         let mut failed = Ok(());
-        let done = recount(&self.ledger, &wanted, recorder, |_, time| {
+        let mut latest = mark.until;
+        let done = recount(&self.ledger, &wanted, recorder, |index, time| {
+            // Everything before the next entry was accepted by now.
+            latest = latest.max(time.map_or(latest, |time| time.plus(Duration::from_micros(1))));
+            if index.is_multiple_of(NOTE_EVERY) {
+                remember(&mut state.marks, (latest, index + 1));
+            }
             let before = time.map_or(0, |time| recorder.slot(time.minus(DISORDER)));
             if before > held.saturating_add(SLOTS_HELD) {
                 held = before;
@@ -201,6 +215,11 @@ impl Monitor {
             if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed?;
+        // Kept at once: a process that ends again before its first slot is over would otherwise leave
+        // more and more to the next.
+        remember(&mut state.marks, (latest, self.ledger.durable().min(wanted.to_index)));
+        self.flush(state, recorder.slot(self.clock.now().minus(self.grace)))?;
+        self.note(state)?;
         self.say(state, None);
         if done.counted > 0 {
             tracing::info!(
@@ -224,10 +243,7 @@ impl Monitor {
     pub fn tick(&self, snapshot: &ServingSnapshot) -> Result<(), MonitorError> {
         let now = self.clock.now();
         let state = &mut *self.state();
-        if state.marks.len() >= MAX_MARKS {
-            state.marks.pop_front();
-        }
-        state.marks.push_back((now, self.ledger.durable()));
+        remember(&mut state.marks, (now, self.ledger.durable()));
         let before = self.recorder.slot(now.minus(self.grace));
         self.flush(state, before)?;
         let over = self.recorder.start(before);
@@ -242,9 +258,14 @@ impl Monitor {
             }
         }
         self.say(state, Some(snapshot));
-        self.files.note(Mark { until: self.recorder.start(state.done_to), index: state.index })?;
+        self.note(state)?;
         self.look_around(state, snapshot, now);
         Ok(())
+    }
+
+    /// Notes from where on a next start has to count again.
+    fn note(&self, state: &State) -> Result<(), MonitorError> {
+        self.files.note(Mark { until: self.recorder.start(state.done_to), index: state.index })
     }
 
     /// Slots before this one go into tracks and files.
@@ -375,6 +396,13 @@ impl Monitor {
     /// known before.
     pub fn learn(&self, facts: HashMap<Key, Facts>) {
         self.state().facts = facts;
+    }
+
+    /// When the last outcome came, of each deployment that ever had one.
+    #[must_use]
+    pub fn last_outcomes(&self) -> HashMap<DeploymentId, Time> {
+        let state = self.state();
+        state.facts.iter().filter_map(|(key, facts)| Some((key.0, facts.outcome?))).collect()
     }
 
     /// How stale each version is that something is known of.

@@ -91,7 +91,7 @@ pub fn read_rows(
     Ok(())
 }
 
-fn is_wanted(entry: &Scanned<'_>, wanted: &Wanted) -> bool {
+pub(crate) fn is_wanted(entry: &Scanned<'_>, wanted: &Wanted) -> bool {
     let draft = &entry.leaf.draft;
     draft.kind == Kind::Decision
         && draft.deployment.is_some()
@@ -101,7 +101,7 @@ fn is_wanted(entry: &Scanned<'_>, wanted: &Wanted) -> bool {
         && wanted.deployment.is_none_or(|id| draft.deployment == Some(id))
 }
 
-fn body(ledger: &Ledger, entry: &Scanned<'_>) -> Option<DecisionBody> {
+pub(crate) fn body(ledger: &Ledger, entry: &Scanned<'_>) -> Option<DecisionBody> {
     let plaintext = entry.open(ledger.keys()).ok()?;
     DecisionBody::decode(&plaintext).ok()
 }

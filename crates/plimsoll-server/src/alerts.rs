@@ -40,6 +40,7 @@ pub(crate) struct Alerts {
     more: Notify,
     relay: Option<Relay>,
     backoff: Backoff,
+    public_url: Option<String>,
 }
 
 impl Alerts {
@@ -54,12 +55,26 @@ impl Alerts {
             }
         };
         let backoff = Backoff { first: config.sinks.first, max: config.sinks.max };
-        Ok(Self { more: Notify::new(), relay, backoff })
+        let public_url = config.public_url.clone();
+        Ok(Self { more: Notify::new(), relay, backoff, public_url })
     }
 
     /// Something may be to be told.
     pub(crate) fn wake(&self) {
         self.more.notify_one();
+    }
+
+    /// The alert with the pages of its findings.
+    fn linked(&self, alert: &api::Alert) -> api::Alert {
+        let mut alert = alert.clone();
+        let Some(base) = self.public_url.as_ref().filter(|_| alert.what != api::AlertWhat::Test)
+        else {
+            return alert;
+        };
+        for finding in std::iter::once(&mut alert.finding).chain(&mut alert.also) {
+            finding.link = Some(format!("{base}/console/findings/{}", finding.id));
+        }
+        alert
     }
 
     /// Whether mail can be sent.
@@ -194,6 +209,7 @@ pub(crate) fn test(app: &App, target: &AlertTarget, alert: &api::Alert) -> api::
 }
 
 fn send(app: &App, target: &AlertTarget, alert: &api::Alert) -> Result<(), Failure> {
+    let alert = &app.alerts.linked(alert);
     if target.shape == api::AlertShape::Mail {
         return mail(app, target, alert);
     }
@@ -282,6 +298,9 @@ fn words(alert: &api::Alert) -> String {
     line("due", &finding.due_at.to_string());
     line("runbook", &finding.runbook);
     line("finding", &finding.id.to_string());
+    if let Some(link) = &finding.link {
+        line("page", link);
+    }
     if let Some(reason) = &finding.reason {
         line("reason", reason);
     }

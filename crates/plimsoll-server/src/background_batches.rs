@@ -271,7 +271,12 @@ pub(crate) fn job(task: &BatchTask) -> Job {
         id: task.id,
         made: task.made,
         deployment: task.deployment.clone(),
-        asker: Asker { principal: task.principal, key: task.key },
+        asker: Asker {
+            principal: task.principal,
+            key: task.key,
+            bearer: task.bearer.as_ref().map(|bearer| Arc::new(bearer.0.clone())),
+            began: task.made,
+        },
         format: format(task.format),
         output: format(task.output),
         keep: task.keep.clone(),

@@ -162,6 +162,9 @@ pub struct ServerConfig {
     pub listen: Listeners,
     /// The deployment that `/invocations` asks, which names none.
     pub default_deployment: Option<String>,
+    /// Where people reach the control listener, without a slash at its end; links in alerts begin
+    /// with it.
+    pub public_url: Option<String>,
     /// TLS for all listeners, if configured.
     pub tls: Option<TlsFiles>,
     /// Where OpenTelemetry traces go (OTLP over HTTP), if configured.

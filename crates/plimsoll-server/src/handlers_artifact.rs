@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// Where an upload goes on, as in the protocol of resumable uploads (tus 1.0).
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const BINARY: &str = "application/octet-stream";
+const LOGGED_FILE: &str = "/api/2.0/mlflow/logged-models/{model_id}/artifacts/files";
 const CYCLONEDX: &str = "application/vnd.cyclonedx+json; version=1.7";
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -124,6 +125,16 @@ fn files() -> Vec<Route> {
         })
         .named("mlflow_get_version_artifact", "A file of a registered version (MLflow)")
         .gives_media(BINARY),
+        control("GET", LOGGED_FILE, ReadFile, |app, ctx, input| {
+            in_mlflow_shape(of_logged(app, ctx, input))
+        })
+        .named("mlflow_get_logged_model_artifact", "A file of a logged model (MLflow)")
+        .gives_media(BINARY),
+        control("POST", "/api/2.0/mlflow/upload-artifact", ChangeFile, |app, ctx, input| {
+            in_mlflow_shape(small_file(app, ctx, input))
+        })
+        .named("mlflow_upload_artifact", "Put a small file among those of a run (MLflow)")
+        .reads_media(BINARY),
     ]);
     routes
 }
@@ -145,6 +156,20 @@ struct RunQuery {
 struct VersionQuery {
     name: String,
     version: u32,
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct LoggedQuery {
+    #[serde(default)]
+    artifact_file_path: String,
+}
+
+#[derive(Deserialize)]
+struct SmallFileQuery {
+    #[serde(default, alias = "run_id")]
+    run_uuid: String,
+    #[serde(default)]
     path: String,
 }
 
@@ -188,6 +213,37 @@ fn of_version(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, F
     let label = format!("{}/{}", query.name, query.version);
     let folder = app.control.version_folder(ctx, &label)?;
     send(app, ctx, input, &file_path(&format!("{folder}/{path}"))?)
+}
+
+fn of_logged(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
+    let query: LoggedQuery = input.query()?;
+    let path = file_path(&query.artifact_file_path)?;
+    let folder = app.control.logged_folder(ctx, input.param("model_id"))?;
+    send(app, ctx, input, &file_path(&format!("{folder}/{path}"))?)
+}
+
+/// A file in the body of a request, as MLflow's web pages send it. It is at most as large as
+/// any other body; larger ones go through the proxy.
+fn small_file(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply, Fail> {
+    let query: SmallFileQuery = input.query()?;
+    let missing =
+        |what: &str| Fail::bad("malformed_request", format!("Request must specify {what}."));
+    if query.run_uuid.is_empty() {
+        return Err(missing("run_uuid"));
+    }
+    if query.path.is_empty() {
+        return Err(missing("path"));
+    }
+    let path = file_path(&query.path)?;
+    if input.body.is_empty() {
+        return Err(missing("data"));
+    }
+    let folder = app.control.logging_folder(ctx, &query.run_uuid)?;
+    let path = file_path(&format!("{folder}/{path}"))?;
+    let mut upload = app.control.begin_file(ctx, &path, app.limits.max_artifact_bytes)?;
+    upload.write(&input.body)?;
+    app.control.end_file(ctx, &path, upload)?;
+    ok(&json!({}))
 }
 
 pub(crate) fn file_path(text: &str) -> Result<FilePath, Fail> {

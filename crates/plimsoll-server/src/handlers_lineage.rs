@@ -82,6 +82,20 @@ fn versions() -> Vec<Route> {
         .gives(201, schema_of::<api::ModelVersion>),
         control(
             "GET",
+            "/api/v1/models/{model}/versions/{number}/contract-draft",
+            ReadVersion,
+            |app, ctx, input| {
+                let number = input.parsed("number")?;
+                ok(&app.control.contract_draft(ctx, input.param("model"), number)?)
+            },
+        )
+        .named(
+            "get_contract_draft",
+            "A first contract of the signature that MLflow stored with a model version",
+        )
+        .gives(200, schema_of::<api::ContractDraft>),
+        control(
+            "GET",
             "/api/v1/models/{model}/versions/{number}/provenance",
             ReadVersion,
             |app, ctx, input| {

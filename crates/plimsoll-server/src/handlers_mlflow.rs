@@ -679,6 +679,7 @@ fn told(error: Error) -> Fail {
 
 /// Whether a path speaks MLflow's language.
 pub(crate) fn is_ours(path: &str) -> bool {
+    let path = with_one_slash(path);
     path.starts_with("/api/2.0/mlflow")
         || path.starts_with("/api/3.0/mlflow")
         || path.starts_with("/api/2.1/mlflow")
@@ -686,8 +687,18 @@ pub(crate) fn is_ours(path: &str) -> bool {
         || matches!(path, "/get-artifact" | "/model-versions/get-artifact")
 }
 
+/// A path with one slash at its beginning.
+fn with_one_slash(path: &str) -> &str {
+    match path.len() - path.trim_start_matches('/').len() {
+        0 | 1 => path,
+        slashes => path.get(slashes - 1..).unwrap_or(path),
+    }
+}
+
 /// The one path of the table that a path means.
 pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
+    // MLflow's server takes several slashes at the beginning for one; nobody else's path changes.
+    let path = if is_ours(path) { with_one_slash(path) } else { path };
     let rest = path.strip_prefix("/ajax-api/").or_else(|| path.strip_prefix("/api/"));
     let Some(rest) = rest else { return Cow::Borrowed(path) };
     let known = ["2.0/", "2.1/", "3.0/"].into_iter().find_map(|v| rest.strip_prefix(v));
@@ -770,11 +781,17 @@ mod tests {
             "/ajax-api/2.0/mlflow/runs/get",
             "/api/3.0/mlflow/runs/get",
             "/api/2.1/mlflow/runs/get",
+            "//api/2.0/mlflow/runs/get",
+            "///ajax-api/2.0/mlflow/runs/get",
         ] {
             assert_eq!(canonical(other), path);
             assert!(is_ours(other));
         }
-        assert_eq!(canonical("/api/v1/models"), "/api/v1/models");
+        assert_eq!(canonical("//get-artifact"), "/get-artifact");
+        for other in ["/api/v1/models", "//api/v1/models", "//", "/", ""] {
+            assert_eq!(canonical(other), other);
+            assert!(!is_ours(other));
+        }
         assert_eq!(canonical("/api/4.0/mlflow/runs/get"), "/api/4.0/mlflow/runs/get");
     }
 

@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Rows that the model is asked about at once.
-const CHUNK: usize = 1_024;
+pub(crate) const CHUNK: usize = 1_024;
 /// Windows in a list unless told, and at most.
 const WINDOWS: u32 = 50;
 const MAX_WINDOWS: u32 = 512;
@@ -171,10 +171,10 @@ fn set_reference(app: &App, ctx: &RequestContext, input: &Input) -> Result<Reply
 }
 
 /// What is watched: a version that answers here, or decisions that are made elsewhere.
-struct Subject<'a> {
-    contract: &'a CompiledContract,
-    digest: Digest,
-    version: Option<&'a ServedVersion>,
+pub(crate) struct Subject<'a> {
+    pub(crate) contract: &'a CompiledContract,
+    pub(crate) digest: Digest,
+    pub(crate) version: Option<&'a ServedVersion>,
 }
 
 impl<'a> Subject<'a> {
@@ -202,7 +202,7 @@ impl<'a> Subject<'a> {
         }
     }
     /// What answers are called, and how many numbers they have.
-    fn output(&self) -> (&str, usize) {
+    pub(crate) fn output(&self) -> (&str, usize) {
         match self.version {
             Some(version) => (version.model.output().name, version.model.output().count),
             None => ("output", 1),
@@ -300,7 +300,7 @@ fn habits(query: &api::ReferenceQuery) -> Result<Habits, Fail> {
 
 /// Reads a file's rows, asks the version what it answers to them, and gives how many rows did
 /// not keep the contract.
-fn from_file(
+pub(crate) fn from_file(
     subject: &Subject<'_>,
     format: Format,
     bytes: Vec<u8>,
@@ -344,7 +344,7 @@ fn take(
 
 /// What the version answers to these rows, row-major, and the numbers of one; nothing if it
 /// answers elsewhere or not at all.
-fn answers(version: &ServedVersion, rows: &[Rows]) -> (Vec<f64>, usize) {
+pub(crate) fn answers(version: &ServedVersion, rows: &[Rows]) -> (Vec<f64>, usize) {
     let width = version.model.output().count;
     let mut inputs = Vec::new();
     for row in rows {

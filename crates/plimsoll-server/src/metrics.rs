@@ -3,6 +3,7 @@
 use crate::metrics_findings::FindingsPage;
 use crate::metrics_identity::IdentityPage;
 use crate::metrics_monitor::MonitorPage;
+use crate::metrics_performance::PerformancePage;
 use crate::metrics_rollouts::RolloutsPage;
 use crate::metrics_sinks::SinksPage;
 use plimsoll_control::Control;
@@ -42,6 +43,7 @@ pub(crate) fn page(
     registry.register_collector(Box::new(SinksPage(sinks.clone())));
     registry.register_collector(Box::new(FindingsPage(Arc::clone(control))));
     registry.register_collector(Box::new(MonitorPage(Arc::clone(monitor), gateway.clone())));
+    registry.register_collector(Box::new(PerformancePage(Arc::clone(control))));
     registry.register_collector(Box::new(IdentityPage(gateway.clone(), Arc::clone(clock))));
     let mut text = String::with_capacity(32 * 1024);
     encode(&mut text, &registry)?;

@@ -177,6 +177,7 @@ async fn serve(
     tasks.spawn(alerts::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background_loop::tend(Arc::clone(&app), life.clone()));
     tasks.spawn(background_loop::judge(Arc::clone(&app), config.monitor_slot, life.clone()));
+    tasks.spawn(background_loop::watch(Arc::clone(&app), config.monitor_slot, life.clone()));
     tasks.spawn(background_retrain::keep(Arc::clone(&app), life.clone()));
     tasks.spawn(webhooks::run(Arc::clone(&app), life.clone()));
     tasks.spawn(background::each_hour(Arc::clone(&app), life.clone()));

@@ -2,6 +2,7 @@
 
 use crate::SignError;
 use crate::certificate::{Chain, Trust};
+use crate::early;
 use crate::key::{PublicKey, Signer};
 use crate::manifest::Manifest;
 use base64::Engine as _;
@@ -96,8 +97,16 @@ pub fn verify<'a>(bundle: &[u8], by: impl Into<Against<'a>>) -> Result<Verified,
         return Err(SignError::Bundle("the bundle has not exactly one signature"));
     };
     let payload = decode(&bundle.envelope.payload)?;
-    let message = encoding(&bundle.envelope.payload_type, &payload);
+    let kind = bundle.envelope.payload_type.as_str();
     let signature = decode(&signature.sig)?;
+    let is_early = early::is_early(&payload);
+    let check = |key: &PublicKey| {
+        if is_early {
+            key.verify_early(&early::encoding(kind, &payload), &signature)
+        } else {
+            key.verify(&encoding(kind, &payload), &signature)
+        }
+    };
     let identity = match (by.into(), bundle.material) {
         (
             Against::Key(key),
@@ -107,7 +116,7 @@ pub fn verify<'a>(bundle: &[u8], by: impl Into<Against<'a>>) -> Result<Verified,
             if stated.hint.is_some_and(|hint| !hint.is_empty() && hint != key.id()) {
                 return Err(SignError::Key("the bundle is signed with another key"));
             }
-            key.verify(&message, &signature)?;
+            check(key)?;
             format!("key:{}", key.id())
         }
         (
@@ -118,7 +127,7 @@ pub fn verify<'a>(bundle: &[u8], by: impl Into<Against<'a>>) -> Result<Verified,
                 chain.certificates.iter().map(|stated| decode(&stated.raw_bytes)).collect();
             let chain = Chain::from_der(certificates?)?;
             let identity = chain.verify(trust)?;
-            chain.public_key()?.verify(&message, &signature)?;
+            check(&chain.public_key()?)?;
             format!("certificate:{identity}")
         }
         (_, Material { public_key: Some(_), .. }) => return Err(SignError::Method("public key")),
@@ -131,7 +140,8 @@ pub fn verify<'a>(bundle: &[u8], by: impl Into<Against<'a>>) -> Result<Verified,
     if bundle.envelope.payload_type != PAYLOAD_TYPE {
         return Err(SignError::Bundle("the payload is no in-toto statement"));
     }
-    Ok(Verified { manifest: Manifest::read(&payload)?, identity })
+    let manifest = if is_early { early::read(&payload)? } else { Manifest::read(&payload)? };
+    Ok(Verified { manifest, identity })
 }
 
 /// Signs any in-toto statement: the DSSE envelope's JSON (<https://github.com/secure-systems-lab/dsse>).

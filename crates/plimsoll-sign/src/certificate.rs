@@ -4,6 +4,7 @@ use crate::SignError;
 use crate::der::{element, extension, name_part};
 use crate::key::PublicKey;
 use crate::manifest::sha256_hex;
+use crate::path;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::time::Duration;
@@ -68,8 +69,8 @@ impl Chain {
     pub(crate) fn verify(&self, trust: &Trust) -> Result<String, SignError> {
         let (der, leaf) = self.leaf()?;
         check_usage(der)?;
-        let anchors: Vec<_> = trust
-            .roots
+        let roots = trust.valid_roots()?;
+        let anchors: Vec<_> = roots
             .iter()
             .map(|root| anchor_from_trusted_cert(root))
             .collect::<Result<_, _>>()
@@ -84,7 +85,13 @@ impl Chain {
             None,
             None,
         );
-        path.map_err(|error| SignError::Certificate(why(&error)))?;
+        match path {
+            Ok(_) => {}
+            Err(webpki::Error::CaUsedAsEndEntity) => {
+                path::follow(&self.certificates, &roots, trust.at_secs, CODE_SIGNING)?;
+            }
+            Err(error) => return Err(SignError::Certificate(why(&error))),
+        }
         Ok(identity(der, &leaf))
     }
 }
@@ -110,6 +117,24 @@ impl Trust {
             return Err(SignError::Certificate("there is no root to believe"));
         }
         Ok(Self { roots: read_roots, at_secs })
+    }
+}
+
+impl Trust {
+    /// The roots that are valid at the time: `webpki` asks no root whether it has expired.
+    fn valid_roots(&self) -> Result<Vec<CertificateDer<'static>>, SignError> {
+        let mut valid = Vec::with_capacity(self.roots.len());
+        for root in &self.roots {
+            match path::is_valid(root, self.at_secs) {
+                Some(true) => valid.push(root.clone()),
+                Some(false) => {}
+                None => return Err(SignError::Certificate("a root cannot be read")),
+            }
+        }
+        if valid.is_empty() {
+            return Err(SignError::Certificate("no root that is believed is valid at this time"));
+        }
+        Ok(valid)
     }
 }
 
@@ -157,7 +182,6 @@ fn why(error: &webpki::Error) -> &'static str {
         webpki::Error::CertNotValidYet { .. } => "a certificate of the chain is not valid yet",
         webpki::Error::UnknownIssuer => "no root that is believed vouches for the signer",
         webpki::Error::RequiredEkuNotFoundContext(_) => "the certificate is not for signing code",
-        webpki::Error::CaUsedAsEndEntity => "the signer's certificate is an authority's",
         _ => "the chain of certificates does not hold",
     }
 }

@@ -6,9 +6,10 @@ use crate::certificate::Chain;
 use crate::manifest::sha256_hex;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
-    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA256_ASN1,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1,
+    ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    EcdsaVerificationAlgorithm, KeyPair, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,8 @@ struct Curve {
     prefix: &'static [u8],
     signing: &'static EcdsaSigningAlgorithm,
     verifying: &'static EcdsaVerificationAlgorithm,
+    /// How bundles of v0.2 were signed: with SHA-256 whatever the curve.
+    early: Option<&'static EcdsaVerificationAlgorithm>,
 }
 
 static CURVES: [Curve; 3] = [
@@ -27,16 +30,19 @@ static CURVES: [Curve; 3] = [
         prefix: b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00",
         signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
         verifying: &ECDSA_P256_SHA256_ASN1,
+        early: Some(&ECDSA_P256_SHA256_ASN1),
     },
     Curve {
         prefix: b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00",
         signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
         verifying: &ECDSA_P384_SHA384_ASN1,
+        early: Some(&ECDSA_P384_SHA256_ASN1),
     },
     Curve {
         prefix: b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00",
         signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
         verifying: &ECDSA_P521_SHA512_ASN1,
+        early: None,
     },
 ];
 
@@ -102,6 +108,12 @@ impl PublicKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignError> {
         let (curve, point) = self.curve().ok_or(SignError::Signature)?;
         let key = UnparsedPublicKey::new(curve.verifying, point);
+        key.verify(message, signature).map_err(|_| SignError::Signature)
+    }
+
+    pub(crate) fn verify_early(&self, message: &[u8], signature: &[u8]) -> Result<(), SignError> {
+        let (curve, point) = self.curve().ok_or(SignError::Signature)?;
+        let key = UnparsedPublicKey::new(curve.early.ok_or(SignError::Signature)?, point);
         key.verify(message, signature).map_err(|_| SignError::Signature)
     }
 

@@ -10,8 +10,10 @@
 mod bundle;
 mod certificate;
 mod der;
+mod early;
 mod key;
 mod manifest;
+mod path;
 
 pub use bundle::{
     BUNDLE_NAME, MAX_BUNDLE, Verified, sign, sign_statement, verify, verify_statement,

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_sign::{
     Difference, Manifest, Method, PublicKey, Resource, Serialization, SignError, Signer, Trust,
     is_ignored, sign, verify,
@@ -80,6 +82,104 @@ fn certificates_lead_to_a_root_at_a_time() {
     verify(certified(data!("expired.crt")).as_bytes(), &trust(root, 1_768_000_000)).unwrap();
     let other = Signer::from_pem(data!("key.pem")).unwrap();
     assert!(other.with_certificates(data!("leaf.crt"), &[]).is_err());
+}
+
+#[test]
+fn a_signer_may_be_an_authority_or_the_root_itself() {
+    let by = |leaf: &[u8], others: &[&[u8]]| {
+        let signer = Signer::from_pem(data!("leaf.pem")).unwrap();
+        sign(&manifest(), &signer.with_certificates(leaf, others).unwrap()).unwrap()
+    };
+    let (elder, low) = (data!("elder.crt"), data!("low.crt"));
+    let (both, own, below) = (data!("authority.crt"), data!("own.crt"), data!("below.crt"));
+    let holds = |bundle: &str, root, at| {
+        verify(bundle.as_bytes(), &trust(root, at)).map(|verified| verified.identity)
+    };
+    // Whatever the order in which the others are listed, and with those that lead nowhere.
+    for others in [vec![low], vec![low, elder], vec![elder, data!("stranger.crt"), low]] {
+        assert_eq!(holds(&by(both, &others), elder, NOW).unwrap(), "certificate:Both");
+    }
+    assert_eq!(holds(&by(both, &[]), low, NOW).unwrap(), "certificate:Both");
+    assert_eq!(holds(&by(own, &[]), own, NOW).unwrap(), "certificate:Own");
+    let cases = [
+        (by(both, &[]), elder, NOW, "no root that is believed vouches"),
+        (by(both, &[low]), data!("stranger.crt"), NOW, "no root that is believed vouches"),
+        (by(own, &[]), data!("root.crt"), NOW, "no root that is believed vouches"),
+        (by(both, &[low]), elder, 1_700_000_000, "no root that is believed is valid"),
+        (by(data!("authority-expired.crt"), &[low]), elder, NOW, "has expired"),
+        (by(data!("own-server.crt"), &[]), data!("own-server.crt"), NOW, "not for signing code"),
+        // `Low` may have no authority below it that issues, and a signer is none.
+        (by(below, &[both, low]), elder, NOW, "may not have so many below it"),
+    ];
+    for (bundle, root, at, words) in cases {
+        let error = holds(&bundle, root, at).unwrap_err().to_string();
+        assert!(error.contains(words), "{error} does not say {words}");
+    }
+}
+
+#[test]
+fn a_root_whose_time_is_over_vouches_for_nobody() {
+    let signer = Signer::from_pem(data!("leaf.pem")).unwrap();
+    let bundle = sign(&manifest(), &signer.with_certificates(data!("of-gone.crt"), &[]).unwrap());
+    let (bundle, gone) = (bundle.unwrap(), data!("gone.crt"));
+    let error = verify(bundle.as_bytes(), &trust(gone, NOW)).unwrap_err().to_string();
+    assert!(error.contains("no root that is believed is valid"), "{error}");
+    verify(bundle.as_bytes(), &trust(gone, 1_768_000_000)).unwrap();
+    // Beside one that is valid it does not count either.
+    let both = Trust::from_pem(&[gone, data!("root.crt")], NOW).unwrap();
+    assert!(verify(bundle.as_bytes(), &both).is_err());
+}
+
+#[test]
+fn any_flipped_byte_of_an_authoritys_chain_is_found() {
+    let signer = Signer::from_pem(data!("leaf.pem")).unwrap();
+    let signer = signer.with_certificates(data!("authority.crt"), &[data!("low.crt")]).unwrap();
+    let bundle = sign(&manifest(), &signer).unwrap();
+    let elder = trust(data!("elder.crt"), NOW);
+    verify(bundle.as_bytes(), &elder).unwrap();
+    let whole: serde_json::Value = serde_json::from_str(&bundle).unwrap();
+    let place = "/verificationMaterial/x509CertificateChain/certificates";
+    for which in 0..2 {
+        let place = format!("{place}/{which}/rawBytes");
+        let der = STANDARD.decode(whole.pointer(&place).unwrap().as_str().unwrap()).unwrap();
+        for at in 0..der.len() {
+            let mut flipped = der.clone();
+            flipped[at] ^= 1;
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&place).unwrap() = STANDARD.encode(flipped).into();
+            let verified = verify(changed.to_string().as_bytes(), &elder);
+            assert!(verified.is_err(), "byte {at} of certificate {which}");
+        }
+    }
+}
+
+#[test]
+fn bundles_of_v0_2_hold() {
+    let bundle = data!("v0.2.json");
+    let root = trust(data!("v0.2-root.crt"), NOW);
+    let verified = verify(bundle, &root).unwrap();
+    let names: Vec<&str> = verified.manifest.resources().iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, ["config.json", "weights.bin"]);
+    // What a later signer signs is not taken for one of these, and the other way round.
+    let text = std::str::from_utf8(bundle).unwrap();
+    let statement = |text: &str| {
+        let whole: serde_json::Value = serde_json::from_str(text).unwrap();
+        let payload = whole["dsseEnvelope"]["payload"].as_str().unwrap().to_owned();
+        (whole, String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap())
+    };
+    let (whole, payload) = statement(text);
+    for (from, to) in [
+        ("Digests/v0.1", "signature/v1.0"),
+        ("weights.bin", "weights.bim"),
+        ("file-sha256", "file-sha512"),
+        ("Statement/v1", "Statement/v0"),
+    ] {
+        assert!(payload.contains(from));
+        let mut changed = whole.clone();
+        let payload = STANDARD.encode(payload.replace(from, to));
+        changed["dsseEnvelope"]["payload"] = payload.into();
+        assert!(verify(changed.to_string().as_bytes(), &root).is_err(), "{to}");
+    }
 }
 
 #[test]

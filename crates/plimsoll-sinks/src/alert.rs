@@ -75,6 +75,9 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
     if let Some(reason) = &finding.reason {
         facts.push(("Reason", reason.clone()));
     }
+    if let Some(link) = &finding.link {
+        facts.push(("Page", link.clone()));
+    }
     facts
 }
 
@@ -181,6 +184,9 @@ fn pagerduty(alert: &Alert, key: &str) -> Value {
             "custom_details": alert,
         });
         event["client"] = "Plimsoll".into();
+        if let Some(link) = &finding.link {
+            event["client_url"] = link.as_str().into();
+        }
         if finding.runbook.starts_with("https://") {
             event["links"] = json!([{"href": finding.runbook, "text": "Runbook"}]);
         }
@@ -193,6 +199,8 @@ mod tests {
     use super::*;
     use plimsoll_api::{FindingKind, FindingState, Timestamp};
     use plimsoll_types::{AlertId, FindingId, Time};
+
+    const PAGE: &str = "https://plimsoll.example.org/console/findings/1";
 
     fn alert(what: AlertWhat) -> Alert {
         let time = Timestamp(Time::from_micros(1_800_000_000_000_000));
@@ -214,6 +222,7 @@ mod tests {
             due_at: time,
             runbook: "https://runbooks.example.org/drift".into(),
             reason: None,
+            link: Some(PAGE.into()),
         };
         let other = AlertFinding { about: "age".into(), ..finding.clone() };
         Alert {
@@ -243,6 +252,7 @@ mod tests {
         assert_eq!(event["subject"], "finding/02020202-0202-0202-0202-020202020202");
         assert_eq!(event["data"]["finding"]["numbers"]["psi"], 0.4);
         assert_eq!(event["data"]["more"], 4);
+        assert_eq!(event["data"]["finding"]["link"], PAGE);
         assert!(!event.to_string().contains("R0UT1NG"));
     }
 
@@ -256,6 +266,7 @@ mod tests {
         assert_eq!(blocks.len(), 3);
         assert!(blocks[1]["text"]["text"].as_str().expect("text").contains("and 4 more"));
         assert!(blocks.iter().all(|b| b["type"] == "section" || b["type"] == "context"));
+        assert!(blocks[2].to_string().contains(PAGE));
     }
 
     #[test]
@@ -265,6 +276,7 @@ mod tests {
         assert_eq!(card["contentType"], "application/vnd.microsoft.card.adaptive");
         assert_eq!(card["content"]["body"][0]["color"], "Good");
         assert_eq!(card["content"]["version"], "1.4");
+        assert!(card["content"]["body"].to_string().contains(PAGE));
     }
 
     /// The fields that the Events API v2 asks for, and its three actions on one key.
@@ -279,6 +291,7 @@ mod tests {
             assert!(opened["payload"][field].is_string(), "{opened}");
         }
         assert_eq!(opened["payload"]["severity"], "critical");
+        assert_eq!(opened["client_url"], PAGE);
         for (what, action) in [
             (AlertWhat::Worsened, "trigger"),
             (AlertWhat::Acknowledged, "acknowledge"),

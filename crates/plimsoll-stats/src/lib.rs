@@ -11,6 +11,8 @@
 //! | [`fairness`] | are groups treated alike? |
 //! | [`summary`] | mergeable summaries of streams on edges that a reference froze |
 //! | [`sequential`] | tests that may be looked at after every record |
+//! | [`edetector`] | when a loss has risen, however long it was low before |
+//! | [`burn`] | how fast a budget of wrong answers is used up |
 //! | [`contest`] | the same for two streams: is the candidate worse than the incumbent? |
 //! | [`difference`], [`power`] | two means compared at any time, with a covariate; units that are needed |
 //! | [`outage`] | the same for failures, so that an outage is found within five answers |
@@ -21,6 +23,7 @@
 
 pub mod booster;
 pub mod bootstrap;
+pub mod burn;
 pub mod cbpe;
 pub mod cells;
 pub mod contest;
@@ -29,6 +32,7 @@ pub mod difference;
 pub mod discovery;
 pub mod dle;
 pub mod drift;
+pub mod edetector;
 pub mod fairness;
 pub mod ks;
 pub mod multivariate;

@@ -22,6 +22,8 @@ pub struct BatchRow {
     pub principal: PrincipalId,
     /// With which key.
     pub key: Option<ApiKeyId>,
+    /// What the token or certificate gave that it was begun with, as JSON.
+    pub bearer: Option<String>,
     /// Where it stands.
     pub state: String,
     /// The format of its file.
@@ -68,7 +70,7 @@ pub struct BatchProgress {
 impl Columns for BatchRow {
     const COLUMNS: &'static str = "id, deployment, principal, key, state, format, output, keep, \
          input_digest, input_bytes, row_count, result_digest, result_bytes, why, tenant, \
-         created_at, ended_at, removed_at";
+         created_at, ended_at, removed_at, bearer";
     fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
         let is_null = |at| row.get_ref(at).map(|value| value == ValueRef::Null);
         Ok(Self {
@@ -93,6 +95,7 @@ impl Columns for BatchRow {
             created_at: row::time(row, 15)?,
             ended_at: row::maybe_time(row, 16)?,
             removed_at: row::maybe_time(row, 17)?,
+            bearer: row.get(18)?,
         })
     }
 }
@@ -161,7 +164,7 @@ impl Write<'_> {
             "batch job",
             &format!(
                 "INSERT INTO batches ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-                 ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
                 BatchRow::COLUMNS
             ),
             params![
@@ -183,6 +186,7 @@ impl Write<'_> {
                 micros(row.created_at),
                 row.ended_at.map(micros),
                 row.removed_at.map(micros),
+                row.bearer,
             ],
         )?;
         self.insert(

@@ -55,7 +55,7 @@ pub use mlflow::{
     Audience, CatalogueRow, CatalogueVersion, DeliveryRow, ExperimentRow, LoggedRow, PairKind,
     RunDatasetRow, RunRow, Search, WebhookRow,
 };
-pub use monitoring::{FreshnessRow, ReferenceRow};
+pub use monitoring::{FreshnessRow, ReferenceRow, UnreferencedRow};
 pub use read::{MAX_PAGE, Read};
 pub use retrain::{RetrainPolicyRow, RetrainRow};
 pub use review::{ReviewMark, ReviewRow, ReviewTotals};

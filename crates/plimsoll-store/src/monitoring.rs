@@ -53,6 +53,35 @@ impl Read<'_> {
         )
     }
 
+    /// Versions that answer, are tried, or are on their way there, and have no reference.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn unreferenced(&self) -> Result<Vec<UnreferencedRow>> {
+        self.whole(
+            "(SELECT id AS deployment, released AS version FROM deployments
+                WHERE archived_at IS NULL AND released IS NOT NULL
+              UNION SELECT deployment, version FROM retrain_trials WHERE ended_at IS NULL
+              UNION SELECT deployment, candidate FROM rollouts
+                WHERE ended_at IS NULL AND is_drill = 0) AS served
+             WHERE NOT EXISTS (SELECT 1 FROM watch_references AS own
+               WHERE own.deployment = served.deployment AND own.version = served.version)
+             ORDER BY deployment, version",
+            [],
+        )
+    }
+
+    /// The reference of the newest version of a deployment that has one.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn newest_reference(&self, deployment: DeploymentId) -> Result<Option<ReferenceRow>> {
+        self.one(
+            "watch_references WHERE deployment = ?1 ORDER BY version DESC LIMIT 1",
+            [deployment.as_bytes()],
+        )
+    }
+
     /// What the released version of each deployment is as old as.
     ///
     /// # Errors
@@ -72,6 +101,22 @@ impl Read<'_> {
               WHERE d.archived_at IS NULL)",
             [],
         )
+    }
+}
+
+/// A version of a deployment that has no reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnreferencedRow {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The number of the version.
+    pub version: u32,
+}
+
+impl Columns for UnreferencedRow {
+    const COLUMNS: &'static str = "deployment, version";
+    fn read(row: &Row<'_>) -> std::result::Result<Self, rusqlite::Error> {
+        Ok(Self { deployment: DeploymentId::from_bytes(row.get(0)?), version: row.get(1)? })
     }
 }
 
@@ -104,6 +149,21 @@ impl Columns for FreshnessRow {
 }
 
 impl Write<'_> {
+    /// Sets a reference where there is none. Whether it did.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn set_first_reference(&self, row: &ReferenceRow) -> Result<bool> {
+        let known: Option<ReferenceRow> = self.one(
+            "watch_references WHERE deployment = ?1 AND version = ?2",
+            params![row.deployment.as_bytes(), row.version],
+        )?;
+        if known.is_some() {
+            return Ok(false);
+        }
+        self.set_reference(row).map(|()| true)
+    }
+
     /// Sets a reference in place of the one before.
     ///
     /// # Errors

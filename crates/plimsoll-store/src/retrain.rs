@@ -5,7 +5,7 @@ use crate::read::{MAX_PAGE, Read};
 use crate::row::{self, Columns, micros};
 use crate::store::Store;
 use crate::write::Write;
-use plimsoll_types::{DeploymentId, FindingId, PrincipalId, RetrainId, Time};
+use plimsoll_types::{DeploymentId, FindingId, ModelId, PrincipalId, RetrainId, Time};
 use rusqlite::{Row, params};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -153,6 +153,17 @@ impl Read<'_> {
         self.one(
             "retrains WHERE deployment = ?1 AND cause = ?2",
             params![deployment.as_bytes(), cause],
+        )
+    }
+    /// The one that made a version of a model, in whichever deployment.
+    ///
+    /// # Errors
+    /// See [`Read::meta`].
+    pub fn retrain_of(&self, model: ModelId, version: u32) -> Result<Option<RetrainRow>> {
+        self.one(
+            "retrains WHERE version = ?2 AND deployment IN
+               (SELECT id FROM deployments WHERE model = ?1) ORDER BY id DESC LIMIT 1",
+            params![model.as_bytes(), version],
         )
     }
     /// Those that are under way, oldest first.

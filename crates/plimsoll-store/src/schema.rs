@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_lineage.sql"),
     include_str!("../migrations/0016_experiments.sql"),
     include_str!("../migrations/0017_loop.sql"),
+    include_str!("../migrations/0018_batch_bearers.sql"),
 ];
 
 /// "PLIM": tells our files from other databases.
@@ -34,10 +35,15 @@ const APPLICATION_ID: i32 = 0x504c_494d;
 /// How long to wait for another process's transaction (a backup tool, say).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Statements that a connection keeps prepared: more than there are kinds of requests that are
+/// asked often. A kept one is some kilobytes; the library's own 16 are used up by one page.
+const STATEMENTS: usize = 256;
+
 /// Opens the file for writing, making or migrating it as needed.
 pub(crate) fn open_writer(path: &Path, now: Time) -> Result<Connection, StoreError> {
     let mut writer = Connection::open(path)?;
     writer.busy_timeout(BUSY_TIMEOUT)?;
+    writer.set_prepared_statement_cache_capacity(STATEMENTS);
     refuse_others(path, &writer)?;
     // FULL: a change is on disk before it is told. secure_delete: what is deleted is
     // overwritten, so that a copied file does not keep it.

@@ -48,11 +48,29 @@ impl Control {
         self.ml_files(ctx, &root, path.as_ref())
     }
 
+    /// The folder of a logged model's files.
+    ///
+    /// # Errors
+    /// [`crate::ControlError`].
+    pub fn logged_folder(&self, ctx: &RequestContext, id: &str) -> Result<FilePath> {
+        self.may_read_tracking(ctx)?;
+        let root = self.store.read(|r| Ok::<_, crate::ControlError>(logged(r, id)?.location))?;
+        Ok(FilePath::from_source(&root).ok_or_else(elsewhere)?)
+    }
+
+    /// The folder that a run's files go to, whether or not it has any yet.
+    ///
+    /// # Errors
+    /// [`crate::ControlError`].
+    pub fn logging_folder(&self, ctx: &RequestContext, id: &str) -> Result<FilePath> {
+        self.may_write_tracking(ctx)?;
+        let root = self.store.read(|r| Ok::<_, crate::ControlError>(run(r, id)?.location))?;
+        Ok(FilePath::from_source(&root).ok_or_else(elsewhere)?)
+    }
+
     /// What is in a folder below a root; paths are told as from the root.
     fn ml_files(&self, ctx: &RequestContext, root: &str, path: Option<&FilePath>) -> Result<Value> {
-        let within = FilePath::from_source(root).ok_or_else(|| {
-            Error::invalid("the artifacts are in another store, which this server does not list")
-        })?;
+        let within = FilePath::from_source(root).ok_or_else(elsewhere)?;
         let folder = match path {
             None => within,
             Some(path) => within.join(path.as_str()).map_err(|_| invalid_path())?,
@@ -145,8 +163,13 @@ impl Control {
         let histories = runs.iter().map(|id| self.ml_history(id, key, MAX_HISTORY));
         let histories = histories.collect::<Result<Vec<_>>>()?;
         let steps = sampled(&histories, usize::try_from(most).unwrap_or(1), wanted);
-        let metrics: Vec<&Metric> =
-            histories.iter().flatten().filter(|value| steps.contains(&value.step)).collect();
+        let mut metrics: Vec<&Metric> = Vec::new();
+        for history in &histories {
+            let begin = metrics.len();
+            metrics.extend(history.iter().filter(|value| steps.contains(&value.step)));
+            let of_run = metrics.get_mut(begin..).unwrap_or_default();
+            of_run.sort_by_key(|value| (value.step, value.timestamp));
+        }
         Ok(json!({"metrics": metrics}))
     }
 
@@ -204,6 +227,10 @@ fn plain_path(path: Option<&str>) -> Result<Option<FilePath>> {
         None | Some("") => Ok(None),
         Some(path) => Ok(Some(path.parse().map_err(|_| invalid_path())?)),
     }
+}
+
+fn elsewhere() -> Error {
+    Error::invalid("the artifacts are in another store, which this server does not list")
 }
 
 fn invalid_path() -> Error {

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 /// The most tags or parameters of one request.
 const MAX_PAIRS: usize = 1_000;
+/// The most datasets of one search: each is two parameters of each condition on a metric.
+const MAX_DATASETS: usize = 50;
 
 impl Control {
     /// `logged-models` (POST).
@@ -187,6 +189,7 @@ impl Control {
         let without = OrderedArgs::of(args)?;
         let mut search = search(Grammar::Logged, &without.rest, 100, 1_000)?;
         search.orders = without.orders;
+        search.datasets = datasets(args)?;
         self.store.read(|r| {
             let (rows, token) = search.page.cut(r.find_logged(&experiments, &search)?);
             let items = rows.iter().map(|row| Ok(json!(r.whole_logged(row)?)));
@@ -224,6 +227,19 @@ impl OrderedArgs {
         }
         Ok(Self { orders, rest: args.without("order_by") })
     }
+}
+
+/// The datasets that the metrics of a search are to be about.
+fn datasets(args: &Args) -> Result<Vec<(String, Option<String>)>> {
+    let wanted = args.objects("datasets")?;
+    if wanted.len() > MAX_DATASETS {
+        return Err(Error::invalid("there are too many datasets").into());
+    }
+    let one = |wanted: &Args| {
+        let digest = wanted.maybe_text("dataset_digest")?.filter(|digest| !digest.is_empty());
+        Ok((wanted.text("dataset_name")?.to_owned(), digest.map(str::to_owned)))
+    };
+    wanted.iter().map(one).collect()
 }
 
 /// The logged model with this id.

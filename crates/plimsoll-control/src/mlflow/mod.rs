@@ -52,6 +52,7 @@ fn search(grammar: Grammar, args: &Args, default: u32, max: u32) -> Result<Searc
         clauses: plimsoll_mlflow::filter(grammar, filter)?,
         orders: plimsoll_mlflow::order(grammar, &args.texts("order_by")?)?,
         page: Page::of(args, default, max)?,
+        datasets: Vec::new(),
     })
 }
 

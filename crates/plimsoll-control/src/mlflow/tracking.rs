@@ -22,8 +22,9 @@ impl Control {
         self.may_write_tracking(ctx)?;
         let name = args.text("name")?.to_owned();
         let location = args.maybe_text("artifact_location")?.filter(|l| !l.is_empty());
-        let location = location.map(super::source::location_fits).transpose()?;
+        // What is of another type than it must be is told before what does not fit.
         let tags = args.pairs("tags")?;
+        let location = location.map(super::source::location_fits).transpose()?;
         experiment_name_fits(&name)?;
         if tags.len() > MAX_TAGS {
             return Err(Error::invalid("there are too many tags").into());

@@ -234,6 +234,45 @@ fn runs_of_mlflow_name_their_data_and_their_versions() {
 }
 
 #[test]
+fn a_contract_is_drafted_for_whoever_may_read_the_version() {
+    const MLMODEL: &str = "signature:\n  inputs: '[{\"type\": \"double\", \"name\": \"income\", \
+                           \"required\": true}]'\n";
+    let bench = Bench::new();
+    let alice = bench.person("alice", &[Role::DataScientist]);
+    let carl = bench.person("carl", &[Role::Caller]);
+    put(&bench, &alice, "1/models/m-1/artifacts/model.json", MODEL);
+    put(&bench, &alice, "1/models/m-1/artifacts/MLmodel", MLMODEL.as_bytes());
+    put(&bench, &alice, "1/models/m-2/artifacts/model.json", b"{}");
+    put(&bench, &alice, "1/models/m-3/artifacts/MLmodel", b"flavors: {}\n");
+    for (name, folder) in [("credit", "m-1"), ("credit", "m-2"), ("other", "m-3"), ("a b", "m-1")] {
+        let folder = format!("1/models/{folder}/artifacts");
+        catalogued(&bench, &alice, name, &folder);
+    }
+    let draft = |who, name: &str, number| bench.control.contract_draft(who, name, number);
+
+    // One of the catalogue, by any name, and the same when deployments may use it.
+    let made = draft(&alice, "credit", 1).expect("drafted");
+    assert_eq!(made.contract.features[0].name, "income");
+    assert_eq!(made.questions.len(), 2);
+    assert_eq!(made.questions[0].path, "features[0]");
+    assert!(made.yaml.contains("# decide: the least"), "{}", made.yaml);
+    assert!(!made.contract.check().is_empty(), "it has open questions");
+    assert_eq!(draft(&alice, "a b", 1).expect("drafted").contract, made.contract);
+    let adopted =
+        bench.control.adopt_version(&alice, &name("credit"), 1, &api::AdoptVersion::default());
+    adopted.expect("adopted");
+    assert_eq!(draft(&alice, "credit", 1).expect("drafted"), made);
+
+    assert_eq!(code(draft(&alice, "credit", 2)).0, 404, "it has no `MLmodel`");
+    assert_eq!(code(draft(&alice, "credit", 9)).0, 404);
+    let (status, said) = code(draft(&alice, "other", 1));
+    assert!(status == 422 && said.contains("without a signature"), "{said}");
+    for (name, number) in [("credit", 1), ("a b", 1), ("nothing", 1)] {
+        assert_eq!(code(draft(&carl, name, number)).0, 403, "{name}");
+    }
+}
+
+#[test]
 fn a_release_adopts_what_an_mlflow_client_registered() {
     let bench = Bench::new();
     let alice = bench.person("alice", &[Role::DataScientist]);

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, MODEL, deployment, name};
 use super::code;
-use crate::RequestContext;
+use crate::{RequestContext, RolloutVerb};
 use plimsoll_api as api;
 use plimsoll_api::{RetrainState, Role};
 use plimsoll_types::{Clock as _, Digest, RetrainId, Severity, Signal, SignalKind};
@@ -216,4 +216,66 @@ fn a_trainer_that_never_ends_is_given_up() {
     assert!(!bench.control.begin_training(id, &manifest(&bench)).expect("given up"));
     let over = bench.control.read_retrain(&set.bob, id).expect("read");
     assert_eq!((over.state, over.attempts), (RetrainState::Failed, 8));
+}
+
+/// A candidate that is tried beside version 1.
+fn tried(bench: &Bench) -> (Set, RetrainId) {
+    let policy = api::RetrainPolicy { candidate_only: false, ..policy() };
+    let set = set(bench, &policy);
+    let carol = bench.person("carol", &[Role::Approver]);
+    let wanted = api::ReleaseVersion { version: 1 };
+    bench.control.release_version(&carol, &set.of.name, wanted).expect("released");
+    raise(bench, &set, SignalKind::Performance);
+    assert!(bench.control.request_due_retrains().expect("asked"));
+    let id = bench.control.next_retrain().expect("read").expect("a task").id;
+    assert!(bench.control.begin_training(id, &manifest(bench)).expect("begun"));
+    bench.control.trained(id, files(bench, id)).expect("trained");
+    (set, id)
+}
+
+fn phase(bench: &Bench, set: &Set) -> api::RolloutPhase {
+    bench.control.read_rollout(&set.bob, &set.of.name, None).expect("there").phase
+}
+
+/// What was looked at before the finding came does not count: each step asks again when nothing
+/// can come between.
+#[test]
+fn a_finding_of_security_is_seen_by_the_step_that_it_comes_before() {
+    let bench = Bench::new();
+    let (set, id) = tried(&bench);
+    let attack = raise(&bench, &set, SignalKind::Security);
+    // The trainer had ended already.
+    assert_eq!(code(bench.control.register_retrain(id)).0, 409);
+    let one = bench.control.read_retrain(&set.bob, id).expect("read");
+    assert_eq!((one.state, one.version), (RetrainState::Registering, None));
+    resolve(&bench, &set.bob, attack);
+    bench.control.register_retrain(id).expect("registered");
+    let all = bench.control.list_versions(&set.bob, &set.of.model, &api::PageQuery::default());
+    assert_eq!(all.expect("versions").items.len(), 2, "registered once");
+    raise(&bench, &set, SignalKind::Security);
+    bench.control.tend_trials().expect("tended");
+    assert!(bench.control.read_rollout(&set.bob, &set.of.name, None).is_err(), "not tried");
+    resolve(&bench, &set.bob, attack);
+    bench.control.tend_trials().expect("tended");
+    assert_eq!(phase(&bench, &set), api::RolloutPhase::Running);
+    // It runs, and a step is looked for when the finding comes.
+    let row = bench.control.store.read(|r| r.rollouts_under_way()).expect("read").remove(0);
+    let deployment = bench.control.store.read(|r| r.deployment(row.deployment)).expect("read");
+    let deployment = deployment.expect("there");
+    raise(&bench, &set, SignalKind::Security);
+    assert_eq!(code(bench.control.take_step(&deployment, &row)).0, 409);
+    bench.control.tend_trials().expect("tended");
+    assert_eq!(phase(&bench, &set), api::RolloutPhase::Held);
+    for _ in 0..3 {
+        bench.clock.pass(Duration::from_secs(2));
+        bench.control.tend_rollouts().expect("tended");
+        bench.control.tend_trials().expect("tended");
+        assert_eq!(phase(&bench, &set), api::RolloutPhase::Held);
+    }
+    let by_hand =
+        bench.control.change_rollout(&bench.admin(), &set.of.name, RolloutVerb::Resume, None);
+    assert!([403, 409].contains(&code(by_hand).0), "nobody makes it go on before");
+    resolve(&bench, &set.bob, attack);
+    bench.control.tend_trials().expect("tended");
+    assert_eq!(phase(&bench, &set), api::RolloutPhase::Running);
 }

@@ -196,3 +196,48 @@ fn a_crash_forgets_what_was_not_written_down_and_no_more() {
     tried.bench.control.tend_rollouts().expect("tended");
     assert_eq!((tried.now().phase, tried.released()), (RolloutPhase::RolledBack, 1));
 }
+
+#[test]
+fn a_step_that_was_due_does_not_undo_a_hold_that_came_first() {
+    let tried = Tried::new();
+    tried.start(&tried.approver, 2).expect("begun");
+    let control = &tried.bench.control;
+    let row = control.store.read(|r| r.rollouts_under_way()).expect("read").remove(0);
+    let deployment = control.store.read(|r| r.deployment(row.deployment)).expect("read");
+    let deployment = deployment.expect("there");
+    // Whoever looks after rollouts has seen that a step is due; the hold comes before they take it.
+    tried.pairs(3, good());
+    tried.change(&tried.engineer, RolloutVerb::Hold).expect("held");
+    control.take_step(&deployment, &row).expect("looked");
+    let now = tried.now();
+    assert_eq!((now.phase, now.step, now.history.len()), (RolloutPhase::Held, 1, 2));
+    assert_eq!(tried.live().expect("under way").live.with(|w| w.rollout.step()), 0);
+    // Nor does what was noted of evidence before.
+    tried.bench.clock.pass(Duration::from_secs(6));
+    tried.pairs(1, good());
+    control.tend_rollouts().expect("tended");
+    let tried = Tried { bench: tried.bench.crash(), ..tried };
+    assert_eq!(tried.now().phase, RolloutPhase::Held);
+    tried.change(&tried.approver, RolloutVerb::Resume).expect("resumed");
+    tried.bench.control.tend_rollouts().expect("tended");
+    assert_eq!((tried.now().phase, tried.now().step), (RolloutPhase::Running, 2));
+}
+
+#[test]
+fn whatever_comes_between_a_hold_stands() {
+    let tried = Tried::new();
+    tried.start(&tried.approver, 2).expect("begun");
+    for round in 0..30 {
+        tried.pairs(3, good());
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| tried.bench.control.tend_rollouts().expect("tended"));
+            let held = tried.change(&tried.engineer, RolloutVerb::Hold);
+            other.join().expect("tended");
+            assert_eq!(held.expect("held").phase, RolloutPhase::Held);
+        });
+        assert_eq!(tried.now().phase, RolloutPhase::Held, "round {round}");
+        tried.bench.control.tend_rollouts().expect("tended");
+        assert_eq!(tried.now().phase, RolloutPhase::Held, "round {round}");
+        tried.change(&tried.approver, RolloutVerb::Resume).expect("resumed");
+    }
+}

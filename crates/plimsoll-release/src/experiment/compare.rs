@@ -49,10 +49,33 @@ impl Tally {
         })
     }
 
+    /// What the primary metric says of each arm, as a report at this time would, and of how many
+    /// units it is known. Slices are left out: this is asked often.
+    #[must_use]
+    pub fn primary(&self, now: Time) -> Option<(usize, Vec<Contrast>)> {
+        let is_primary = |metric: &Metric| metric.role == Role::Primary;
+        let place = self.definition.metrics.iter().position(is_primary)?;
+        let (means, contrasts) = self.compared(place, self.usual_covariate(place, now), now)?;
+        Some((means.iter().map(|mean| mean.units).sum(), contrasts))
+    }
+
     fn metric(&self, place: usize, now: Time) -> Option<MetricReport> {
         let metric = self.definition.metrics.get(place)?;
-        let alpha = self.definition.alpha_of(metric);
         let usual = self.usual_covariate(place, now);
+        let (means, contrasts) = self.compared(place, usual, now)?;
+        let is_primary = metric.role == Role::Primary;
+        let slices = if is_primary { self.slice_reports(place, usual, now) } else { Vec::new() };
+        Some(MetricReport { metric: place, means, contrasts, slices })
+    }
+
+    fn compared(
+        &self,
+        place: usize,
+        usual: f64,
+        now: Time,
+    ) -> Option<(Vec<MeanOf>, Vec<Contrast>)> {
+        let metric = self.definition.metrics.get(place)?;
+        let alpha = self.definition.alpha_of(metric);
         let mut groups = vec![Group::default(); self.definition.arms.len()];
         for (arm, number, covariate, _) in self.units_of(place, now) {
             let covariate = if covariate.is_finite() { covariate } else { usual };
@@ -71,9 +94,7 @@ impl Tally {
                 variance: group.variance(),
             })
             .collect();
-        let is_primary = metric.role == Role::Primary;
-        let slices = if is_primary { self.slice_reports(place, usual, now) } else { Vec::new() };
-        Some(MetricReport { metric: place, means, contrasts, slices })
+        Some((means, contrasts))
     }
 
     /// The mean of the covariate, which stands for one that is not known.

@@ -1,7 +1,8 @@
 //! CBPE of a model with several classes: each against all others, then the mean.
 
 use super::{
-    Isotonic, Metric, calibrate, calibrator, chunks, expected, expected_auroc, thresholds,
+    Isotonic, Known, Metric, calibrate, calibrator, chunks, deviation, expected, expected_auroc,
+    sampling, thresholds,
 };
 use crate::performance::{Confusion, auroc};
 use crate::special::float;
@@ -23,6 +24,9 @@ pub struct MulticlassEstimate {
     pub metric: Metric,
     /// Its estimated value.
     pub value: f64,
+    /// The standard error from so many rows being few; of a mean over classes, that of its parts as
+    /// if they did not depend on each other.
+    pub sampling_error: f64,
     /// Below this the estimate is an alert.
     pub lower_threshold: f64,
     /// Above this as well.
@@ -34,6 +38,9 @@ pub struct MulticlassEstimate {
 pub struct MulticlassCbpe {
     calibrators: Vec<Option<Isotonic>>,
     thresholds: Vec<(Metric, f64, f64)>,
+    /// Of each metric, the deviation of a row's part and the share of rows that have one, by class; of
+    /// accuracy once.
+    sampled: Vec<Vec<(f64, f64)>>,
 }
 
 impl MulticlassCbpe {
@@ -61,6 +68,10 @@ impl MulticlassCbpe {
         Some(Self {
             calibrators: calibrators.collect(),
             thresholds: Metric::ALL.iter().map(limits).collect(),
+            sampled: Metric::ALL
+                .iter()
+                .map(|metric| sampled(*metric, reference, outcomes))
+                .collect(),
         })
     }
 
@@ -107,11 +118,38 @@ impl MulticlassCbpe {
                 each.sum::<f64>() / classes
             }
         };
-        let estimate = |&(metric, lower_threshold, upper_threshold): &(Metric, f64, f64)| {
-            MulticlassEstimate { metric, value: of(metric), lower_threshold, upper_threshold }
+        let count = float(rows.answers.len());
+        let error = |parts: &Vec<(f64, f64)>| {
+            let squares = parts.iter().map(|(deviation, part)| deviation.powi(2) / (count * part));
+            squares.sum::<f64>().sqrt() / float(parts.len())
         };
-        self.thresholds.iter().map(estimate).collect()
+        let estimate = |(&(metric, lower_threshold, upper_threshold), parts): (
+            &(Metric, f64, f64),
+            &Vec<(f64, f64)>,
+        )| MulticlassEstimate {
+            metric,
+            value: of(metric),
+            sampling_error: error(parts),
+            lower_threshold,
+            upper_threshold,
+        };
+        self.thresholds.iter().zip(&self.sampled).map(estimate).collect()
     }
+}
+
+/// What the sampling error of a metric is made of: of each class against all others.
+fn sampled(metric: Metric, rows: Answered<'_>, outcomes: &[usize]) -> Vec<(f64, f64)> {
+    if metric == Metric::Accuracy {
+        let pairs = rows.answers.iter().zip(outcomes);
+        let right: Vec<f64> = pairs.map(|(a, o)| f64::from(u8::from(a == o))).collect();
+        return vec![(deviation(&right), 1.0)];
+    }
+    let of = |(class, scores): (usize, &Vec<f64>)| {
+        let answers: Vec<bool> = rows.answers.iter().map(|answer| *answer == class).collect();
+        let outcomes: Vec<bool> = outcomes.iter().map(|outcome| *outcome == class).collect();
+        sampling(metric, Known { scores, answers: &answers, outcomes: &outcomes })
+    };
+    rows.scores.iter().enumerate().map(of).collect()
 }
 
 /// The metric with outcomes, over some rows; `None` if a class is not among them.

@@ -16,6 +16,9 @@ pub struct Search {
     pub orders: Vec<Order>,
     /// Which of them.
     pub page: Page,
+    /// The datasets, by name and perhaps digest, that the metrics of what is found are about. None
+    /// asks for nothing.
+    pub datasets: Vec<(String, Option<String>)>,
 }
 
 /// Whether deleted things are shown.
@@ -94,7 +97,13 @@ pub(super) fn find<T: Columns>(
     }
     for clause in &search.clauses {
         sql.put(" AND ");
-        self::clause(&mut sql, searched, clause);
+        self::clause(&mut sql, searched, &search.datasets, clause);
+    }
+    let of_metric = |clause: &Clause| matches!(clause.field, Field::Metric(_));
+    if !search.datasets.is_empty() && !search.clauses.iter().any(of_metric) {
+        sql.put(" AND EXISTS (").put(searched.metrics);
+        about(&mut sql, &search.datasets);
+        sql.put(")");
     }
     sql.put(" ORDER BY ");
     for order in &search.orders {
@@ -109,7 +118,27 @@ pub(super) fn find<T: Columns>(
     Ok(rows.collect::<std::result::Result<_, _>>()?)
 }
 
-fn clause(sql: &mut Sql, searched: &Searched, clause: &Clause) {
+/// Which datasets a metric `m` must be about, if any are asked for.
+fn about(sql: &mut Sql, datasets: &[(String, Option<String>)]) {
+    if datasets.is_empty() {
+        return;
+    }
+    sql.put(" AND (0");
+    for (name, digest) in datasets {
+        sql.put(" OR m.dataset_name = ?").value(Value::Text(name.clone()));
+        if let Some(digest) = digest {
+            sql.put(" AND m.dataset_digest = ?").value(Value::Text(digest.clone()));
+        }
+    }
+    sql.put(")");
+}
+
+fn clause(
+    sql: &mut Sql,
+    searched: &Searched,
+    datasets: &[(String, Option<String>)],
+    clause: &Clause,
+) {
     let Clause { field, comparison, literal } = clause;
     match field {
         Field::Attribute(name) => compare(sql, (searched.column)(name), *comparison, literal),
@@ -119,6 +148,7 @@ fn clause(sql: &mut Sql, searched: &Searched, clause: &Clause) {
             sql.put("EXISTS (").put(searched.metrics).put(" AND m.key = ? AND m.is_nan = 0 AND ");
             sql.value(Value::Text(key.clone()));
             compare(sql, "m.value", *comparison, literal);
+            about(sql, datasets);
             sql.put(")");
         }
         Field::Dataset(name) => dataset(sql, name, *comparison, literal),

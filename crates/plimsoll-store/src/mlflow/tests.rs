@@ -109,7 +109,7 @@ fn a_callers_text_is_never_sql() {
     ] {
         let Ok(clauses) = filter(Grammar::Runs, text) else { continue };
         let page = Page::of(&Args::default(), 10, 10).expect("a page");
-        let search = Search { clauses, orders: Vec::new(), page };
+        let search = Search { clauses, orders: Vec::new(), page, datasets: Vec::new() };
         let found = store.read(|r| r.find_runs(&[0], &search, Audience::All)).expect("a query");
         assert!(found.is_empty(), "{text}");
     }

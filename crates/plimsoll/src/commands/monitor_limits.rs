@@ -22,6 +22,7 @@ Examples:
   plimsoll monitor limits set credit-default --limit 'auroc>=0.72' --limit 'brier<=0.2'
   plimsoll monitor limits set demand --task regression --limit 'mae<=12' --window 7d --persistence 1
   plimsoll monitor limits set credit-default --fair 'disparate_impact>=0.8' --by gender,age_group
+  plimsoll monitor limits set credit-default --objective 0.9
   plimsoll monitor limits set credit-default --file limits.yaml")]
     Set(Box<Set>),
     /// Show a deployment's limits
@@ -43,6 +44,9 @@ pub(crate) struct Set {
     /// A limit of fairness, such as `disparate_impact>=0.8`; may be given several times
     #[arg(long, value_name = "MEASURE>=N", requires = "by")]
     fair: Vec<String>,
+    /// The share of outcomes of thirty days that answers are to be right in: what burn rates are of
+    #[arg(long, value_name = "SHARE")]
+    objective: Option<f64>,
     /// The length of windows: a time such as 1d, or a number of answers [default: 1d]
     #[arg(long, value_name = "LENGTH")]
     window: Option<String>,
@@ -105,6 +109,7 @@ fn wanted(set: Set) -> Result<WatchLimits, Failure> {
     Ok(WatchLimits {
         performance: all(&set.limit)?,
         fairness: all(&set.fair)?,
+        objective: set.objective,
         window: set.window,
         persistence: set.persistence,
         slice: set.slice,
@@ -146,6 +151,7 @@ pub(super) fn show(context: &Context, shown: &WatchLimitsShown) -> Result<(), Fa
             .add("deployment", &shown.deployment)
             .add("window", limits.window.as_deref().unwrap_or("1d"))
             .add("windows in a row", limits.persistence.unwrap_or(2))
+            .maybe("objective", limits.objective)
             .maybe("slice", limits.slice.as_deref())
             .maybe("compared by", limits.by.as_deref())
             .maybe("task", limits.task)

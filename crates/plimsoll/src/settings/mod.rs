@@ -8,7 +8,8 @@ mod units;
 
 pub(crate) use layers::{Environment, Layers, Origin, Sourced};
 pub(crate) use units::{
-    BucketName, Endpoint, LogFormat, LogLevel, Networks, Place, Secret, Share, Size, Value,
+    BucketName, Endpoint, LogFormat, LogLevel, Networks, Place, PublicUrl, Secret, Share, Size,
+    Value,
 };
 
 use crate::failure::Failure;
@@ -83,6 +84,7 @@ settings! {
     keys: PathBuf = "keys", "./plimsoll-keys", "folder of keys, never inside the data folder and never part of its backup";
     workers: usize = "workers", "0", "threads that serve requests; 0 is one per core";
     default_deployment: Option<String> = "default_deployment", "", "deployment that `/invocations` asks, which names none (MLflow's protocol); empty is none";
+    public_url: Option<PublicUrl> = "server.public_url", "", "where people reach the console's listener, such as https://plimsoll.example.org; links in alerts begin with it, empty leaves them out";
     listen_data: SocketAddr = "listen.data", "127.0.0.1:8080", "inference; 0.0.0.0 opens it to other machines";
     listen_control: SocketAddr = "listen.control", "127.0.0.1:8081", "the API under /api/v1/";
     listen_metrics: SocketAddr = "listen.metrics", "127.0.0.1:8082", "metrics and health";
@@ -218,6 +220,7 @@ impl Settings {
             dev,
             listen,
             default_deployment: self.default_deployment.value.clone(),
+            public_url: self.public_url.value.as_ref().map(|url| url.0.clone()),
             tls: self.tls()?,
             otlp_endpoint: self.otlp_endpoint.value.clone(),
             trace_ratio: self.trace_ratio.value.0,

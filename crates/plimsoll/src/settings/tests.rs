@@ -64,6 +64,20 @@ fn the_last_ports_leave_no_room() {
 }
 
 #[test]
+fn a_public_address_takes_no_more_than_links_can_begin_with() {
+    for (text, kept) in [
+        ("https://plimsoll.example.org", Some("https://plimsoll.example.org")),
+        ("https://plimsoll.example.org/", Some("https://plimsoll.example.org")),
+        ("http://10.0.0.5:8081/risk/", Some("http://10.0.0.5:8081/risk")),
+        ("https://plimsoll.example.org/?a=b", None),
+        ("plimsoll.example.org", None),
+        ("javascript:alert(1)", None),
+    ] {
+        assert_eq!(PublicUrl::parse(text).ok().map(|url| url.0).as_deref(), kept, "{text}");
+    }
+}
+
+#[test]
 fn keys_lie_apart_from_data() {
     for (data, keys, fits) in [
         ("a", "b", true),

@@ -89,6 +89,26 @@ impl Value for Secret {
     }
 }
 
+/// Where people reach this server: scheme, host, port, and perhaps a path that a proxy takes away.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl Value for PublicUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        let bare = text.trim_end_matches('/');
+        let url: Result<plimsoll_outbound::Url, _> = bare.parse();
+        // A query would end up in the middle of every link.
+        if url.is_ok() && !bare.contains(['?', '#']) {
+            Ok(Self(bare.to_owned()))
+        } else {
+            Err("an address such as `https://plimsoll.example.org`".into())
+        }
+    }
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
 impl Value for plimsoll_root::RootAddress {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|error: plimsoll_root::AddressError| error.to_string())

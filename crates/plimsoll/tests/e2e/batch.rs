@@ -34,7 +34,7 @@ fn field(value: &Value) -> String {
 
 /// A CSV file of `count` rows with a column that the contract does not name, and ages out of range
 /// in every row whose number `breaks` says.
-fn csv(path: &Path, count: usize, breaks: impl Fn(usize) -> bool) {
+pub(crate) fn csv(path: &Path, count: usize, breaks: impl Fn(usize) -> bool) {
     let (names, rows) = rows();
     let age = names.iter().position(|name| name == "age").expect("there");
     let mut text = format!("loan,{}\n", names.join(","));
@@ -65,11 +65,11 @@ fn texts(table: &Table, name: &str) -> Vec<String> {
     }
 }
 
-fn path(server: &Server, name: &str) -> PathBuf {
+pub(crate) fn path(server: &Server, name: &str) -> PathBuf {
     server.folder.path().join(name)
 }
 
-fn score(server: &Server, input: &Path, output: &Path, more: &[&str]) -> Value {
+pub(crate) fn score(server: &Server, input: &Path, output: &Path, more: &[&str]) -> Value {
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (input, output) = (text(input), text(output));
     let mut args = vec!["batch", "score", "-d", "credit-default", &input, "-o", &output, "--json"];

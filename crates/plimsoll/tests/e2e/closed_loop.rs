@@ -151,6 +151,10 @@ fn from_a_finding_to_a_version_that_answers_without_a_person() {
     let folder = Arc::new(tempfile::tempdir().expect("temp"));
     let server = server(&folder, &copies(""), &["--dev"]).with_credit("durable");
     let load = Load::on(&server, None);
+    // Rows enough for a reference: it is trained on them, and watched against them.
+    while load.asked.load(Ordering::Relaxed) < 250 {
+        std::thread::sleep(LOOK_EVERY);
+    }
     server.cli(&POLICY).ok();
     let asked = report(&server, None, "performance", "auc");
     let one = wait(&server, None, |one| trial(one) == "promoted");
@@ -161,6 +165,15 @@ fn from_a_finding_to_a_version_that_answers_without_a_person() {
     );
     assert_eq!((&one["version"], released(&server, None)), (&json!(2), 2));
     assert!(load.asked.load(Ordering::Relaxed) > 40);
+    // Nobody set a reference; the version has had one since before it answered.
+    let watched = get(server.control(), "/api/v1/deployments/credit-default/monitoring", None);
+    let watched = watched.json();
+    let origin = watched["reference"]["origin"].as_str().unwrap_or_default();
+    let id = one["id"].as_str().expect("an id");
+    assert!(origin.starts_with(&format!("rows of retraining {id}")), "{watched}");
+    assert_eq!(watched["reference"]["version"], 2, "{watched}");
+    let open = server.cli(&["finding", "list", "--kind", "unwatched", "--state", "open", "--json"]);
+    assert_eq!(open.json()["items"], json!([]), "unwatched");
     let said = server.cli(&["retrain", "show", one["id"].as_str().expect("an id")]).ok();
     assert!(said.contains("promoted") && said.contains("its rollout ended well"), "{said}");
     // What asked for it is over, and asks anew if it is seen again.
@@ -204,14 +217,11 @@ fn security_suspends_and_a_person_ends_it() {
     };
     held("suspended");
     let shown = || server.cli(&["rollout", "show", "credit-default", "--json"]).json();
-    // A step that was just due may have been taken beside it; the next look holds it again.
-    for _ in 0..PATIENCE {
-        if shown()["phase"] == "held" {
-            break;
-        }
+    // Whatever was due at that moment, it stays held.
+    for _ in 0..20 {
+        assert_eq!((&shown()["phase"], &shown()["reason"]), (&json!("held"), &json!("security")));
         std::thread::sleep(LOOK_EVERY);
     }
-    assert_eq!((&shown()["phase"], &shown()["reason"]), (&json!("held"), &json!("security")));
     let id = attack["id"].as_str().expect("an id");
     server.cli(&["finding", "resolve", id, "--reason", "a drill"]).ok();
     let one = held("it goes on");

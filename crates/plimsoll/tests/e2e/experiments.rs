@@ -214,6 +214,20 @@ fn the_better_of_three_arms_is_found_and_shipped() {
     assert_ne!(says(0, 1), json!("better"));
     let left = now["metrics"][1]["contrasts"][0]["variance_left"].as_f64().expect("a covariate");
     assert!(left < 0.1, "the hour explains most: {left}");
+    // The way there is told too, and ends where the report is.
+    let trail = now["trail"].as_array().expect("a trail");
+    let units: Vec<u64> = trail.iter().filter_map(|point| point["units"].as_u64()).collect();
+    assert!(units.len() > 5 && units.is_sorted(), "{units:?}");
+    let (last, says_now) = (&trail[trail.len() - 1]["intervals"], &now["metrics"][0]["contrasts"]);
+    for (arm, member) in [(0, "difference"), (0, "lower"), (0, "upper"), (1, "lower")] {
+        assert_eq!(last[arm][member], says_now[arm][member]);
+    }
+    let width = |point: &Value| {
+        let first = &point["intervals"][0];
+        Some(first["upper"].as_f64()? - first["lower"].as_f64()?)
+    };
+    let widths: Vec<f64> = trail.iter().filter_map(width).collect();
+    assert!(widths.len() > 3 && widths[0] > widths[widths.len() - 1], "{widths:?}");
     let slices = now["metrics"][0]["slices"].as_array().expect("slices");
     assert_eq!(slices.len(), 4, "two channels, two arms: {slices:#?}");
     assert!(server.cli(&["experiment", "report", "fraud"]).ok().contains("better"));

@@ -257,6 +257,7 @@ fn mail_is_told_over_the_relay_of_the_settings() {
     let set = [
         format!("mail.relay=smtp+plain://localhost:{port}"),
         "mail.from=Plimsoll <plimsoll@example.org>".to_owned(),
+        "server.public_url=https://plimsoll.example.org/".to_owned(),
     ];
     let args: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
     let server = Server::start_in(Arc::clone(&folder), &[&quick()[..], &args].concat());
@@ -269,4 +270,6 @@ fn mail_is_told_over_the_relay_of_the_settings() {
     let text = kept[0].to_string();
     assert!(text.contains("[critical] credit-default: input_drift of income opened"), "{text}");
     assert!(text.contains("income has moved") && text.contains(id(&finding)), "{text}");
+    let page = format!("https://plimsoll.example.org/console/findings/{}", id(&finding));
+    assert!(text.contains(&page), "{text}");
 }

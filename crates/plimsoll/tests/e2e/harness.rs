@@ -156,9 +156,11 @@ impl Server {
             if let Some(status) = self.child.try_wait().expect("waits") {
                 panic!("the server ended with {status}: {}", self.said());
             }
-            if TcpStream::connect(self.metrics()).is_ok()
-                && get(self.metrics(), "/readyz", None).status == 200
-            {
+            // Beside other tests somebody else may have had the port just before.
+            let asked = TcpStream::connect(self.metrics())
+                .ok()
+                .and_then(|stream| answer_of(stream, "GET", "/readyz", b"", &[]));
+            if asked.is_some_and(|answer| answer.status == 200) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -284,7 +286,18 @@ pub(crate) fn request(
     body: &[u8],
     headers: &[(&str, &str)],
 ) -> Http {
-    let mut stream = TcpStream::connect(to).expect("connects");
+    let stream = TcpStream::connect(to).expect("connects");
+    answer_of(stream, verb, path, body, headers)
+        .unwrap_or_else(|| panic!("{verb} {path}: no answer"))
+}
+
+fn answer_of(
+    mut stream: TcpStream,
+    verb: &str,
+    path: &str,
+    body: &[u8],
+    headers: &[(&str, &str)],
+) -> Option<Http> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     let mut head = format!("{verb} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
@@ -298,7 +311,7 @@ pub(crate) fn request(
     drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
-    parse(&String::from_utf8_lossy(&answer)).unwrap_or_else(|| panic!("{verb} {path}: no answer"))
+    parse(&String::from_utf8_lossy(&answer))
 }
 
 /// An HTTP/1.1 answer.

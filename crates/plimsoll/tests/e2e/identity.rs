@@ -1,6 +1,7 @@
 //! Callers whom others vouch for: tokens of a local issuer whose keys rotate, client certificates
 //! that openssl made, and limits on how much they ask.
 
+use crate::batch;
 use crate::harness::{BINARY, Http, Server, get, requests};
 use crate::tls::{Secure, certificates, openssl, text};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -190,6 +191,44 @@ fn a_token_decides_and_its_issuer_and_subject_are_on_record() {
     assert_eq!(introduced(&server).len(), 2);
     let page = get(server.metrics(), "/metrics", None).body;
     assert!(page.contains("plimsoll_issuer_keys{issuer=\"corp\"} 1"), "{page}");
+}
+
+/// A job outlives the token that it was begun with: its rows are asked with what that gave.
+#[test]
+fn a_job_is_begun_with_a_token_and_goes_on_when_that_ends() {
+    let key = Key::new("one");
+    let issuer = Issuer::start(&key);
+    let server = with_issuer(&issuer);
+    until(&server, &key.token(&issuer.url(), json!({})), 200);
+    let (input, output) = (batch::path(&server, "in.csv"), batch::path(&server, "out.csv"));
+    batch::csv(&input, 20_000, |_| false);
+    let short = key.token(&issuer.url(), json!({"exp": now() + 60}));
+    let begun = batch::score(&server, &input, &output, &["--no-wait", "--key", &short]);
+    let id = begun["id"].as_str().expect("an id").to_owned();
+
+    // A restart forgets every token; the job goes on.
+    let folder = server.kill();
+    let setting = declare(folder.path(), &issuer.url(), "");
+    let server = Server::start_in(folder, &["--dev", "--set", &setting]);
+    let mut shown = Value::Null;
+    for _ in 0..300 {
+        shown = server.cli(&["batch", "show", &id, "--json"]).json();
+        if shown["ended_at"].is_string() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!((&shown["state"], &shown["rows"]), (&json!("done"), &json!(20_000)), "{shown}");
+    let first = server.cli(&["decision", "list", "--limit", "1", "--json"]).json();
+    let first = items(&first)[0]["id"].as_str().expect("an id").to_owned();
+    let first = server.cli(&["decision", "show", &first, "--json"]).json();
+    assert_eq!(first["body"]["principal_name"], "scorer of corp", "{first}");
+
+    // Whoever may not ask may not begin a job either.
+    let other = key.token(&issuer.url(), json!({"groups": ["auditors"]}));
+    let (input, output) = (input.to_str().expect("UTF-8"), output.to_str().expect("UTF-8"));
+    let args = ["batch", "score", "-d", "credit-default", input, "-o", output, "--key", &other];
+    assert_eq!(server.cli(&args).code, 1);
 }
 
 #[test]

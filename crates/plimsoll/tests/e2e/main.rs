@@ -102,4 +102,6 @@ mod upstream;
 #[cfg(test)]
 mod upstream_grpc;
 #[cfg(test)]
+mod watching;
+#[cfg(test)]
 mod witness;

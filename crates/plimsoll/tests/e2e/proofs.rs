@@ -373,15 +373,24 @@ fn cosign(witness: &Witness, heads: &Memory, stream: &mut TcpStream) {
 
 /// Every metric that the shipped alerting rules name is on `page`.
 fn alert_on_metrics_that_exist(page: &str) {
-    let rules = include_str!("../../../../packaging/prometheus/plimsoll.rules.yml");
+    let rules = [
+        include_str!("../../../../packaging/prometheus/plimsoll.rules.yml"),
+        include_str!("../../../../docs/grafana/plimsoll-rules.yml"),
+    ]
+    .concat();
+    let dashboard = include_str!("../../../../docs/grafana/plimsoll-monitoring.json");
     let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
-    let words = expressions.flat_map(|line| {
+    let drawn = dashboard.lines().filter(|line| line.contains("\"expr\""));
+    let words = expressions.chain(drawn).flat_map(|line| {
         line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .filter(|word| word.starts_with("plimsoll_"))
     });
-    let served: Vec<&str> = page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    // What has no series yet is named by its type.
+    let typed = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let samples = page.lines().filter_map(|line| line.split(['{', ' ']).next());
+    let served: Vec<&str> = samples.chain(typed).collect();
     let named: Vec<&str> = words.collect();
-    assert!(named.len() > 8, "{named:?}");
+    assert!(named.len() > 30, "{named:?}");
     for name in named {
         assert!(served.contains(&name), "no metric {name}: {page}");
     }

@@ -320,9 +320,20 @@ fn a_forecast_that_falls_behind_is_trained_again_and_answers_without_a_person() 
     );
     let shown = story.server.cli(&["deployment", "show", "story", "--json"]).json();
     assert_eq!(shown["released"]["number"], 2, "{shown}");
+    // It is watched against the rows that it was trained on.
+    let watched = |story: &Story| {
+        get(story.server.control(), "/api/v1/deployments/story/monitoring", None).json()
+    };
+    let now = watched(&story);
+    let origin = now["reference"]["origin"].as_str().unwrap_or_default();
+    assert!(origin.starts_with("rows of retraining "), "{now}");
+    assert_eq!((&now["reference"]["version"], &now["version"]), (&json!(2), &json!(2)), "{now}");
     // It has caught up.
     story.morning(1);
     story.live(&demand(&mut dice, 2_000, part(&story)), 500);
     let bias = story.measure("window=1d&task=regression", "bias");
     assert!(bias > -1.0, "{bias}");
+    story.morning(1);
+    let now = watched(&story);
+    assert_eq!((&now["state"], &now["last"]["version"]), (&json!("steady"), &json!(2)), "{now}");
 }
