@@ -11,7 +11,7 @@ CARGO_FLAGS := --release --locked
 NEXTEST_VERSION := 0.9.143
 DEMO_PYTHON := .venv/demo/bin/python
 
-.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-backfill bench-outcomes bench-console pictures
+.PHONY: help demo demo-loop test soak fuzz bench-gateway bench-start bench-explain bench-counterfactual bench-drift lint fmt ci codegen demo-data tools-c tools-test tools-bench tools-go nextest bench-ledger bench-upstream bench-batch bench-lake console tools-console bench-registry mlflow-test bench-watch bench-backfill bench-outcomes bench-console pictures bench-plan
 
 help:
 	@echo "make demo           build Plimsoll and watch it govern two models under traffic"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-backfill ten million decisions counted again by a monitor"
 	@echo "make bench-outcomes what an outcome costs that is told of a decision"
 	@echo "make bench-lake     ten million decisions in tables: derived, looked up, asked with SQL"
+	@echo "make bench-plan     what planning the route of a request costs, with what may be under way"
 	@echo "make bench-console  lists over a million decisions, charts of 100,000 points in a browser"
 	@echo "make console        the web console's files, which the binary carries"
 	@echo "make pictures       the README's pictures of the console anew, by its browser tests"
@@ -175,6 +176,10 @@ bench-backfill: tools-c
 bench-outcomes: tools-c
 	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll
 	CARGO_TARGET_DIR=$(TARGET) python3 bench/outcomes.py
+
+# Which version takes a request: with nothing under way, a canary, arms, a shadow, rules.
+bench-plan: tools-c
+	cargo run $(CARGO_FLAGS) -q -p plimsoll-serving --example plan
 
 bench-drift: tools-c tools-bench
 	cargo build $(CARGO_FLAGS) --workspace --bin plimsoll

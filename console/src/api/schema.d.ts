@@ -6406,10 +6406,25 @@ export interface components {
             /** @description Each attribute alone, then all together. */
             comparisons: components["schemas"]["FairnessComparison"][];
         };
-        /** @description The declared answer when the model cannot give one. */
+        /**
+         * @description What is answered when the model cannot give an answer: the version before if that is declared
+         *     and can, then the first rule that holds for a row, then the answer for the rest. Where none of
+         *     them is declared, the request is refused.
+         */
         Fallback: {
             /** @description One number per output value of a row, the same for every row. */
-            outputs: number[];
+            outputs?: number[];
+            /**
+             * @description Rules over features and context attributes, at most 32, the first that holds:
+             *     `amount > 5000 -> 1`, `country = AT -> 0.2`, with = != < <= > >=. A field without a value
+             *     holds for none.
+             */
+            rules?: string[];
+            /**
+             * @description Whether the version before is asked first: of one that is tried, the one that answers
+             *     everybody else; of that, the one that was released before it. It is kept loaded.
+             */
+            previous?: boolean;
         };
         /** @description What is said of a feature, and what a person can do about it. */
         FeatureProfile: {

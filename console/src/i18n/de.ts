@@ -194,6 +194,7 @@ export const de: Words = {
     days: (n: number) => `${n} Tage`,
     forever: "ohne Ende",
     fallback: "Ersatzantwort",
+    versionBefore: "die Version davor",
     contract: "Eingabevertrag",
     field: "Feld",
     kind: "Art",

@@ -192,6 +192,7 @@ export const en = {
     days: (n: number) => `${n} days`,
     forever: "no end",
     fallback: "Fallback",
+    versionBefore: "the version before",
     contract: "Input contract",
     field: "Field",
     kind: "Kind",

@@ -8,7 +8,7 @@ import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { useAddress } from "../ui/address";
 import { Ask, Badge, Empty, Facts, Head, List, Loaded, Panel, Short, Skeleton, Table, type Tone, When, Wrong } from "../ui/basics";
-import { gatePath, StepIn } from "../ui/release";
+import { fallback, gatePath, StepIn } from "../ui/release";
 import { ModelLink, useDecisionColumns } from "../ui/words";
 import { StartRollout } from "./RolloutStart";
 
@@ -135,7 +135,7 @@ function Limits({ of }: { of: Schemas["Deployment"] }) {
           [words.deployments.deadline, `${of.deadline_ms} ms`],
           [words.deployments.inFlight, of.max_in_flight],
           [words.deployments.retention, of.retention_days ? words.deployments.days(of.retention_days) : words.deployments.forever],
-          [words.deployments.fallback, of.fallback ? of.fallback.outputs.join(", ") : words.common.none],
+          [words.deployments.fallback, of.fallback ? fallback(of.fallback, words.deployments.versionBefore) : words.common.none],
         ]}
       />
     </Panel>

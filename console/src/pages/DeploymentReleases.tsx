@@ -7,7 +7,7 @@ import { useWords } from "../i18n";
 import { may } from "../shell/App";
 import { duration } from "../time";
 import { csv, List, Panel, save, Table, Wrong } from "../ui/basics";
-import { Lacks, useRolloutColumns } from "../ui/release";
+import { fallback, Lacks, useRolloutColumns } from "../ui/release";
 import { useExperimentColumns } from "./Experiments";
 import { StartExperiment } from "./ExperimentStart";
 
@@ -64,11 +64,11 @@ function Routes({ of }: Of) {
   const tried = under && rollout.data && !rollout.data.ended_at ? rollout.data : under;
   const share = tried?.percent ?? 0;
   const isOff = of.killed === true;
-  const fallback = of.fallback ? said.fallback(of.fallback.outputs.join(", ")) : said.refusal;
+  const standsIn = of.fallback ? said.fallback(fallback(of.fallback, words.deployments.versionBefore)) : said.refusal;
   const ways: Way[] = [
     { route: said.route.primary, answers: isOff ? said.route.off : of.released ? said.version(of.released.number) : said.nobody, gets: isOff ? "0 %" : `${100 - share} %` },
     ...(tried ? [{ route: share === 0 ? said.route.shadow : said.route.canary, answers: said.version(tried.candidate), gets: share === 0 ? said.shadow : `${share} %` }] : []),
-    { route: said.route.fallback, answers: fallback, gets: isOff ? "100 %" : "–" },
+    { route: said.route.fallback, answers: standsIn, gets: isOff ? "100 %" : "–" },
   ];
   return (
     <Panel title={said.routes}>

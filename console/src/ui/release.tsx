@@ -33,6 +33,10 @@ export const gatePath = (name: string, version?: number) => `/deployments/${enco
 /** A part, without digits that say nothing. */
 export const percent = (value: number) => `${Number((value * 100).toPrecision(3))} %`;
 /** How many to 1. */
+/** What answers when the model does not, in the order in which it is asked. */
+export const fallback = (of: Schemas["Fallback"], before: string) =>
+  [...(of.previous ? [before] : []), ...(of.rules ?? []), ...(of.outputs?.length ? [of.outputs.join(", ")] : [])].join("; ");
+
 export function odds(value: number): string {
   if (value >= 1e6) return "> 1,000,000";
   return value >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3)).toString();

@@ -9,12 +9,24 @@ use plimsoll_types::{DeploymentId, Digest, Name, PrincipalId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The declared answer when the model cannot give one.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+/// What is answered when the model cannot give an answer: the version before if that is declared
+/// and can, then the first rule that holds for a row, then the answer for the rest. Where none of
+/// them is declared, the request is refused.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
     /// One number per output value of a row, the same for every row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<f64>,
+    /// Rules over features and context attributes, at most 32, the first that holds:
+    /// `amount > 5000 -> 1`, `country = AT -> 0.2`, with = != < <= > >=. A field without a value
+    /// holds for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Whether the version before is asked first: of one that is tried, the one that answers
+    /// everybody else; of that, the one that was released before it. It is kept loaded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub previous: bool,
 }
 
 /// Someone whose signature a version may carry.

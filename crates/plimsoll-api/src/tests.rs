@@ -32,7 +32,7 @@ fn an_update_tells_null_from_absent() {
     let update = |v: Value| serde_json::from_value::<UpdateDeployment>(v).expect("an update");
     assert_eq!(update(json!({})).fallback, None);
     assert_eq!(update(json!({"fallback": null})).fallback, Some(None));
-    let fallback = Fallback { outputs: vec![0.5] };
+    let fallback = Fallback { outputs: vec![0.5], ..Fallback::default() };
     let told = update(json!({"fallback": {"outputs": [0.5]}}));
     assert_eq!(told.fallback, Some(Some(fallback)));
     assert_eq!(serde_json::to_value(&told).expect("json"), json!({"fallback": {"outputs": [0.5]}}));

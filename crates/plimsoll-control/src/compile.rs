@@ -8,6 +8,7 @@ use crate::bootstrap::Control;
 use crate::deployment::Settings;
 use crate::error::ControlError;
 use crate::experiment_state::{arms_of, stops};
+use crate::fallback;
 use crate::limit;
 use crate::rollout_state::exposed;
 use crate::routes;
@@ -19,8 +20,8 @@ use plimsoll_explain::{
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{PolicySet, Principal};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyDigest, KeyHasher, KeyRing, Observed, Review,
-    ServedDeployment, ServedVersion, Serving, ServingSnapshot, SnapshotParts,
+    ApiKey, Caller, Explain, KeyDigest, KeyHasher, KeyRing, Observed, Review, ServedDeployment,
+    ServedVersion, Serving, ServingSnapshot, SnapshotParts,
 };
 use plimsoll_store::{
     ApiKeyRow, ContractRow, DeploymentRow, FileRow, LimitRow, Meta, ModelRow, PrincipalRow,
@@ -87,6 +88,11 @@ struct Deployed {
     contract: ContractRow,
     profile: Option<ProfileRow>,
     released: Option<(VersionRow, Vec<FileRow>)>,
+    /// The version that was released before it: kept loaded, so that going back waits for no file,
+    /// and served where it stands in.
+    before: Option<(VersionRow, Vec<FileRow>)>,
+    /// Whether that is declared.
+    stands_in: bool,
     /// The rollout that is under way, and the version that it tries.
     tried: Option<(RolloutRow, VersionRow, Vec<FileRow>)>,
     /// The experiment that is under way, and the versions of its arms.
@@ -162,8 +168,7 @@ impl Control {
             Ok(profile) => (profile, None),
             Err(wrong) => (None, Some(wrong)),
         };
-        // A deployment without a fallback of its own has that of its upstream.
-        let mut fallback = settings.fallback.clone();
+        let mut fallback = plimsoll_serving::Fallback::default();
         let observed = compiled.as_ref().ok().filter(|_| settings.observe).map(|contract| {
             Observed { contract: Arc::clone(contract), contract_digest: deployed.contract.digest }
         });
@@ -179,8 +184,19 @@ impl Control {
             let primary =
                 self.served_version(deployed, (version, files), &contract, &settings, explain)?;
             let declared =
-                primary.upstream.as_ref().and_then(|upstream| upstream.declared().fallback.clone());
-            fallback = fallback.take().or(declared);
+                primary.upstream.as_ref().and_then(|one| one.declared().fallback.as_deref());
+            let width = primary.model.output().count;
+            fallback = fallback::bound(&settings, &contract, width, declared)?;
+            let before = deployed.before.as_ref().filter(|_| deployed.stands_in);
+            let previous = before.and_then(|(version, files)| {
+                let before = (version, files.as_slice());
+                let off = Explain::Off;
+                let served = self.served_version(deployed, before, &contract, &settings, off);
+                let wrong = |reason: Box<str>| {
+                    tracing::warn!(%reason, "the version before cannot stand in");
+                };
+                served.map_err(wrong).ok().map(Arc::new)
+            });
             let contract_digest = deployed.contract.digest;
             let rollout = deployed.tried.as_ref().and_then(|(rollout, version, files)| {
                 let candidate =
@@ -200,7 +216,15 @@ impl Control {
                 served.ok().map(Arc::new)
             });
             let primary = Arc::new(primary);
-            Ok(Serving { contract, contract_digest, primary, rollout, experiment, routes })
+            Ok(Serving {
+                contract,
+                contract_digest,
+                primary,
+                previous,
+                rollout,
+                experiment,
+                routes,
+            })
         });
         Ok(ServedDeployment {
             index,
@@ -213,7 +237,7 @@ impl Control {
             settings: plimsoll_serving::Settings {
                 mode: row.mode,
                 explain,
-                fallback: fallback.map_or(Fallback::Refuse, Fallback::Outputs),
+                fallback,
                 max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
                 deadline_ms: settings.deadline_ms,
                 max_in_flight: settings.max_in_flight,
@@ -325,12 +349,7 @@ pub(crate) fn fit(
     settings: &Settings,
 ) -> Result<Binding, Box<str>> {
     let outputs = model.output().count;
-    if let Some(fallback) = settings.fallback.as_ref().filter(|f| f.len() != outputs) {
-        let given = fallback.len();
-        return Err(
-            format!("the fallback has {given} numbers, the model's answer {outputs}").into()
-        );
-    }
+    fallback::bound(settings, contract, outputs, None)?;
     if model.is_elsewhere() {
         return Ok(Binding::default());
     }
@@ -483,7 +502,10 @@ impl Compiler {
                 d.arms.as_ref().is_some_and(|(_, arms)| arms.iter().any(|a| a.0.digest == *digest))
             };
             let is_routed = |d: &Deployed| d.routed.iter().any(|(v, _)| v.digest == *digest);
-            let used = |d: &Deployed| answers(d) || is_tried(d) || is_arm(d) || is_routed(d);
+            let is_before = |d: &Deployed| d.before.as_ref().is_some_and(|b| b.0.digest == *digest);
+            let used = |d: &Deployed| {
+                answers(d) || is_before(d) || is_tried(d) || is_arm(d) || is_routed(d)
+            };
             deployed.iter().any(used)
         };
         crate::act::lock(&self.models).retain(|digest, _| is_used(digest));
@@ -521,6 +543,7 @@ impl State {
 impl Deployed {
     fn read(store: &Read<'_>, row: DeploymentRow) -> Result<Self, ControlError> {
         let gone = |what: &str| StoreError::Damaged(format!("the {what} of a deployment is gone"));
+        let settings = settings_of(&row)?;
         let released = match row.released {
             Some(release) => {
                 let version = store.version(row.model, release.number)?;
@@ -528,6 +551,18 @@ impl Deployed {
                 Some((version, store.files(row.model, release.number)?))
             }
             None => None,
+        };
+        let before = match row.released {
+            Some(release) => store.released_before(row.id, release.number)?,
+            None => None,
+        };
+        let before = match before {
+            // One that is archived answers nobody, here neither.
+            Some(number) if store.archived_version(row.model, number)?.is_none() => {
+                let files = store.files(row.model, number)?;
+                store.version(row.model, number)?.map(|version| (version, files))
+            }
+            _ => None,
         };
         let tried = match store.rollout_in(row.id)? {
             Some(rollout) => {
@@ -551,14 +586,13 @@ impl Deployed {
             None => None,
         };
         let mut routed = Vec::new();
-        for number in routes::versions(&settings_of(&row)?.routes) {
+        for number in routes::versions(&settings.routes) {
             // One that is gone has its rule left out.
             if let Some(version) = store.version(row.model, number)? {
                 routed.push((version, store.files(row.model, number)?));
             }
         }
-        let profile = settings_of(&row).ok().and_then(|settings| settings.explain_profile);
-        let profile = profile.map(|digest| {
+        let profile = settings.explain_profile.map(|digest| {
             let row = store.profile(digest)?;
             row.ok_or_else(|| ControlError::from(gone("explain profile")))
         });
@@ -568,6 +602,8 @@ impl Deployed {
             contract: store.contract(row.contract)?.ok_or_else(|| gone("contract"))?,
             profile,
             released,
+            before,
+            stands_in: settings.fallback_previous,
             tried,
             arms,
             routed,
@@ -595,6 +631,10 @@ impl Deployed {
         if let Some((rollout, version, _)) = &self.tried {
             described["rollout"] =
                 json!([rollout.id, version.number, version.digest, exposed(rollout)]);
+        }
+        let before = self.before.as_ref().filter(|_| self.stands_in);
+        if let Some((version, _)) = before {
+            described["before"] = json!([version.number, version.digest]);
         }
         if let Some((experiment, arms)) = &self.arms {
             let arms: Vec<_> =

@@ -21,14 +21,16 @@ use serde_json::json;
 const MAX_DEADLINE_MS: u32 = 60_000;
 /// The most requests in flight in one deployment. Each holds a body and its rows.
 const MAX_IN_FLIGHT: u32 = 65_536;
-/// Numbers of a fallback: as many as the widest model answers.
-const MAX_FALLBACK: usize = 1_024;
 
 /// What a deployment's row keeps as JSON: limits and habits no query asks for.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
     pub(crate) fallback: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fallback_rules: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fallback_previous: bool,
     pub(crate) error_detail: Option<ErrorDetail>,
     pub(crate) deadline_ms: u32,
     pub(crate) max_in_flight: u32,
@@ -50,6 +52,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             fallback: None,
+            fallback_rules: Vec::new(),
+            fallback_previous: false,
             error_detail: None,
             deadline_ms: 1_000,
             max_in_flight: 1_024,
@@ -72,16 +76,11 @@ impl Settings {
         if !(1..=MAX_IN_FLIGHT).contains(&self.max_in_flight) {
             return Err(ControlError::invalid("max_in_flight", "must be 1 to 65536"));
         }
-        let finite = |numbers: &Vec<f64>| {
-            (1..=MAX_FALLBACK).contains(&numbers.len()) && numbers.iter().all(|n| n.is_finite())
-        };
-        if self.observe && (self.fallback.is_some() || self.review.mode != api::ReviewMode::Off) {
+        if self.observe && (self.has_fallback() || self.review.mode != api::ReviewMode::Off) {
             let detail = "a deployment that observes gives no answers: neither fallback nor review";
             return Err(ControlError::invalid("observe", detail));
         }
-        if !self.fallback.as_ref().is_none_or(finite) {
-            return Err(ControlError::invalid("fallback", "must be 1 to 1024 finite numbers"));
-        }
+        self.check_fallback()?;
         let share = self.review.share;
         let share_fits = match self.review.mode {
             api::ReviewMode::Sampled => share.is_some_and(|share| share > 0.0 && share <= 1.0),
@@ -126,8 +125,7 @@ impl Control {
             }),
         )?;
         let defaults = Settings::default();
-        let settings = Settings {
-            fallback: wanted.fallback.clone().map(|f| f.outputs),
+        let mut settings = Settings {
             error_detail: wanted.error_detail,
             deadline_ms: wanted.deadline_ms.unwrap_or(defaults.deadline_ms),
             max_in_flight: wanted.max_in_flight.unwrap_or(defaults.max_in_flight),
@@ -138,7 +136,9 @@ impl Control {
             signers: wanted.signers.clone().unwrap_or_default(),
             killed: false,
             routes: Vec::new(),
+            ..Settings::default()
         };
+        settings.declare(wanted.fallback.clone())?;
         settings.check()?;
         retention::check(settings.retention_days, tier)?;
         let explain = wanted.explain.unwrap_or(api::Explain::Off);
@@ -146,6 +146,7 @@ impl Control {
         let model = self.model_for(&wanted.model)?;
         let contract = self.contract_for(wanted.contract)?;
         self.check_profile(&settings, &contract)?;
+        self.check_rules(&settings, wanted.contract)?;
         if self.store.read(|r| r.deployment_named(wanted.name.as_str()))?.is_some() {
             let detail = format!("there is already a deployment `{}`", wanted.name);
             return Err(ControlError::conflict(detail));
@@ -234,7 +235,7 @@ impl Control {
             row.explain = explain.to_string();
         }
         if let Some(fallback) = &wanted.fallback {
-            settings.fallback = fallback.clone().map(|f| f.outputs);
+            settings.declare(fallback.clone())?;
         }
         if let Some(detail) = wanted.error_detail {
             settings.error_detail = detail;
@@ -254,6 +255,7 @@ impl Control {
             settings.routes.clone_from(routes);
         }
         settings.check()?;
+        self.check_rules(&settings, row.contract)?;
         row.settings = settings.json();
         Ok(row)
     }
@@ -484,7 +486,7 @@ impl Control {
             mode: row.mode,
             explain: stored(&row.explain, "explain policy")?,
             explain_profile: settings.explain_profile,
-            fallback: settings.fallback.map(|outputs| api::Fallback { outputs }),
+            fallback: settings.declared(),
             error_detail: settings.error_detail,
             deadline_ms: settings.deadline_ms,
             max_in_flight: settings.max_in_flight,

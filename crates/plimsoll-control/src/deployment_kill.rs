@@ -46,7 +46,7 @@ impl Control {
             self.end_experiment_in(ctx, &row, "kill")?;
         }
         let settings = Settings { killed: off, ..settings_of(&row)? };
-        let facts = json!({ "killed": off, "fallback": settings.fallback });
+        let facts = json!({ "killed": off, "fallback": settings.declared() });
         let row = self.carry_out(permit, facts, |tx, now| {
             unchanged(tx.deployment(row.id)?.as_ref(), &row)?;
             let row = DeploymentRow { settings: settings.json(), updated_at: now, ..row };

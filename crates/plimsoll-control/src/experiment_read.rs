@@ -112,7 +112,7 @@ impl Control {
             Unit::Decision => None,
         };
         let key = key.unwrap_or_else(|| draft.id.to_vec());
-        let assigned = reading.traffic.plan(&key, |_| None).target;
+        let assigned = reading.traffic.plan(&key).target;
         if !matches!(assigned, Target::Arm(number) if u16::from(number) == arm) {
             reading.misassigned += 1;
             return Ok(());

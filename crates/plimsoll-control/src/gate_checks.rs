@@ -402,12 +402,29 @@ impl<'a> Look<'a> {
     }
 
     fn fallback_declared(&self) -> Found {
-        if Control::has_fallback(self.row)? {
-            pass("the deployment declares a fallback")
-        } else if self.plan.fail_closed {
-            pass("the plan declares that callers are refused")
-        } else {
-            fail("declare a fallback, or `fail_closed` in the plan")
+        let settings = &self.settings;
+        if settings.fallback.is_some() {
+            return pass("the deployment declares an answer for when the model gives none");
+        }
+        if settings.answers_by_rule() {
+            let rules = settings.fallback_rules.len();
+            return pass(format!(
+                "{rules} rules answer when the model does not, or callers are refused"
+            ));
+        }
+        if settings.fallback_previous
+            && let Some(before) = self.control.stands_in(self.row, self.version.number)?
+        {
+            return pass(format!("version {before} stands in when this one gives no answer"));
+        }
+        if self.plan.fail_closed {
+            return pass("the plan declares that callers are refused");
+        }
+        match settings.fallback_previous {
+            true => fail(
+                "there is no version before this one to stand in: declare rules, an answer, or `fail_closed` in the plan",
+            ),
+            false => fail("declare a fallback, or `fail_closed` in the plan"),
         }
     }
 

@@ -2,7 +2,6 @@
 //! many interactions there are in all, exceptions. Decides no release; see `release_gate.rs`.
 
 use crate::bootstrap::Control;
-use crate::compile::settings_of;
 use crate::context::RequestContext;
 use crate::deployment::unchanged;
 use crate::error::ControlError;
@@ -502,11 +501,6 @@ impl Control {
             until: Time::from_micros(asked.until_us).into(),
             objection,
         })
-    }
-
-    /// Whether a deployment's fallback is declared.
-    pub(crate) fn has_fallback(row: &DeploymentRow) -> Result<bool, ControlError> {
-        Ok(settings_of(row)?.fallback.is_some())
     }
 }
 

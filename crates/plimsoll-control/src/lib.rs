@@ -46,6 +46,7 @@ mod explain;
 mod explain_worker;
 mod fairness;
 mod fairness_rollout;
+mod fallback;
 mod file;
 mod finding;
 mod finding_state;

@@ -7,6 +7,7 @@
 use crate::admit::Gateway;
 use crate::decide::{Ending, Facts};
 use crate::explain::Predicted;
+use crate::fallback::Earlier;
 use crate::limiter::{RowCharge, used_up};
 use crate::pass::{Pass, PhaseClock, unready};
 use crate::recorder::Ended;
@@ -240,7 +241,7 @@ impl Batch {
         self.predict(slice, &mut passes, serving, runtime);
         let Slice { rows, room, len, .. } = slice;
         for (held, (pass, facts)) in rows.iter_mut().take(*len).zip(&mut passes) {
-            scored.push(conclude(held, pass, facts, plan(serving), room)?);
+            scored.push(conclude(held, pass, facts, serving, (room, runtime))?);
             self.rows.add(1, self.gateway.0.clock.now());
         }
         Ok(())
@@ -411,9 +412,10 @@ fn conclude(
     held: &mut Held,
     pass: &mut Pass,
     facts: &Facts,
-    plan: RoutePlan<'_>,
-    room: &mut Room,
+    serving: &Serving,
+    (room, runtime): (&mut Room, &Handle),
 ) -> Result<Scored, Refusal> {
+    let plan = plan(serving);
     if let Err(refusal) = &held.read {
         let ended = Ended::refused(ResultClass::Refused, refusal);
         let durable = record(pass, &ended)?;
@@ -432,12 +434,18 @@ fn conclude(
         Err(refusal) => (Vec::new(), Err(refusal)),
     };
     let explained = guarded.and_then(|()| explain(pass, &plan, held, &values, room));
-    let ending = pass.ending(plan.route, explained, 1, &mut values);
+    let earlier = match &explained {
+        Ok(_) => None,
+        Err(_) => earlier(held, pass, serving, runtime),
+    };
+    let rows = &held.scratch.rows;
+    let mut ending = pass.ending(plan.route, explained, earlier, rows, &mut values);
+    let stood_in = std::mem::take(&mut ending.stood_in);
     let plan = RoutePlan { route: ending.route, ..plan };
     let output = plan.version.model.output();
     let width = u32::try_from(output.count).unwrap_or(u32::MAX);
     let outputs = [Output { name: output.name, width, values: &values }];
-    let mapped = facts.mapped();
+    let mapped = facts.mapped_with(&stood_in);
     let ended = Ended {
         fallback_reason: ending.fallback_reason(),
         refusal: ending.refusal.as_ref(),
@@ -451,6 +459,24 @@ fn conclude(
     };
     let durable = record(pass, &ended)?;
     Ok(Scored { durable, outcome: told(held.id, ending, plan.version.number, values) })
+}
+
+/// The answer of the version before, where that stands in.
+fn earlier(held: &Held, pass: &mut Pass, serving: &Serving, runtime: &Handle) -> Option<Earlier> {
+    let version = pass.stands_in(serving, &serving.primary)?;
+    let rows = &held.scratch.rows;
+    let values = match version.upstream {
+        Some(_) => ask_one(rows, pass, version, runtime).ok()?,
+        None => {
+            let mut inputs = Vec::new();
+            version.binding.model_row(rows, 0, &mut inputs);
+            let mut values = vec![0.0; version.model.output().count];
+            version.model.predict(&inputs, &mut values).ok()?;
+            values
+        }
+    };
+    guard(&values, version).ok()?;
+    Some(Earlier { number: version.number, values })
 }
 
 fn explain(

@@ -3,6 +3,7 @@
 
 use crate::answer::{Answer, Answered, Form};
 use crate::explain::Predicted;
+use crate::fallback::Earlier;
 use crate::gunzip::gunzip;
 use crate::idempotency::WINDOW;
 use crate::pass::{Pass, ended, unready};
@@ -13,11 +14,11 @@ use plimsoll_contract::{
     CompiledContract, CompiledSource, Envelope, Scratch, Source, Table, Violations, parse_timestamp,
 };
 use plimsoll_ledger::{Durable, Entry, LedgerError, MAX_HOLDERS};
-use plimsoll_serving::{Explain, Fallback, Review, RoutePlan, ServedVersion};
+use plimsoll_serving::{Explain, Review, RoutePlan, ServedVersion};
 use plimsoll_types::record::{
-    DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route,
+    DecisionBody, Explanation, Kind, Mapped, Mode, Output, ResultClass, Route, STOOD_IN,
 };
-use plimsoll_types::{Phase, Protocol, Refusal, RefusalCode};
+use plimsoll_types::{Phase, Protocol, Refusal, RefusalCode, Rows};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -131,7 +132,7 @@ impl Pass {
         let serving = deployment.serving.as_ref().map_err(|_| unready(&deployment))?;
         let mut facts = self.validate(headers, body, &mut work.scratch)?;
         if deployment.settings.is_killed {
-            return Ok(self.switched_off(serving, &facts, work));
+            return Ok(self.switched_off(serving, &facts, work).await);
         }
         let (plan, turn) = self.route(serving, &mut facts);
         self.turn = turn;
@@ -157,7 +158,11 @@ impl Pass {
             self.explain(&plan, predicted, &mut work.explain)
         });
         self.mark(Phase::Explain);
-        Ok(self.conclude(&facts, plan, explained, work))
+        let earlier = match &explained {
+            Ok(_) => None,
+            Err(_) => self.earlier(serving, plan.version, work).await,
+        };
+        Ok(self.conclude(&facts, plan, explained, earlier, work))
     }
 
     /// Notes the idempotency key; the recorded entry if it was answered before.
@@ -495,25 +500,26 @@ impl Pass {
         &self,
         route: Route,
         explained: Result<Option<Explanation>, Refusal>,
-        rows: usize,
+        earlier: Option<Earlier>,
+        rows: &Rows,
         values: &mut Vec<f64>,
     ) -> Ending {
+        let mut stood_in = Vec::new();
         let (route, result, refusal, explanation) = match explained {
             Ok(explanation) => (route, ResultClass::Answered, None, explanation),
-            Err(refusal) => match &self.deployment.settings.fallback {
-                Fallback::Outputs(declared) => {
-                    values.clear();
-                    (0..rows).for_each(|_| values.extend_from_slice(declared));
+            Err(refusal) => match self.stand_in(earlier, rows, values) {
+                Some(told) => {
+                    stood_in = told;
                     (Route::Fallback, ResultClass::Answered, Some(refusal), None)
                 }
-                Fallback::Refuse => (route, ended(refusal.code), Some(refusal), None),
+                None => (route, ended(refusal.code), Some(refusal), None),
             },
         };
         let review = self.deployment.settings.review;
         let is_reviewed = result == ResultClass::Answered && review.picks(self.id);
         let is_held = is_reviewed && review == Review::Held;
         let result = if is_held { ResultClass::Held } else { result };
-        Ending { route, result, refusal, explanation, is_reviewed }
+        Ending { route, result, refusal, explanation, is_reviewed, stood_in }
     }
 
     /// Records the answer, the fallback or the failure, and gives it.
@@ -522,6 +528,7 @@ impl Pass {
         facts: &Facts,
         plan: RoutePlan<'_>,
         explained: Result<Option<Explanation>, Refusal>,
+        earlier: Option<Earlier>,
         work: &mut Work,
     ) -> Concluded {
         let rows = work.scratch.rows.len();
@@ -531,15 +538,16 @@ impl Pass {
         if let Some(arm) = plan.arm {
             self.watch_arm(arm, explained.as_ref().err(), work);
         }
-        let Ending { route, result, refusal, explanation, is_reviewed } =
-            self.ending(plan.route, explained, rows, &mut work.values);
+        let ending =
+            self.ending(plan.route, explained, earlier, &work.scratch.rows, &mut work.values);
+        let Ending { route, result, refusal, explanation, is_reviewed, stood_in } = ending;
         let is_held = result == ResultClass::Held;
         let plan = RoutePlan { route, ..plan };
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
         let outputs = [Output { name: output.name, width, values: &work.values }];
         let recorded = if result == ResultClass::Failed { &[] } else { &outputs[..] };
-        let mapped = facts.mapped();
+        let mapped = facts.mapped_with(&stood_in);
         let ended = Ended {
             fallback_reason: refusal
                 .as_ref()
@@ -585,6 +593,8 @@ pub(crate) struct Ending {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) explanation: Option<Explanation>,
     pub(crate) is_reviewed: bool,
+    /// What answered in the model's place, for the record.
+    pub(crate) stood_in: Vec<String>,
 }
 
 impl Ending {
@@ -596,7 +606,12 @@ impl Ending {
 
 impl Facts {
     pub(crate) fn mapped(&self) -> Vec<Mapped<'_>> {
-        self.mapped.iter().map(|(role, value)| Mapped { role, value }).collect()
+        self.mapped_with(&[])
+    }
+    /// The mapped texts, and what answered in the model's place.
+    pub(crate) fn mapped_with<'a>(&'a self, stood_in: &'a [String]) -> Vec<Mapped<'a>> {
+        let mapped = self.mapped.iter().map(|(role, value)| Mapped { role, value });
+        mapped.chain(stood_in.iter().map(|value| Mapped { role: STOOD_IN, value })).collect()
     }
     pub(crate) fn ended<'a>(
         &'a self,

@@ -16,6 +16,7 @@ mod batch;
 mod decide;
 mod experiment;
 mod explain;
+mod fallback;
 mod gunzip;
 mod idempotency;
 mod limiter;

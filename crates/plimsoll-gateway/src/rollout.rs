@@ -265,7 +265,7 @@ impl Pass {
     }
 
     /// The end of a request to a deployment whose models are switched off.
-    pub(crate) fn switched_off(
+    pub(crate) async fn switched_off(
         &mut self,
         serving: &Serving,
         facts: &Facts,
@@ -273,7 +273,8 @@ impl Pass {
     ) -> Concluded {
         work.values.clear();
         self.mark(Phase::Plan);
-        self.conclude(facts, plan(serving), Err(switched_off()), work)
+        let earlier = self.earlier(serving, &serving.primary, work).await;
+        self.conclude(facts, plan(serving), Err(switched_off()), earlier, work)
     }
 
     /// Shows guardrails how a request ended, and notes what the candidate is to be asked, too.

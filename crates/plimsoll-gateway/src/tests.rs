@@ -10,10 +10,10 @@ use plimsoll_ledger::{Ledger, LedgerConfig, MAX_HOLDERS};
 use plimsoll_model::{Limits, Model};
 use plimsoll_policy::{Environment, PolicySet, Principal, PrincipalKind, Role, RoleSet};
 use plimsoll_serving::{
-    ApiKey, Caller, Explain, Fallback, KeyHasher, KeyRing, Review, ServedDeployment, ServedVersion,
-    Serving, ServingSnapshot, Settings, SnapshotParts,
+    ApiKey, Asks, Caller, Compare, Explain, Fallback, FallbackRule, KeyHasher, KeyRing, Review,
+    ServedDeployment, ServedVersion, Serving, ServingSnapshot, Settings, SnapshotParts,
 };
-use plimsoll_types::record::{DecisionBody, Kind, Mode, ResultClass, Route};
+use plimsoll_types::record::{DecisionBody, Kind, Mode, ResultClass, Route, STOOD_IN};
 use plimsoll_types::{
     Clock, DecisionId, DeploymentId, Digest, Name, Phase, PrincipalId, RefusalCode, SystemClock,
     TenantId, Time,
@@ -61,7 +61,7 @@ fn settings() -> Settings {
     Settings {
         mode: Mode::Durable,
         explain: Explain::Off,
-        fallback: Fallback::Refuse,
+        fallback: Fallback::default(),
         max_body_bytes: 4096,
         deadline_ms: 1000,
         max_in_flight: 2,
@@ -96,6 +96,7 @@ fn setup(settings: Settings, low: &str) -> Setup {
         contract: Arc::new(contract),
         contract_digest: Digest::from_bytes([2; 32]),
         primary: Arc::new(primary),
+        previous: None,
         rollout: None,
         experiment: None,
         routes: Vec::new(),
@@ -484,7 +485,7 @@ async fn a_deadline_that_passed_is_a_time_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_finite_is_held_back_or_replaced() {
     // Two margins of f32::MAX add up to infinity.
-    let fallback = Settings { fallback: Fallback::Outputs(vec![0.5]), ..settings() };
+    let fallback = Settings { fallback: declared(vec![], vec![0.5]), ..settings() };
     for (settings, status, result, route) in [
         (settings(), 500, ResultClass::Failed, Route::Primary),
         (fallback, 200, ResultClass::Answered, Route::Fallback),
@@ -505,7 +506,60 @@ async fn an_answer_that_is_not_finite_is_held_back_or_replaced() {
     }
 }
 
-/// Asks a gateway whose model puts out infinity.
+/// A declared fallback: rules over the age, and an answer for the rest.
+fn declared(rules: Vec<(f64, f64)>, outputs: Vec<f64>) -> Fallback {
+    let rule = |(below, answer)| FallbackRule {
+        place: 0,
+        asks: Asks::Number(Compare::Less, below),
+        outputs: vec![answer],
+        text: format!("age < {below} -> {answer}").into(),
+    };
+    Fallback { previous: false, rules: rules.into_iter().map(rule).collect(), outputs }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_declared_stands_in_and_the_record_says_what_did() {
+    let previous = Fallback { previous: true, ..declared(vec![(200.0, 0.2)], vec![]) };
+    for (fallback, told, value) in [
+        (previous, Some("version 2"), "[0.0]"),
+        (declared(vec![(25.0, 0.1), (40.0, 0.75)], vec![0.5]), Some("age < 40 -> 0.75"), "[0.75]"),
+        (declared(vec![(25.0, 0.1)], vec![0.5]), Some("outputs"), "[0.5]"),
+        (declared(vec![(25.0, 0.1)], vec![]), None, ""),
+    ] {
+        let setup = setup(Settings { fallback, ..settings() }, "0E0");
+        let answer = overflow(&setup).await;
+        let (leaf, body) = recorded(&setup, answer.id);
+        let mapped = body.mapped.iter().find(|(role, _)| &**role == STOOD_IN);
+        assert_eq!(mapped.map(|(_, text)| &**text), told);
+        let text = String::from_utf8(answer.body).expect("UTF-8");
+        if told.is_none() {
+            assert_eq!((answer.status, leaf.draft.route), (500, Some(Route::Primary)), "{text}");
+            continue;
+        }
+        assert_eq!((answer.status, leaf.draft.route), (200, Some(Route::Fallback)), "{text}");
+        let reason = leaf.draft.extension.fallback_reason;
+        assert_eq!(reason, Some(RefusalCode::OutputRejected.code()));
+        assert_eq!(
+            body.outputs.first().map(|(_, _, values)| format!("{values:?}")).as_deref(),
+            Some(value)
+        );
+        assert!(text.contains(r#""fallback":true"#), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_before_answers_while_models_are_switched_off() {
+    let fallback = Fallback { previous: true, ..Fallback::default() };
+    let setup = setup(Settings { fallback, is_killed: true, ..settings() }, "0E0");
+    let answer = overflow(&setup).await;
+    let (leaf, body) = recorded(&setup, answer.id);
+    assert_eq!((answer.status, leaf.draft.route), (200, Some(Route::Fallback)));
+    let reason = leaf.draft.extension.fallback_reason;
+    assert_eq!(reason, Some(RefusalCode::SwitchedOff.code()));
+    assert!(body.mapped.iter().any(|(role, text)| &**role == STOOD_IN && &**text == "version 2"));
+}
+
+/// Asks a gateway whose model puts out infinity, and whose version before does not.
 async fn overflow(setup: &Setup) -> Answer {
     let snapshot = setup.gateway.snapshot();
     let parts = snapshot.parts();
@@ -523,6 +577,15 @@ async fn overflow(setup: &Setup) -> Answer {
         explainer: None,
         upstream: None,
     };
+    let previous = ServedVersion {
+        model_name: serving.primary.model_name.clone(),
+        number: 2,
+        manifest: Digest::from_bytes([5; 32]),
+        model: Arc::clone(&serving.primary.model),
+        binding: serving.primary.binding.clone(),
+        explainer: None,
+        upstream: None,
+    };
     let deployment = ServedDeployment {
         index: 0,
         id: credit.id,
@@ -534,7 +597,11 @@ async fn overflow(setup: &Setup) -> Answer {
         settings: credit.settings.clone(),
         profile: None,
         observed: None,
-        serving: Ok(Serving { primary: Arc::new(primary), ..serving.clone() }),
+        serving: Ok(Serving {
+            primary: Arc::new(primary),
+            previous: Some(Arc::new(previous)),
+            ..serving.clone()
+        }),
     };
     setup.gateway.0.snapshots.store(Arc::new(ServingSnapshot::new(SnapshotParts {
         generation: 2,

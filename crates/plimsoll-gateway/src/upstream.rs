@@ -492,7 +492,13 @@ impl Upstreams {
             let is_tried = |r: &Arc<ServedRollout>| r.candidate.manifest == *manifest;
             let is_it = |s: &plimsoll_serving::Serving| {
                 let is_arm = |arm: &plimsoll_serving::ServedArm| arm.version.manifest == *manifest;
+                let is_routed = |route: &plimsoll_serving::ServedRoute| {
+                    matches!(&route.target, plimsoll_serving::RouteTarget::Version(version)
+                        if version.manifest == *manifest)
+                };
                 s.primary.manifest == *manifest
+                    || s.previous.as_ref().is_some_and(|before| before.manifest == *manifest)
+                    || s.routes.iter().any(is_routed)
                     || s.rollout.as_ref().is_some_and(is_tried)
                     || s.experiment.as_ref().is_some_and(|e| e.arms.iter().any(is_arm))
             };

@@ -1,6 +1,7 @@
 //! What is served under a deployment's name, and which version gets a request.
 
 use crate::experiment::{ArmPlan, ServedExperiment};
+use crate::fallback::Fallback;
 use crate::rollout::ServedRollout;
 use crate::routes::ServedRoute;
 use plimsoll_contract::{Binding, CompiledContract};
@@ -21,15 +22,6 @@ pub enum Explain {
     Deferred,
     /// Before the reply, as part of the record.
     Inline,
-}
-
-/// What is answered when the model cannot.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fallback {
-    /// Nothing: the request fails.
-    Refuse,
-    /// Declared outputs, one number per output value, the same for every row.
-    Outputs(Vec<f64>),
 }
 
 /// A model version, loaded and bound to the deployment's contract.
@@ -60,6 +52,8 @@ pub struct Serving {
     pub contract_digest: Digest,
     /// The version that answers.
     pub primary: Arc<ServedVersion>,
+    /// The version that was released before it, kept loaded where it stands in for it.
+    pub previous: Option<Arc<ServedVersion>>,
     /// The version that is tried under traffic, if one is.
     pub rollout: Option<Arc<ServedRollout>>,
     /// The versions that answer shares of the traffic, if an experiment is under way.

@@ -50,7 +50,7 @@ impl ServedExperiment {
     /// The arm of a unit by the hash alone; `None` if it takes no part, or its arm was stopped.
     #[must_use]
     pub fn arm(&self, key: &[u8]) -> Option<ArmPlan<'_>> {
-        let Target::Arm(number) = self.traffic.plan(key, |_| None).target else { return None };
+        let Target::Arm(number) = self.traffic.plan(key).target else { return None };
         let arm = self.arms.get(usize::from(number))?;
         let is_stopped = arm.live.as_ref().is_some_and(|live| live.is_back());
         (!is_stopped).then_some(ArmPlan { experiment: self, number, arm })

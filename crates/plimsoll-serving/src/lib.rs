@@ -7,6 +7,7 @@
 
 mod deployment;
 mod experiment;
+mod fallback;
 mod fit;
 mod keys;
 mod limit;
@@ -18,10 +19,11 @@ pub mod traffic;
 mod watch;
 
 pub use deployment::{
-    Explain, Fallback, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving,
-    Settings, plan, route,
+    Explain, Observed, Review, RoutePlan, ServedDeployment, ServedVersion, Serving, Settings, plan,
+    route,
 };
 pub use experiment::{ArmPlan, ServedArm, ServedExperiment};
+pub use fallback::{Asks, Compare, FOR_THE_REST, Fallback, FallbackRule};
 pub use fit::fit;
 pub use keys::{ApiKey, Caller, KeyDigest, KeyHasher, KeyRing, MAX_KEY_LEN};
 pub use limit::{Limit, LimitKind, Limits, Over, Rate, Usage};

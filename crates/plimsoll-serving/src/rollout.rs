@@ -50,7 +50,7 @@ pub struct ServedGroup {
 
 impl ServedRollout {
     pub(crate) fn route<'a>(&'a self, primary: &'a ServedVersion, key: &[u8]) -> RoutePlan<'a> {
-        let assigned = self.traffic.plan(key, |_| None);
+        let assigned = self.traffic.plan(key);
         let (route, version) = match assigned.target {
             Target::Canary => (Route::Canary, &*self.candidate),
             Target::Primary | Target::Arm(_) => (Route::Primary, primary),

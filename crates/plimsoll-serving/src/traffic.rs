@@ -1,6 +1,6 @@
-//! Which versions take a request: rules first, then canary and arms by a keyed hash, and shadows
-//! beside. Pure: the same traffic, key and attributes give the same plan, so an assignment can be
-//! computed again from a record.
+//! Which versions take a request that no rule sends somewhere (`routes`): canary and arms by a keyed
+//! hash, and shadows beside. Pure: the same traffic and key give the same plan, so an assignment can
+//! be computed again from a record.
 //!
 //! The hash is HMAC-SHA-256 over what a request is assigned by (the subject, or the decision if
 //! there is none), under the salt of the rollout or experiment. Its first three words of eight
@@ -11,8 +11,6 @@ use aws_lc_rs::hmac;
 
 /// Arms of an experiment.
 pub const ARMS_MAX: usize = 16;
-/// Rules that send requests somewhere whatever the hash says.
-pub const RULES_MAX: usize = 64;
 /// What all is in, in the unit of shares: hundredths of a percent.
 pub const WHOLE: u16 = 10_000;
 
@@ -27,26 +25,6 @@ pub enum Target {
     Arm(u8),
 }
 
-/// Why it goes there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Why {
-    /// By the rule of this number.
-    Rule(u8),
-    /// By the hash.
-    Hash,
-}
-
-/// A rule: requests with this attribute go there.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RouteRule {
-    /// The name of a header or a field of context.
-    pub attribute: Box<str>,
-    /// Its value.
-    pub value: Box<str>,
-    /// Where they go.
-    pub target: Target,
-}
-
 /// How traffic is split.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Split {
@@ -56,8 +34,6 @@ pub struct Split {
     pub arms: Vec<u16>,
     /// Of how much of what the primary answers the candidate is asked, too.
     pub shadow: u16,
-    /// Rules, of which the first that fits counts.
-    pub rules: Vec<RouteRule>,
 }
 
 /// Why traffic cannot be split so.
@@ -65,18 +41,15 @@ pub struct Split {
 pub enum SplitError {
     /// A share is above 100 %, or the arms together are.
     Share,
-    /// Too many arms or rules.
+    /// Too many arms.
     Count,
-    /// A rule names an arm that is not there.
-    Arm,
 }
 
 impl std::fmt::Display for SplitError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Share => f.write_str("a share, or the arms together, are above 100 %"),
-            Self::Count => write!(f, "there are more than {ARMS_MAX} arms or {RULES_MAX} rules"),
-            Self::Arm => f.write_str("a rule names an arm that is not there"),
+            Self::Count => write!(f, "there are more than {ARMS_MAX} arms"),
         }
     }
 }
@@ -90,7 +63,6 @@ pub struct Traffic {
     /// Where each arm ends.
     arms: Vec<u128>,
     shadow: u128,
-    rules: Vec<RouteRule>,
 }
 
 impl std::fmt::Debug for Traffic {
@@ -104,8 +76,6 @@ impl std::fmt::Debug for Traffic {
 pub struct Assignment {
     /// Who answers.
     pub target: Target,
-    /// Why.
-    pub why: Why,
     /// Whether the candidate is asked, too.
     pub is_shadowed: bool,
 }
@@ -114,10 +84,10 @@ impl Traffic {
     /// Compiles a split under the salt of its rollout or experiment.
     ///
     /// # Errors
-    /// If a share is more than everything, or a rule names what is not there.
+    /// If a share is more than everything, or there are too many arms.
     pub fn new(split: Split, salt: &[u8; 32]) -> Result<Self, SplitError> {
-        let Split { canary, arms, shadow, rules } = split;
-        if arms.len() > ARMS_MAX || rules.len() > RULES_MAX {
+        let Split { canary, arms, shadow } = split;
+        if arms.len() > ARMS_MAX {
             return Err(SplitError::Count);
         }
         let ends: Vec<u32> = arms
@@ -131,13 +101,6 @@ impl Traffic {
         if canary > WHOLE || shadow > WHOLE || ends.last().is_some_and(|end| *end > whole) {
             return Err(SplitError::Share);
         }
-        let is_there = |rule: &RouteRule| match rule.target {
-            Target::Arm(arm) => usize::from(arm) < arms.len(),
-            Target::Primary | Target::Canary => true,
-        };
-        if !rules.iter().all(is_there) {
-            return Err(SplitError::Arm);
-        }
         // A share as the end of the words that are in it; all words are below 2^64.
         let end = |share: u32| (u128::from(share) << 64) / u128::from(whole);
         Ok(Self {
@@ -145,21 +108,15 @@ impl Traffic {
             canary: end(canary.into()),
             arms: ends.into_iter().map(end).collect(),
             shadow: end(shadow.into()),
-            rules,
         })
     }
 
-    /// Plans a request that is assigned by `key` and has these attributes.
-    pub fn plan<'a>(&self, key: &[u8], attribute: impl Fn(&str) -> Option<&'a str>) -> Assignment {
+    /// Plans a request that is assigned by `key`.
+    pub fn plan(&self, key: &[u8]) -> Assignment {
         let words = self.words(key);
-        let fits = |rule: &RouteRule| attribute(&rule.attribute) == Some(&*rule.value);
-        let ruled = self.rules.iter().zip(0_u8..).find(|(rule, _)| fits(rule));
-        let (target, why) = match ruled {
-            Some((rule, number)) => (rule.target, Why::Rule(number)),
-            None => (self.hashed(words), Why::Hash),
-        };
+        let target = self.hashed(words);
         let is_shadowed = target == Target::Primary && words[2] < self.shadow;
-        Assignment { target, why, is_shadowed }
+        Assignment { target, is_shadowed }
     }
 
     fn hashed(&self, [canary, arm, _]: [u128; 3]) -> Target {
@@ -182,19 +139,15 @@ impl Traffic {
 mod tests {
     use super::*;
 
-    fn none(_: &str) -> Option<&'static str> {
-        None
-    }
-
-    fn traffic(canary: u16, arms: &[u16], shadow: u16, rules: Vec<RouteRule>) -> Traffic {
-        let split = Split { canary, arms: arms.to_vec(), shadow, rules };
+    fn traffic(canary: u16, arms: &[u16], shadow: u16) -> Traffic {
+        let split = Split { canary, arms: arms.to_vec(), shadow };
         Traffic::new(split, &[7; 32]).unwrap()
     }
 
     /// Made with Python's `hmac` module, which is all that a replay needs.
     #[test]
     fn the_words_are_those_of_an_hmac() {
-        let words = traffic(0, &[], 0, vec![]).words(b"subject-42");
+        let words = traffic(0, &[], 0).words(b"subject-42");
         let said = [0x54d2_8188_358e_2999, 0x81b9_d2d6_3ff2_9931, 0xdf09_3baa_6a2a_9156];
         assert_eq!(words, said);
     }
@@ -205,8 +158,8 @@ mod tests {
             let mut counts = [0_u32; 5];
             for number in 0..40_000_u32 {
                 let key = number.to_be_bytes();
-                let plan = traffic.plan(&key, none);
-                assert_eq!(plan, traffic.plan(&key, none));
+                let plan = traffic.plan(&key);
+                assert_eq!(plan, traffic.plan(&key));
                 let place = match plan.target {
                     Target::Primary => 0,
                     Target::Canary => 1,
@@ -216,18 +169,18 @@ mod tests {
             }
             counts
         };
-        let [primary, canary, first, second, _] = counts(&traffic(500, &[3000, 2000], 0, vec![]));
+        let [primary, canary, first, second, _] = counts(&traffic(500, &[3000, 2000], 0));
         // 5 % of 40,000; then 30 %, 20 % and 50 % of 38,000. Five standard deviations each.
         let near = |count: u32, wanted: f64, sd: f64| (f64::from(count) - wanted).abs() < 5.0 * sd;
         assert!(near(canary, 2000.0, 44.0), "{canary}");
         assert!(near(first, 11_400.0, 92.0) && near(second, 7600.0, 79.0), "{first} {second}");
         assert!(near(primary, 19_000.0, 100.0), "{primary}");
         // Who was in the canary of 1 % stays in it at 5 %.
-        let (one, five) = (traffic(100, &[], 0, vec![]), traffic(500, &[], 0, vec![]));
+        let (one, five) = (traffic(100, &[], 0), traffic(500, &[], 0));
         for number in 0..20_000_u32 {
             let key = number.to_be_bytes();
-            if one.plan(&key, none).target == Target::Canary {
-                assert_eq!(five.plan(&key, none).target, Target::Canary);
+            if one.plan(&key).target == Target::Canary {
+                assert_eq!(five.plan(&key).target, Target::Canary);
             }
         }
     }
@@ -236,30 +189,12 @@ mod tests {
     fn all_and_nothing() {
         for number in 0..2000_u32 {
             let key = number.to_be_bytes();
-            assert_eq!(traffic(WHOLE, &[], 0, vec![]).plan(&key, none).target, Target::Canary);
-            assert_eq!(traffic(0, &[], 0, vec![]).plan(&key, none).target, Target::Primary);
-            let all = traffic(0, &[WHOLE], WHOLE, vec![]).plan(&key, none);
+            assert_eq!(traffic(WHOLE, &[], 0).plan(&key).target, Target::Canary);
+            assert_eq!(traffic(0, &[], 0).plan(&key).target, Target::Primary);
+            let all = traffic(0, &[WHOLE], WHOLE).plan(&key);
             assert_eq!((all.target, all.is_shadowed), (Target::Arm(0), false));
-            assert!(traffic(0, &[], WHOLE, vec![]).plan(&key, none).is_shadowed);
+            assert!(traffic(0, &[], WHOLE).plan(&key).is_shadowed);
         }
-    }
-
-    #[test]
-    fn the_first_rule_that_fits_counts() {
-        let rule = |value: &str, target| RouteRule {
-            attribute: "x-tester".into(),
-            value: value.into(),
-            target,
-        };
-        let rules = vec![rule("yes", Target::Canary), rule("yes", Target::Primary)];
-        let traffic = traffic(0, &[WHOLE], 0, rules);
-        let with =
-            |value| traffic.plan(b"k", move |name: &str| (name == "x-tester").then_some(value));
-        assert_eq!(
-            with("yes"),
-            Assignment { target: Target::Canary, why: Why::Rule(0), is_shadowed: false }
-        );
-        assert_eq!(with("no").target, Target::Arm(0));
     }
 
     #[test]
@@ -269,8 +204,5 @@ mod tests {
         assert_eq!(new(Split { canary: WHOLE + 1, ..split() }), Some(SplitError::Share));
         assert_eq!(new(Split { arms: vec![6000, 5000], ..split() }), Some(SplitError::Share));
         assert_eq!(new(Split { arms: vec![1; 17], ..split() }), Some(SplitError::Count));
-        let target = Target::Arm(0);
-        let rule = RouteRule { attribute: "a".into(), value: "b".into(), target };
-        assert_eq!(new(Split { rules: vec![rule], ..split() }), Some(SplitError::Arm));
     }
 }

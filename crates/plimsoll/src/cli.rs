@@ -537,6 +537,7 @@ Examples:
 Examples:
   plimsoll deployment update credit-default --mode strict
   plimsoll deployment update credit-default --contract contract-v2.yaml --fallback none
+  plimsoll deployment update fraud --fallback-previous --fallback-rule 'amount > 5000 -> 1' --fallback 0
   plimsoll deployment update credit-default --route 'header:x-cohort=beta -> canary'")]
     Update(DeploymentUpdate),
     /// Let a version answer
@@ -564,16 +565,22 @@ Examples:
         every: String,
     },
     /// Switch a deployment's models off at once; its fallback answers, or nothing does
-    #[command(after_help = "Examples:\n  plimsoll deployment kill credit-default")]
+    #[command(after_help = "\
+Examples:
+  plimsoll deployment kill credit-default --reason 'every answer is wrong since noon'")]
     Kill {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: crate::commands::because::Because,
     },
     /// Switch a deployment's models on again
     #[command(after_help = "Examples:\n  plimsoll deployment revive credit-default")]
     Revive {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: crate::commands::because::Because,
     },
     /// Take a deployment out of service for good
     #[command(after_help = "Examples:\n  plimsoll deployment archive trial")]
@@ -592,7 +599,7 @@ pub(crate) struct DeploymentCreate {
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Name,
     /// Only record decisions that are made elsewhere; the model needs no version
-    #[arg(long, conflicts_with_all = ["version", "fallback", "review"])]
+    #[arg(long, conflicts_with_all = ["version", "fallback", "fallback_rule", "fallback_previous", "review"])]
     pub(crate) observe: bool,
     /// The number of the version to release
     #[arg(long, value_name = "N")]
@@ -621,6 +628,12 @@ pub(crate) struct DeploymentCreate {
     /// The answer when the model cannot give one: a number for each output, the same for all rows
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) fallback: Option<Vec<f64>>,
+    /// A rule that answers instead, `amount > 5000 -> 1`, the first that holds; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fallback_rule: Vec<String>,
+    /// The version before answers instead, if it can
+    #[arg(long)]
+    pub(crate) fallback_previous: bool,
     /// How much of a refusal callers are told [default: what the contract says]
     #[arg(long, value_parser = one_of(&DETAILS, detail_word))]
     pub(crate) error_detail: Option<ErrorDetail>,
@@ -661,9 +674,16 @@ pub(crate) struct DeploymentUpdate {
     /// What persons are told: a file, the digest of a stored profile, or `none`
     #[arg(long, value_name = "FILE|DIGEST")]
     pub(crate) explain_profile: Option<String>,
-    /// The answer when the model cannot give one, or none
+    /// The answer when the model cannot give one, or none; with the two below, the whole of what is
+    /// declared, instead of what was before
     #[arg(long, value_name = "NUMBER,…|none", allow_hyphen_values = true)]
     pub(crate) fallback: Option<String>,
+    /// A rule that answers instead, `amount > 5000 -> 1`, the first that holds; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fallback_rule: Vec<String>,
+    /// The version before answers instead, if it can
+    #[arg(long)]
+    pub(crate) fallback_previous: bool,
     /// How much of a refusal callers are told: full, field, code, or contract for what that says
     #[arg(long, value_parser = ["full", "field", "code", "contract"], hide_possible_values = true)]
     pub(crate) error_detail: Option<String>,

@@ -485,7 +485,7 @@ fn what_does_not_fit_is_not_released() {
     assert_eq!(code(make(|d| d.model = name("other"))).0, 422);
     assert_eq!(code(make(|d| d.deadline_ms = Some(0))).0, 422);
     assert_eq!(code(make(|d| d.name = name("d1"))).0, 409);
-    let fallback = api::Fallback { outputs: vec![0.5, 0.5] };
+    let fallback = api::Fallback { outputs: vec![0.5, 0.5], ..api::Fallback::default() };
     let wanted = api::CreateDeployment {
         fallback: Some(fallback),
         ..deployment(contract, Environment::Staging)

@@ -46,11 +46,15 @@ pub struct Output<'a> {
 /// The role of the rule of a deployment that chose the version, among the mapped texts.
 pub const ROUTED: &str = "route";
 
-/// A text that the contract maps from outside the rows (a header), or the rule that chose the
-/// version.
+/// The role of what answered in the model's place, among the mapped texts: `version 2`, a rule of
+/// the declared fallback, or `outputs`, the declared answer for all.
+pub const STOOD_IN: &str = "fallback";
+
+/// A text that the contract maps from outside the rows (a header), the rule that chose the version,
+/// or what answered in its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mapped<'a> {
-    /// What it is: `subject`, `interaction`, `event_time`, `slice`, or [`ROUTED`].
+    /// What it is: `subject`, `interaction`, `event_time`, `slice`, [`ROUTED`] or [`STOOD_IN`].
     pub role: &'a str,
     /// The text.
     pub value: &'a str,

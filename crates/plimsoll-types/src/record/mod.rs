@@ -13,7 +13,7 @@ mod outcome;
 mod review;
 mod wire;
 
-pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output, ROUTED};
+pub use body::{DecisionBody, DecisionParts, Flag, Mapped, Output, ROUTED, STOOD_IN};
 pub use event::{ControlEvent, Gap, Heartbeat, RefusalCount, RefusalTally, Stage};
 pub use explanation::{
     DeferredExplanation, ExplainMethod, ExplainedRow, Explanation, MAX_REASON_CODE, ReasonRef,

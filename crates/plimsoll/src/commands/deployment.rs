@@ -1,5 +1,6 @@
 //! `plimsoll deployment`.
 
+use super::because::Because;
 use super::{Context, contract, deployment_status, explain_profile, review, when};
 use crate::cli::{Deployment, DeploymentCreate, DeploymentUpdate, detail_word};
 use crate::client::Client;
@@ -32,8 +33,8 @@ pub(super) fn run(context: &Context, verb: Deployment) -> Result<(), Failure> {
         Deployment::Status { name, watch, every } => {
             deployment_status::run(context, &name, watch.then_some(every.as_str()))
         }
-        Deployment::Kill { name } => switch(context, &name, "kill"),
-        Deployment::Revive { name } => switch(context, &name, "revive"),
+        Deployment::Kill { name, because } => switch(context, &name, "kill", &because),
+        Deployment::Revive { name, because } => switch(context, &name, "revive", &because),
         Deployment::Archive { name } => {
             context.client()?.delete(&path(&name))?;
             context.printer.note(&format!("archived deployment {name}"));
@@ -42,9 +43,9 @@ pub(super) fn run(context: &Context, verb: Deployment) -> Result<(), Failure> {
     }
 }
 
-fn switch(context: &Context, name: &Name, verb: &str) -> Result<(), Failure> {
+fn switch(context: &Context, name: &Name, verb: &str, why: &Because) -> Result<(), Failure> {
     let path = format!("{}/{verb}", path(name));
-    let now = context.client()?.post(&path, &serde_json::json!({}))?;
+    let now = context.client()?.post(&path, &why.body())?;
     show(context, &now)
 }
 
@@ -67,7 +68,7 @@ fn create(context: &Context, args: DeploymentCreate) -> Result<(), Failure> {
             .explain_profile
             .map(|text| explain_profile::stored(context, &client, &text))
             .transpose()?,
-        fallback: args.fallback.map(|outputs| Fallback { outputs }),
+        fallback: declared(args.fallback, args.fallback_rule, args.fallback_previous),
         error_detail: args.error_detail,
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
@@ -152,7 +153,7 @@ fn update(context: &Context, args: DeploymentUpdate) -> Result<(), Failure> {
         mode: args.mode,
         explain: args.explain,
         explain_profile: None,
-        fallback: args.fallback.as_deref().map(fallback).transpose()?,
+        fallback: changed(args.fallback.as_deref(), args.fallback_rule, args.fallback_previous)?,
         error_detail: args.error_detail.as_deref().map(error_detail),
         deadline_ms: args.deadline.as_deref().map(millis).transpose()?,
         max_in_flight: args.max_in_flight,
@@ -200,19 +201,39 @@ fn millis(text: &str) -> Result<u32, Failure> {
     u32::try_from(millis).map_err(|_| Failure::user("`--deadline` is at most 60s"))
 }
 
-/// Numbers, or `none` to take the fallback away.
-fn fallback(text: &str) -> Result<Option<Fallback>, Failure> {
-    if text == "none" {
-        return Ok(None);
-    }
+/// The fallback that options declare, if they do.
+fn declared(outputs: Option<Vec<f64>>, rules: Vec<String>, previous: bool) -> Option<Fallback> {
+    let fallback = Fallback { outputs: outputs.unwrap_or_default(), rules, previous };
+    (fallback != Fallback::default()).then_some(fallback)
+}
+
+/// The fallback that takes the place of the one before; `none` takes it away.
+fn changed(
+    text: Option<&str>,
+    rules: Vec<String>,
+    previous: bool,
+) -> Result<Option<Option<Fallback>>, Failure> {
+    let is_told = text.is_some() || previous || !rules.is_empty();
+    let outputs = text.filter(|text| *text != "none").map(numbers_of).transpose()?;
+    Ok(is_told.then(|| declared(outputs, rules, previous)))
+}
+
+fn numbers_of(text: &str) -> Result<Vec<f64>, Failure> {
     let number = |text: &str| text.trim().parse().ok().filter(|value: &f64| value.is_finite());
     let outputs: Option<Vec<f64>> = text.split(',').map(number).collect();
-    let outputs = outputs.ok_or_else(|| {
+    outputs.ok_or_else(|| {
         Failure::user(
             "`--fallback` is `none` or a finite number for each output, such as `0.5` or `0.2,0.8`",
         )
-    })?;
-    Ok(Some(Fallback { outputs }))
+    })
+}
+
+/// What answers when the model does not, in the order in which it is asked.
+fn fallback(declared: &Fallback) -> String {
+    let previous = declared.previous.then(|| "the version before".to_owned());
+    let outputs = (!declared.outputs.is_empty()).then(|| numbers(&declared.outputs));
+    let parts = previous.into_iter().chain(declared.rules.iter().cloned()).chain(outputs);
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 fn error_detail(word: &str) -> Option<ErrorDetail> {
@@ -257,7 +278,7 @@ pub(super) fn show(context: &Context, one: &plimsoll_api::Deployment) -> Result<
             .add("explain", one.explain)
             .maybe("explain profile", one.explain_profile)
             .add("review", review::setting(one.review))
-            .maybe("fallback", one.fallback.as_ref().map(|fallback| numbers(&fallback.outputs)))
+            .maybe("fallback", one.fallback.as_ref().map(fallback))
             .maybe("error detail", one.error_detail.map(detail_word))
             .add("deadline", Duration::from_millis(one.deadline_ms.into()).show())
             .add("max in flight", one.max_in_flight)

@@ -11,6 +11,7 @@ mod archive;
 pub(crate) mod assess;
 mod backup;
 pub(crate) mod batch;
+pub(crate) mod because;
 mod bucket;
 mod config;
 mod contract;

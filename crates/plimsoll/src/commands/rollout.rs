@@ -1,6 +1,7 @@
 //! `plimsoll rollout`: a version is tried under traffic; what is seen of it, and how far it is.
 
 use super::Context;
+use super::because::Because;
 use crate::cli::Paged;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -11,7 +12,6 @@ use plimsoll_api::{
     GuardrailKind, Rollout, RolloutGuardrail, RolloutPhase, RolloutStep, StartRollout,
 };
 use plimsoll_types::{Name, RolloutId};
-use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,28 +55,40 @@ Examples:
         paged: Paged,
     },
     /// Let it stay at its step; guardrails still watch
-    #[command(after_help = "Examples:\n  plimsoll rollout hold credit-default")]
+    #[command(after_help = "\
+Examples:
+  plimsoll rollout hold credit-default --reason 'waiting for the outcomes of May'")]
     Hold {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: Because,
     },
     /// Let it go on that was held or found no answer in its time
     #[command(after_help = "Examples:\n  plimsoll rollout resume credit-default")]
     Resume {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: Because,
     },
     /// Let it go to its next step now; past the last, the version is released
     #[command(after_help = "Examples:\n  plimsoll rollout advance credit-default")]
     Advance {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: Because,
     },
     /// Let everybody get the version that answered before
-    #[command(after_help = "Examples:\n  plimsoll rollout rollback credit-default")]
+    #[command(after_help = "\
+Examples:
+  plimsoll rollout rollback credit-default --reason 'complaints by phone'")]
     Rollback {
         /// The deployment
         name: Name,
+        #[command(flatten)]
+        because: Because,
     },
     /// Show how far it is until it ends; exit code 2 if it is rolled back
     #[command(after_help = "Examples:\n  plimsoll rollout watch credit-default")]
@@ -130,10 +142,10 @@ pub(super) fn run(context: &Context, verb: Verb) -> Result<(), Failure> {
             show(context, &found)
         }
         Verb::List { name, paged } => list(context, &name, paged.limit),
-        Verb::Hold { name } => change(context, &name, "hold"),
-        Verb::Resume { name } => change(context, &name, "resume"),
-        Verb::Advance { name } => change(context, &name, "advance"),
-        Verb::Rollback { name } => change(context, &name, "rollback"),
+        Verb::Hold { name, because } => change(context, &name, "hold", &because),
+        Verb::Resume { name, because } => change(context, &name, "resume", &because),
+        Verb::Advance { name, because } => change(context, &name, "advance", &because),
+        Verb::Rollback { name, because } => change(context, &name, "rollback", &because),
         Verb::Watch { name } => watch(context, &name),
     }
 }
@@ -210,9 +222,9 @@ pub(super) fn step(text: &str) -> Result<RolloutStep, Failure> {
     Ok(RolloutStep { percent, requests_min, seconds_min, seconds_max, outcomes_min })
 }
 
-fn change(context: &Context, name: &Name, verb: &str) -> Result<(), Failure> {
+fn change(context: &Context, name: &Name, verb: &str, why: &Because) -> Result<(), Failure> {
     let path = format!("{}/current/{verb}", path(name));
-    let now: Rollout = context.client()?.post(&path, &json!({}))?;
+    let now: Rollout = context.client()?.post(&path, &why.body())?;
     show(context, &now)
 }
 

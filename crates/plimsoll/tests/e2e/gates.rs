@@ -127,6 +127,19 @@ fn a_full_use_goes_to_production_without_a_plug_in_and_not_without_what_was_stat
     people.attest(&people.rita, "RSK-01", &[]).ok();
     // The same of the same person until the same day: what was approved is what it was.
     people.release("1").ok();
+    // What stands in for a model is declared, and there.
+    let rollback = |version: &str, options: &[&str]| {
+        people.ada(&[&["deployment", "update", "credit-default"], options].concat()).ok();
+        people.gate(version);
+        let open = people.open(version);
+        open.into_iter().find(|one| one.contains("RBK-01")).unwrap_or_default()
+    };
+    let none = rollback("1", &["--fallback", "none"]);
+    assert!(none.contains("declare a fallback"), "{none}");
+    let alone = rollback("1", &["--fallback-previous"]);
+    assert!(alone.contains("there is no version before this one"), "{alone}");
+    assert_eq!(rollback("2", &["--fallback-previous"]), "", "version 1 stands in for it");
+    assert_eq!(rollback("1", &["--fallback-rule", "amount > 5000 -> 1"]), "");
 }
 
 #[test]

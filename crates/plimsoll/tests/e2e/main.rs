@@ -28,6 +28,8 @@ mod experiments;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod fallbacks;
+#[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod formats;
