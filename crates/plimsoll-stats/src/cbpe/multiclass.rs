@@ -123,17 +123,15 @@ impl MulticlassCbpe {
             let squares = parts.iter().map(|(deviation, part)| deviation.powi(2) / (count * part));
             squares.sum::<f64>().sqrt() / float(parts.len())
         };
-        let estimate = |(&(metric, lower_threshold, upper_threshold), parts): (
-            &(Metric, f64, f64),
-            &Vec<(f64, f64)>,
-        )| MulticlassEstimate {
+        let each = self.thresholds.iter().zip(&self.sampled);
+        each.map(|(&(metric, lower_threshold, upper_threshold), parts)| MulticlassEstimate {
             metric,
             value: of(metric),
             sampling_error: error(parts),
             lower_threshold,
             upper_threshold,
-        };
-        self.thresholds.iter().zip(&self.sampled).map(estimate).collect()
+        })
+        .collect()
     }
 }
 
