@@ -246,6 +246,14 @@ class Operations:
         """Remove a file or folder (MLflow), unless a version has it."""
         self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
 
+    def mlflow_get_logged_model_artifact(self, model_id: Union[str, int]) -> None:
+        """A file of a logged model (MLflow)."""
+        self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/artifacts/files", {}, None)
+
+    def mlflow_upload_artifact(self) -> None:
+        """Put a small file among those of a run (MLflow)."""
+        self._call("POST", "/api/2.0/mlflow/upload-artifact", {}, None)
+
     def mlflow_begin_parts(self, path: Union[str, int]) -> None:
         """Begin a file that comes in parts (MLflow)."""
         self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{_part(path)}", {}, None)
@@ -611,6 +619,14 @@ class Operations:
     ) -> types.ModelVersion:
         """Make a version of the catalogue one that deployments may use."""
         return self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/adopt", {}, body)
+
+    def get_contract_draft(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+    ) -> types.ContractDraft:
+        """A first contract of the signature that MLflow stored with a model version."""
+        return self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/contract-draft", {}, None)
 
     def get_provenance(self, model: Union[str, int], number: Union[str, int]) -> None:
         """How a model version was made: SLSA's provenance, not signed."""
@@ -1690,6 +1706,14 @@ class AsyncOperations:
         """Remove a file or folder (MLflow), unless a version has it."""
         await self._call("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{_part(path)}", {}, None)
 
+    async def mlflow_get_logged_model_artifact(self, model_id: Union[str, int]) -> None:
+        """A file of a logged model (MLflow)."""
+        await self._call("GET", f"/api/2.0/mlflow/logged-models/{_part(model_id)}/artifacts/files", {}, None)
+
+    async def mlflow_upload_artifact(self) -> None:
+        """Put a small file among those of a run (MLflow)."""
+        await self._call("POST", "/api/2.0/mlflow/upload-artifact", {}, None)
+
     async def mlflow_begin_parts(self, path: Union[str, int]) -> None:
         """Begin a file that comes in parts (MLflow)."""
         await self._call("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{_part(path)}", {}, None)
@@ -2067,6 +2091,14 @@ class AsyncOperations:
     ) -> types.ModelVersion:
         """Make a version of the catalogue one that deployments may use."""
         return await self._call("POST", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/adopt", {}, body)
+
+    async def get_contract_draft(
+        self,
+        model: Union[str, int],
+        number: Union[str, int],
+    ) -> types.ContractDraft:
+        """A first contract of the signature that MLflow stored with a model version."""
+        return await self._call("GET", f"/api/v1/models/{_part(model)}/versions/{_part(number)}/contract-draft", {}, None)
 
     async def get_provenance(self, model: Union[str, int], number: Union[str, int]) -> None:
         """How a model version was made: SLSA's provenance, not signed."""

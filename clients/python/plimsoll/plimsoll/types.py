@@ -689,6 +689,25 @@ class Contract(TypedDict):
     limits: NotRequired[Limits]
 
 
+class ContractDraft(TypedDict):
+    """A first contract of a model version, made of the signature that MLflow stored with it."""
+
+    # The registered model.
+    model: str
+
+    # The version's number.
+    version: int
+
+    # The contract, as far as the signature says it.
+    contract: Contract
+
+    # What a person must decide before the contract can be used.
+    questions: List["DraftQuestion"]
+
+    # The contract as YAML, with each question as a comment before the field it is about.
+    yaml: str
+
+
 class ContractSummary(TypedDict):
     """A contract without its document."""
 
@@ -1549,6 +1568,16 @@ class DeploymentStatus(TypedDict):
     version: NotRequired[Optional[int]]
 
 
+class DraftQuestion(TypedDict):
+    """What a signature does not know of a feature."""
+
+    # Where in the contract, such as `features[0]`.
+    path: str
+
+    # What to decide.
+    question: str
+
+
 DriftExplained = TypedDict("DriftExplained", {"version": "int", "from": "str", "until": "str", "by": "DriftBy", "score": "NotRequired[Optional['ScoreChange']]", "columns": "List['DriftPart']", "slices": "List['DriftSlice']", "text": "str"})
 
 
@@ -1812,6 +1841,10 @@ class ExperimentReport(TypedDict):
     # Units beyond the first million, which count in splits alone.
     left_out: int
 
+    # How the primary metric's intervals went while records came in, oldest first: what a report at
+    # that place of the ledger would have said. The last is what this one says.
+    trail: NotRequired[List["ReportedPoint"]]
+
 
 class ExperimentValue(TypedDict):
     """What a decision of an experiment was worth."""
@@ -1942,10 +1975,21 @@ FairnessReport = TypedDict("FairnessReport", {"deployment": "str", "from": "str"
 
 
 class Fallback(TypedDict):
-    """The declared answer when the model cannot give one."""
+    """What is answered when the model cannot give an answer: the version before if that is
+    declared and can, then the first rule that holds for a row, then the answer for the rest.
+    Where none of them is declared, the request is refused.
+    """
 
     # One number per output value of a row, the same for every row.
-    outputs: List[float]
+    outputs: NotRequired[List[float]]
+
+    # Rules over features and context attributes, at most 32, the first that holds: `amount > 5000
+    # -> 1`, `country = AT -> 0.2`, with = != < <= > >=. A field without a value holds for none.
+    rules: NotRequired[List[str]]
+
+    # Whether the version before is asked first: of one that is tried, the one that answers
+    # everybody else; of that, the one that was released before it. It is kept loaded.
+    previous: NotRequired[bool]
 
 
 class FeatureProfile(TypedDict):
@@ -4028,6 +4072,22 @@ class ReportedFeature(TypedDict):
     partial_dependence: PartialDependence
 
 
+class ReportedInterval(TypedDict):
+    """How far an arm was above the control."""
+
+    # The arm.
+    arm: str
+
+    # How far it was above the control.
+    difference: float
+
+    # Where the difference was at least.
+    lower: float
+
+    # Where it was at most.
+    upper: float
+
+
 class ReportedMean(TypedDict):
     """A metric in one arm."""
 
@@ -4061,6 +4121,19 @@ class ReportedMetric(TypedDict):
 
     # The same by slices, of the primary metric.
     slices: NotRequired[List["ReportedSlice"]]
+
+
+class ReportedPoint(TypedDict):
+    """What the primary metric said at one place of the ledger."""
+
+    # When.
+    at: str
+
+    # Units of all arms of which it was known.
+    units: int
+
+    # The intervals of the arms that had units enough.
+    intervals: List["ReportedInterval"]
 
 
 class ReportedSlice(TypedDict):
@@ -5667,8 +5740,12 @@ class WatchLimits(TypedDict):
     # Of performance, realized and estimated.
     performance: NotRequired[List["MeasureLimit"]]
 
-    # Of fairness.
+    # Of fairness. A candidate whose answers are beyond one is held, too.
     fairness: NotRequired[List["MeasureLimit"]]
+
+    # The share of outcomes of thirty days that answers are to be right in, between 0 and 1: what
+    # burn rates are of. Of yes and no, and of classes.
+    objective: NotRequired[Optional[float]]
 
     # The length of a window: a time such as `1d`, or a number of answers; `1d` unless told.
     window: NotRequired[Optional[str]]

@@ -333,7 +333,14 @@ fn a_forecast_that_falls_behind_is_trained_again_and_answers_without_a_person() 
     story.live(&demand(&mut dice, 2_000, part(&story)), 500);
     let bias = story.measure("window=1d&task=regression", "bias");
     assert!(bias > -1.0, "{bias}");
+    // The day ends, and its window says that nothing has moved.
     story.morning(1);
+    let now = (0..100).map(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        watched(&story)
+    });
+    let now = now.take_while(|now| now["last"].is_null()).count();
+    assert!(now < 100, "no window ended");
     let now = watched(&story);
     assert_eq!((&now["state"], &now["last"]["version"]), (&json!("steady"), &json!(2)), "{now}");
 }

@@ -131,11 +131,13 @@ fn a_version_that_is_deployed_is_watched_against_the_data_set_it_was_trained_on(
     // Amounts move, and it is told against that reference.
     std::thread::sleep(Duration::from_secs(2));
     for day in 1..=3 {
-        fraud.ask((0..300).map(|n| (0.5 + amount(n) / 2.0, "north")));
+        let region = |n: usize| if n.is_multiple_of(3) { "south" } else { "north" };
+        fraud.ask((0..300).map(|n| (0.5 + amount(n) / 2.0, region(n))));
         std::thread::sleep(Duration::from_secs(2));
         fraud.morning(day);
     }
-    assert_eq!(fraud.finding("input_drift")["about"], "amount");
+    let found = fraud.finding("input_drift");
+    assert_eq!(found["about"], "amount", "{found}");
     assert!(fraud.findings("unwatched").is_empty(), "{:?}", fraud.findings("unwatched"));
     // What the server did by itself is in the ledger.
     let events = fraud.server.cli(&["event", "list", "--limit", "1000", "--json"]).json();
@@ -214,7 +216,8 @@ fn answers_that_become_worse_are_told_though_no_input_moves() {
     let burnt = "plimsoll_performance_burn_rate{deployment=\"fraud\",window=\"30d\"}";
     // 90 wrong of the first 900, 200 of the last 600; the last of them are looked at with the next look.
     let wanted = 290.0 / 1_500.0 / 0.2;
-    let is_there = |page: &String| read(page, burnt).is_some_and(|rate| (rate - wanted).abs() < 0.001);
+    let is_there =
+        |page: &String| read(page, burnt).is_some_and(|rate| (rate - wanted).abs() < 0.001);
     let page = (0..PATIENCE).find_map(|_| {
         std::thread::sleep(LOOK_EVERY);
         Some(get(fraud.server.metrics(), "/metrics", None).body).filter(is_there)
