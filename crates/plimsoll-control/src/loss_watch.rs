@@ -211,9 +211,7 @@ fn losses(reading: &Reading, windows: &[Window<'_>]) -> Vec<Loss> {
             let mut first: Vec<f64> = pairs.filter_map(off).take(LEARN_MIN).collect();
             first.sort_by(f64::total_cmp);
             let Some(large) = first.get(place(first.len())).copied() else { return Vec::new() };
-            vec![of("large errors", &|pair| {
-                off(pair).map(|off| f64::from(u8::from(off > large)))
-            })]
+            vec![of("large errors", &|pair| off(pair).map(|off| f64::from(u8::from(off > large))))]
         }
         Task::Ranking => Vec::new(),
     }

@@ -217,11 +217,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError`] if the finding cannot be resolved; it stays open then.
-    pub fn is_watched(
-        &self,
-        deployment: DeploymentId,
-        version: u32,
-    ) -> Result<(), ControlError> {
+    pub fn is_watched(&self, deployment: DeploymentId, version: u32) -> Result<(), ControlError> {
         let row = self.store.read(|r| r.deployment(deployment))?;
         let released = row.and_then(|row| row.released).map(|release| release.number);
         if released != Some(version) {

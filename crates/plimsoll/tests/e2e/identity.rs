@@ -203,7 +203,8 @@ fn a_job_is_begun_with_a_token_and_goes_on_when_that_ends() {
     let (input, output) = (batch::path(&server, "in.csv"), batch::path(&server, "out.csv"));
     batch::csv(&input, 20_000, |_| false);
     let short = key.token(&issuer.url(), json!({"exp": now() + 60}));
-    let begun = batch::score(&server, &input, &output, &["--keep", "loan", "--no-wait", "--key", &short]);
+    let begun =
+        batch::score(&server, &input, &output, &["--keep", "loan", "--no-wait", "--key", &short]);
     let id = begun["id"].as_str().expect("an id").to_owned();
 
     // A restart forgets every token; the job goes on.
