@@ -229,7 +229,7 @@ fn a_job_is_begun_with_a_token_and_goes_on_when_that_ends() {
     let other = key.token(&issuer.url(), json!({"groups": ["auditors"]}));
     let (input, output) = (input.to_str().expect("UTF-8"), output.to_str().expect("UTF-8"));
     let args = ["batch", "score", "-d", "credit-default", input, "-o", output, "--key", &other];
-    assert_eq!(server.cli(&args).code, 1);
+    assert_eq!(server.cli(&args).code, 2);
 }
 
 #[test]
