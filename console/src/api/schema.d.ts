@@ -9475,6 +9475,18 @@ export interface components {
              * @description How much higher the candidate scores on the same inputs, on average.
              */
             score_shift?: number | null;
+            /**
+             * Format: double
+             * @description The share of pairs with the same heaviest reason, where answers are explained inline.
+             */
+            reason_agreement?: number | null;
+            /**
+             * Format: double
+             * @description How far apart the two mixes of heaviest reasons are, from 0 to 1 (total variation).
+             */
+            reason_shift?: number | null;
+            /** @description How often each code was the heaviest reason of a pair. */
+            reasons?: components["schemas"]["RolloutReason"][];
             /** @description What each guardrail says. */
             evidence: components["schemas"]["RolloutEvidence"][];
             /** @description Why it ended, or does not go on. */
@@ -9597,6 +9609,21 @@ export interface components {
              *     evidence against the candidate was; it is rolled back from that of `goal` on.
              */
             log10: number[];
+        };
+        /** @description How often a reason was the heaviest of an answer, in pairs of answers to the same inputs. */
+        RolloutReason: {
+            /** @description Its code in the explain profile; `no reason` counts answers without one. */
+            code: string;
+            /**
+             * Format: uint64
+             * @description Of the incumbent.
+             */
+            incumbent: number;
+            /**
+             * Format: uint64
+             * @description Of the candidate.
+             */
+            candidate: number;
         };
         /** @description A step of a rollout. */
         RolloutStep: {

@@ -43,6 +43,7 @@ export default function Rollout({ name, id }: { name: string; id: string }) {
             <Standing of={of} />
             <Counts of={of} />
           </div>
+          {(of.reasons?.length ?? 0) > 0 && <Reasons of={of} />}
           <Steps of={of} />
           <Panel title={words.releases.evidence}>
             <p className="soft small">{words.releases.evidenceHint}</p>
@@ -132,6 +133,29 @@ function Counts({ of }: Of) {
           [words.dropped, number(of.dropped)],
           [words.agreement, typeof of.agreement === "number" ? percent(of.agreement) : "–"],
           [words.shift, typeof of.score_shift === "number" ? of.score_shift.toPrecision(3) : "–"],
+          [words.reasonAgreement, typeof of.reason_agreement === "number" ? percent(of.reason_agreement) : "–"],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+/** Two versions may agree on every answer and differ in why. */
+function Reasons({ of }: Of) {
+  const words = useWords().releases;
+  const rows = [...(of.reasons ?? [])].sort((a, b) => b.incumbent + b.candidate - a.incumbent - a.candidate);
+  const share = (part: number, side: "incumbent" | "candidate") => percent(part / Math.max(1, rows.reduce((sum, row) => sum + row[side], 0)));
+  return (
+    <Panel title={words.reasons}>
+      <p className="soft small">{words.reasonsHint(percent(of.reason_shift ?? 0))}</p>
+      <Table
+        of={rows}
+        label={words.reasons}
+        id={(row) => row.code}
+        columns={[
+          { name: words.reasonCode, cell: (row) => row.code },
+          { name: words.ofIncumbent, cell: (row) => share(row.incumbent, "incumbent"), isNumber: true },
+          { name: words.ofCandidate, cell: (row) => share(row.candidate, "candidate"), isNumber: true },
         ]}
       />
     </Panel>

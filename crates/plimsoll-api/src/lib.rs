@@ -144,7 +144,7 @@ pub use review::{
 };
 pub use rollout::{
     Because, DrillRollback, RollbackDrill, Rollout, RolloutChange, RolloutEvidence,
-    RolloutGuardrail, RolloutPoint, RolloutStep, StartRollout,
+    RolloutGuardrail, RolloutPoint, RolloutReason, RolloutStep, StartRollout,
 };
 pub use session::{Session, SignIn};
 pub use sink::{CloudEvent, CreateSink, ResumeSink, Sink, SinkProgress, SinkSecret, SinkTest};

@@ -138,6 +138,15 @@ pub struct Rollout {
     /// How much higher the candidate scores on the same inputs, on average.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_shift: Option<f64>,
+    /// The share of pairs with the same heaviest reason, where answers are explained inline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_agreement: Option<f64>,
+    /// How far apart the two mixes of heaviest reasons are, from 0 to 1 (total variation).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_shift: Option<f64>,
+    /// How often each code was the heaviest reason of a pair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<RolloutReason>,
     /// What each guardrail says.
     pub evidence: Vec<RolloutEvidence>,
     /// Why it ended, or does not go on.
@@ -174,6 +183,17 @@ pub struct RolloutEvidence {
     /// Why it can say nothing yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// How often a reason was the heaviest of an answer, in pairs of answers to the same inputs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutReason {
+    /// Its code in the explain profile; `no reason` counts answers without one.
+    pub code: String,
+    /// Of the incumbent.
+    pub incumbent: u64,
+    /// Of the candidate.
+    pub candidate: u64,
 }
 
 /// What guardrails said after so many answers of the candidate.

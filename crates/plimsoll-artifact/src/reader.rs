@@ -21,6 +21,8 @@ pub struct Reader {
     end: u64,
     /// Of a whole read: the chunks so far.
     hash: Option<Context>,
+    /// Where the next chunk is read to.
+    room: Vec<u8>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -54,7 +56,8 @@ impl Reader {
         }
         let until = layout.chunks(length);
         let hash = Some(Context::new(&SHA256));
-        Ok(Self { object, stream, digest, length, chunk: 0, until, start: 0, end: length, hash })
+        let (start, end, room) = (0, length, Vec::new());
+        Ok(Self { object, stream, digest, length, chunk: 0, until, start, end, hash, room })
     }
 
     /// Bytes of the whole artifact.
@@ -84,6 +87,11 @@ impl Reader {
         }
         (self.start, self.end) = (start, end);
         Ok(self)
+    }
+
+    /// Reads the next bytes into this memory, which a caller has done with.
+    pub fn reuse(&mut self, room: Vec<u8>) {
+        self.room = room;
     }
 
     /// The next bytes, at most one chunk; `None` after the last.
@@ -118,7 +126,9 @@ impl Reader {
         let is_last = number + 1 == layout.chunks(self.length);
         let place = layout.place(number, self.length);
         let room = usize::try_from(layout.chunk()).unwrap_or(0).saturating_add(TAG_LEN);
-        let mut sealed = Vec::with_capacity(room);
+        let mut sealed = std::mem::take(&mut self.room);
+        sealed.clear();
+        sealed.reserve_exact(room);
         self.object.read(place, &mut sealed)?;
         let end = if is_last { End::Last } else { End::More };
         let opened = self.stream.unseal(number, end, &mut sealed);

@@ -687,6 +687,8 @@ fn facts(row: &RolloutRow, what: &str, after: &Watched) -> Value {
         "phase": rollout.phase(), "step": rollout.step(), "exposure": rollout.exposure(),
         "candidates": candidates, "pairs": pairs, "outcomes": rollout.outcomes(), "reason": rollout.reason(),
         "evidence": evidence, "agreement": after.pairs.agreement(),
-        "score_shift": after.pairs.mean_shift(), "drill": row.is_drill,
+        "score_shift": after.pairs.mean_shift(),
+        "reason_agreement": after.reasons.agreement(), "reason_shift": after.reasons.shift(),
+        "drill": row.is_drill,
     })
 }

@@ -182,6 +182,9 @@ impl Control {
             dropped,
             agreement: watched.pairs.agreement(),
             score_shift: watched.pairs.mean_shift(),
+            reason_agreement: watched.reasons.agreement(),
+            reason_shift: watched.reasons.shift(),
+            reasons: watched.reasons.codes().map(shown_reason).collect(),
             evidence: rollout.evidence().map(|one| shown_evidence(rollout, one)).collect(),
             reason: rollout.reason().map(|reason| reason.what.clone()),
             is_drill: row.is_drill,
@@ -192,6 +195,10 @@ impl Control {
             history: history.into_iter().map(shown_change).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn shown_reason((code, [incumbent, candidate]): (&str, [u64; 2])) -> api::RolloutReason {
+    api::RolloutReason { code: code.to_owned(), incumbent, candidate }
 }
 
 fn shown_trail(watched: &Watched) -> Vec<api::RolloutPoint> {

@@ -141,7 +141,7 @@ impl Pass {
         {
             let refusal = Refusal::new(Phase::Plan, RefusalCode::TooManyRows)
                 .with_rule("each row is a call to the upstream, which declares its `max_rows`");
-            self.watch(&plan, &facts, Some(&refusal), work);
+            self.watch(&plan, &facts, Err(&refusal), work);
             return Err(refusal);
         }
         self.mark(Phase::Plan);
@@ -153,16 +153,23 @@ impl Pass {
         self.mark(Phase::Predict);
         let guarded = predicted.and_then(|()| self.guard(&plan, work));
         self.mark(Phase::Guard);
-        let explained = guarded.and_then(|()| {
-            let predicted = Predicted { inputs: &work.features, answers: &work.values };
-            self.explain(&plan, predicted, &mut work.explain)
-        });
+        let explained = guarded.and_then(|()| self.explained(&plan, work));
         self.mark(Phase::Explain);
         let earlier = match &explained {
             Ok(_) => None,
             Err(_) => self.earlier(serving, plan.version, work).await,
         };
         Ok(self.conclude(&facts, plan, explained, earlier, work))
+    }
+
+    /// Why the model answered so, where the deployment says so with the answer.
+    pub(crate) fn explained(
+        &self,
+        plan: &RoutePlan<'_>,
+        work: &mut Work,
+    ) -> Result<Option<Explanation>, Refusal> {
+        let predicted = Predicted { inputs: &work.features, answers: &work.values };
+        self.explain(plan, predicted, &mut work.explain)
     }
 
     /// Notes the idempotency key; the recorded entry if it was answered before.
@@ -533,7 +540,7 @@ impl Pass {
     ) -> Concluded {
         let rows = work.scratch.rows.len();
         if plan.rollout.is_some() {
-            self.watch(&plan, facts, explained.as_ref().err(), work);
+            self.watch(&plan, facts, explained.as_ref().map(Option::as_ref), work);
         }
         if let Some(arm) = plan.arm {
             self.watch_arm(arm, explained.as_ref().err(), work);

@@ -5,17 +5,19 @@
 //! the incumbent already. It must not know who hears of the verdict.
 
 use crate::admit::Gateway;
+use crate::answer::reasons;
 use crate::decide::{Concluded, Facts, Work};
 use crate::pass::{Pass, PhaseClock, ended};
 use crate::recorder::Ended;
 use http::HeaderMap;
 use plimsoll_contract::Scratch;
 use plimsoll_release::rollout::{Event, Seen};
+use plimsoll_release::watched::Reasons;
 use plimsoll_serving::{
     Caller, LiveRollout, RoutePlan, RouteTarget, Scoring, ServedDeployment, ServedGroup, Serving,
     ServingSnapshot, plan, route,
 };
-use plimsoll_types::record::{Flag, Kind, Mapped, Output, ROUTED, ResultClass, Route};
+use plimsoll_types::record::{Explanation, Flag, Kind, Mapped, Output, ROUTED, ResultClass, Route};
 use plimsoll_types::{Clock, DecisionId, Phase, Protocol, Refusal, RefusalCode, Rows};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +43,8 @@ pub struct Shadow {
     mapped: Vec<(&'static str, String)>,
     request_len: u64,
     incumbent: Seen,
+    /// Its heaviest reason, where answers are explained before they leave.
+    reason: Option<String>,
 }
 
 /// The work that waits, for whoever carries it out.
@@ -119,18 +123,24 @@ impl Gateway {
         let predicted = pass.predict(plan.version, &mut work).await;
         pass.mark(Phase::Predict);
         let guarded = predicted.and_then(|()| pass.guard(&plan, &work));
+        // What could not be explained would be no answer to a caller either.
+        let explained = guarded.and_then(|()| pass.explained(&plan, &mut work));
         let latency = pass.clock.of(Phase::Predict).into();
         let groups = shadow.incumbent.groups;
         let mut candidate =
-            seen(rollout.live.scoring, guarded.as_ref().err(), &work.values, latency);
+            seen(rollout.live.scoring, explained.as_ref().err(), &work.values, latency);
         if plan.version.upstream.is_none() {
             // Here it ran beside the requests, on another thread: how long that took says nothing.
             candidate.latency_us = shadow.incumbent.latency_us;
         }
         candidate.groups = groups;
-        let is_recorded = pass.record_shadow(&shadow, &plan, guarded.err().as_ref(), &work.values);
+        let is_recorded = pass.record_shadow(&shadow, &plan, &explained, &work.values);
         work.keep();
         if is_recorded {
+            let reason = explained.as_ref().ok().and_then(Option::as_ref).and_then(heaviest);
+            if let (Some(before), Some(after)) = (&shadow.reason, &reason) {
+                rollout.live.with(|watched| watched.reasons.see(before, after));
+            }
             self.judge(&rollout.live, &Event::Pair(shadow.incumbent, candidate));
         }
     }
@@ -162,6 +172,12 @@ impl Gateway {
             self.0.shadows.verdicts.notify_one();
         }
     }
+}
+
+/// The heaviest reason of the first row; `None` where no profile says what the reasons are.
+fn heaviest(explanation: &Explanation) -> Option<String> {
+    explanation.profile?;
+    Some(reasons(explanation, 0).next().unwrap_or(Reasons::NONE).to_owned())
 }
 
 /// What guardrails see of an answer, or of a refusal.
@@ -282,15 +298,16 @@ impl Pass {
         &mut self,
         plan: &RoutePlan<'_>,
         facts: &Facts,
-        refusal: Option<&Refusal>,
+        explained: Result<Option<&Explanation>, &Refusal>,
         work: &Work,
     ) {
         let Some(rollout) = plan.rollout else { return };
         let latency = self.clock.of(Phase::Predict).into();
-        let seen = seen(rollout.live.scoring, refusal, &work.values, latency);
+        let seen = seen(rollout.live.scoring, explained.err(), &work.values, latency);
         let seen = Seen { groups: facts.groups, ..seen };
         if plan.is_shadowed {
-            self.shadow = Some(Box::new(self.shadow_of(facts, work, seen)));
+            let reason = explained.ok().flatten().and_then(heaviest);
+            self.shadow = Some(Box::new(self.shadow_of(facts, work, seen, reason)));
             return;
         }
         let event = match plan.route {
@@ -301,7 +318,13 @@ impl Pass {
         self.gateway.judge(&rollout.live, &event);
     }
 
-    fn shadow_of(&self, facts: &Facts, work: &Work, incumbent: Seen) -> Shadow {
+    fn shadow_of(
+        &self,
+        facts: &Facts,
+        work: &Work,
+        incumbent: Seen,
+        reason: Option<String>,
+    ) -> Shadow {
         Shadow {
             of: self.id,
             snapshot: Arc::clone(&self.snapshot),
@@ -313,6 +336,7 @@ impl Pass {
             mapped: facts.mapped.clone(),
             request_len: self.request_len,
             incumbent,
+            reason,
         }
     }
 
@@ -335,9 +359,10 @@ impl Pass {
         &mut self,
         shadow: &Shadow,
         plan: &RoutePlan<'_>,
-        refusal: Option<&Refusal>,
+        explained: &Result<Option<Explanation>, Refusal>,
         values: &[f64],
     ) -> bool {
+        let refusal = explained.as_ref().err();
         let result = refusal.map_or(ResultClass::Answered, |refusal| ended(refusal.code));
         let output = plan.version.model.output();
         let width = u32::try_from(output.count).unwrap_or(u32::MAX);
@@ -350,6 +375,7 @@ impl Pass {
             rows: &shadow.rows,
             flags: &shadow.flags,
             outputs: if refusal.is_some() { &[] } else { &outputs },
+            explanation: explained.as_ref().ok().and_then(Option::as_ref),
             mapped: &mapped,
             subjects: &shadow.subjects,
             caller_id: Some(&of),

@@ -3,10 +3,15 @@
 
 use crate::rollout::{Event, Rollout, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The most points of a trail: as many as a chart of a page's width can show, and some 10 KiB
 /// where a rollout is written down.
 const TRAIL_MAX: usize = 240;
+/// The most reason codes that are told apart; a profile has a dozen or two.
+const CODES_MAX: usize = 64;
+/// Every code beyond them.
+const OTHERS: &str = "other reasons";
 
 /// A rollout with what pairs said.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -15,6 +20,9 @@ pub struct Watched {
     pub rollout: Rollout,
     /// What pairs said.
     pub pairs: Pairs,
+    /// What pairs said of why; empty of rollouts from before it was kept.
+    #[serde(default)]
+    pub reasons: Reasons,
     /// How the evidence came to be; empty of rollouts from before it was kept.
     #[serde(default)]
     pub trail: Trail,
@@ -99,11 +107,24 @@ pub struct Pairs {
     pub distance: f64,
 }
 
+/// Reasons that both versions gave for their answers to the same inputs. Two versions may agree on
+/// every answer and differ in why, and it is the reasons that people are told.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Reasons {
+    /// Pairs in which both were explained.
+    pub compared: u64,
+    /// Of these, pairs whose heaviest reasons are the same.
+    pub agreed: u64,
+    /// How often a code was the heaviest reason, of the incumbent and of the candidate.
+    codes: BTreeMap<String, [u64; 2]>,
+}
+
 impl Watched {
     /// A rollout of which nothing was seen yet.
     #[must_use]
     pub fn new(rollout: Rollout) -> Self {
-        Self { rollout, pairs: Pairs::default(), trail: Trail::default() }
+        let (pairs, reasons) = (Pairs::default(), Reasons::default());
+        Self { rollout, pairs, reasons, trail: Trail::default() }
     }
 
     /// Sees what happened; see [`Rollout::see`].
@@ -148,11 +169,68 @@ impl Pairs {
     }
 }
 
+impl Reasons {
+    /// What an answer's heaviest reason is called where it has none: few profiles give reasons for
+    /// an answer that nobody minds.
+    pub const NONE: &str = "no reason";
+
+    /// Sees the heaviest reasons of a pair.
+    pub fn see(&mut self, incumbent: &str, candidate: &str) {
+        self.compared += 1;
+        self.agreed += u64::from(incumbent == candidate);
+        self.count(incumbent)[0] += 1;
+        self.count(candidate)[1] += 1;
+    }
+    fn count(&mut self, code: &str) -> &mut [u64; 2] {
+        let is_known = self.codes.contains_key(code);
+        let code = if is_known || self.codes.len() < CODES_MAX { code } else { OTHERS };
+        self.codes.entry(code.to_owned()).or_default()
+    }
+    /// The share of pairs with the same heaviest reason; `None` without any.
+    #[must_use]
+    pub fn agreement(&self) -> Option<f64> {
+        (self.compared > 0).then(|| self.agreed as f64 / self.compared as f64)
+    }
+    /// How far apart the two mixes of reasons are, from 0 to 1 (total variation distance): the
+    /// share of people who would be told another reason at the least.
+    #[must_use]
+    pub fn shift(&self) -> Option<f64> {
+        let apart: u64 = self.codes.values().map(|[before, after]| before.abs_diff(*after)).sum();
+        (self.compared > 0).then(|| apart as f64 / 2.0 / self.compared as f64)
+    }
+    /// How often each code was the heaviest reason, of the incumbent and of the candidate.
+    pub fn codes(&self) -> impl Iterator<Item = (&str, [u64; 2])> {
+        self.codes.iter().map(|(code, counts)| (&**code, *counts))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rollout::{Plan, Seen};
     use plimsoll_types::Time;
+
+    #[test]
+    fn reasons_say_how_far_versions_agree_on_why() {
+        let mut reasons = Reasons::default();
+        assert_eq!((reasons.agreement(), reasons.shift()), (None, None));
+        for (before, after) in
+            [("R1", "R1"), ("R1", "R2"), ("R2", "R1"), (Reasons::NONE, "R2"), ("R2", "R2")]
+        {
+            reasons.see(before, after);
+        }
+        // Two swapped: they differ in single cases and not in the mix.
+        assert_eq!((reasons.agreement(), reasons.shift()), (Some(0.4), Some(0.2)));
+        let codes: Vec<_> = reasons.codes().collect();
+        assert_eq!(codes, [("R1", [2, 2]), ("R2", [2, 3]), (Reasons::NONE, [1, 0])]);
+        for n in 0..1000 {
+            reasons.see(&format!("X{n}"), "R1");
+        }
+        assert!(reasons.codes().count() <= CODES_MAX + 1);
+        assert_eq!(reasons.codes().map(|(_, [before, _])| before).sum::<u64>(), reasons.compared);
+        let written = serde_json::to_string(&reasons).unwrap();
+        assert_eq!(serde_json::from_str::<Reasons>(&written).unwrap(), reasons);
+    }
 
     #[test]
     fn pairs_say_how_far_versions_agree() {

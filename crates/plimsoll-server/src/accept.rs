@@ -92,8 +92,9 @@ pub(crate) fn builder(bounds: Bounds) -> Arc<auto::Builder<TokioExecutor>> {
         .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .half_close(false)
-        .pipeline_flush(true);
+        // Never `pipeline_flush`: with it a reply is taken as fast as it is made, and all of a
+        // file that is read slowly waits in memory.
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())

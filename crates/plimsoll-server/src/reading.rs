@@ -4,6 +4,7 @@ use crate::reply::{BrokeOff, Pieces};
 use bytes::Bytes;
 use plimsoll_artifact::{ArtifactError, Reader};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
@@ -14,6 +15,38 @@ pub(crate) struct Reading {
     reader: Option<Reader>,
     next: Option<JoinHandle<Chunk>>,
     left: u64,
+    spent: Spent,
+}
+
+/// Memory of chunks that were sent, for the next ones; as many as are ever under way at once. The
+/// threads that read are many and the one that sends is none of them: were each chunk new, each of
+/// those threads would keep a hundred chunks that others freed before its allocator gave one of
+/// them away again.
+#[derive(Clone, Debug, Default)]
+struct Spent(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spent {
+    fn slot(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A chunk while it is sent.
+struct Sent {
+    bytes: Vec<u8>,
+    spent: Spent,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.spent.slot().push(std::mem::take(&mut self.bytes));
+    }
 }
 
 /// A chunk, with the reader of the next.
@@ -21,8 +54,8 @@ type Chunk = (Reader, Result<Option<Vec<u8>>, ArtifactError>);
 
 impl Reading {
     /// The `left` bytes of `reader`.
-    pub(crate) const fn new(reader: Reader, left: u64) -> Self {
-        Self { reader: Some(reader), next: None, left }
+    pub(crate) fn new(reader: Reader, left: u64) -> Self {
+        Self { reader: Some(reader), next: None, left, spent: Spent::default() }
     }
 }
 
@@ -30,10 +63,15 @@ impl Pieces for Reading {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
         let next = match (&mut self.next, self.reader.take()) {
             (Some(next), _) => next,
-            (None, Some(mut reader)) => self.next.insert(tokio::task::spawn_blocking(move || {
-                let bytes = reader.next_bytes();
-                (reader, bytes)
-            })),
+            (None, Some(mut reader)) => {
+                if let Some(room) = self.spent.slot().pop() {
+                    reader.reuse(room);
+                }
+                self.next.insert(tokio::task::spawn_blocking(move || {
+                    let bytes = reader.next_bytes();
+                    (reader, bytes)
+                }))
+            }
             (None, None) => return Poll::Ready(None),
         };
         let Poll::Ready(done) = Pin::new(next).poll(context) else { return Poll::Pending };
@@ -42,7 +80,8 @@ impl Pieces for Reading {
             Ok((reader, Ok(Some(bytes)))) => {
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 self.reader = Some(reader);
-                Poll::Ready(Some(Ok(bytes.into())))
+                let spent = self.spent.clone();
+                Poll::Ready(Some(Ok(Bytes::from_owner(Sent { bytes, spent }))))
             }
             Ok((_, Ok(None))) => Poll::Ready(None),
             Ok((_, Err(error))) => {

@@ -4640,6 +4640,15 @@ class Rollout(TypedDict):
     # How much higher the candidate scores on the same inputs, on average.
     score_shift: NotRequired[Optional[float]]
 
+    # The share of pairs with the same heaviest reason, where answers are explained inline.
+    reason_agreement: NotRequired[Optional[float]]
+
+    # How far apart the two mixes of heaviest reasons are, from 0 to 1 (total variation).
+    reason_shift: NotRequired[Optional[float]]
+
+    # How often each code was the heaviest reason of a pair.
+    reasons: NotRequired[List["RolloutReason"]]
+
     # What each guardrail says.
     evidence: List["RolloutEvidence"]
 
@@ -4754,6 +4763,19 @@ class RolloutPoint(TypedDict):
     # Of each guardrail, in the order of `evidence`: the decimal logarithm of how many to 1 the
     # evidence against the candidate was; it is rolled back from that of `goal` on.
     log10: List[float]
+
+
+class RolloutReason(TypedDict):
+    """How often a reason was the heaviest of an answer, in pairs of answers to the same inputs."""
+
+    # Its code in the explain profile; `no reason` counts answers without one.
+    code: str
+
+    # Of the incumbent.
+    incumbent: int
+
+    # Of the candidate.
+    candidate: int
 
 
 class RolloutStep(TypedDict):

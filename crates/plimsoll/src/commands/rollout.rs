@@ -281,12 +281,18 @@ fn show(context: &Context, one: &Rollout) -> Result<(), Failure> {
                 "outcomes",
                 format!("{} of the candidate, {} meanwhile", one.outcomes, one.incumbent_outcomes),
             )
-            .maybe("agreement", one.agreement.map(|share| format!("{:.2} %", share * 100.0)))
+            .maybe("agreement", one.agreement.map(percent))
             .maybe("score shift", one.score_shift.map(|shift| format!("{shift:+.4}")))
+            .maybe("same reason", one.reason_agreement.map(percent))
+            .maybe("reason shift", one.reason_shift.map(percent))
             .add("started", context.time(one.started_at))
             .maybe("ended", one.ended_at.map(|at| context.time(at)));
         format!("{facts}\n{evidence}\n{history}")
     })
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
 }
 
 fn exposure(one: &Rollout) -> String {

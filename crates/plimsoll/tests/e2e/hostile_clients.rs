@@ -2,7 +2,7 @@
 //! 4xx or closed, memory keeps below a ceiling, others are answered meanwhile, and what was
 //! resolved to a deployment has its record.
 
-use crate::harness::{Http, Server, get, parse, post, requests};
+use crate::harness::{Http, Server, get, parse, post, request, requests};
 use crate::hostile::{Case, gzip};
 use plimsoll_types::protobuf::Writer;
 use serde_json::{Value, json};
@@ -442,6 +442,34 @@ fn stalled_readers_cost_nothing_and_are_closed() {
     }
     target.is_well("readers that do not read");
     assert!(target.records("answered") >= 900, "{}", target.records("answered"));
+}
+
+/// Many times what the server may hold: what is not taken has to wait on the disk.
+#[test]
+fn a_file_is_read_no_faster_than_it_is_taken() {
+    const SIZE: usize = 256 << 20;
+    let target = Target::start(&[]);
+    let path = "/api/2.0/mlflow-artifacts/artifacts/1/r/artifacts/large.bin";
+    let put = request(target.server.control(), "PUT", path, &vec![7; SIZE], &[]);
+    assert_eq!(put.status, 200, "{}", put.body);
+    let asking = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let mut readers: Vec<TcpStream> = (0..2).map(|_| target.connect()).collect();
+    for reader in &mut readers {
+        reader.write_all(asking.as_bytes()).expect("sent");
+        // Much is made and little of it taken: the sockets are full by now.
+        let mut some = [0; 1 << 10];
+        for _ in 0..20 {
+            reader.read_exact(&mut some).expect("it comes");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    target.is_well("two files read slowly");
+    for mut reader in readers {
+        let rest = until_closed("a file", &mut reader);
+        let taken = rest.len() + (20 << 10);
+        assert!((SIZE..SIZE + (1 << 10)).contains(&taken), "{taken} bytes");
+    }
+    target.is_well("two files read to their end");
 }
 
 /// What other servers got wrong, line by line: each refused by name, with a record.

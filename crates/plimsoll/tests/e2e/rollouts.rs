@@ -270,6 +270,64 @@ fn a_model_that_is_worse_never_answers_anybody_when_it_is_asked_beside() {
     assert_eq!(routes.get(&Route::Shadow), Some(&shadows));
 }
 
+const PROFILE: &str = "
+version: 1
+decision: {threshold: 0.5, adverse: above}
+languages: [en]
+principles: {en: A rule looks at the payment.}
+features:
+  amount: {code: A01, label: {en: the amount}}
+  hour: {code: H01, label: {en: the hour}}
+";
+
+/// Whoever pays much pays late at night here, so that looking at either gives the same answers.
+#[test]
+fn a_model_that_answers_the_same_for_other_reasons_is_seen_to() {
+    let by_hour = flags_from(0.5).replace(
+        "[0,0,0],\n        \"split_conditions\":[5E-1",
+        "[1,0,0],\n        \"split_conditions\":[1.2E1",
+    );
+    assert_ne!(by_hour, flags_from(0.5));
+    let server = serve(&[flags_from(0.5), by_hour], &[]);
+    let profile = server.folder.path().join("profile.yaml");
+    std::fs::write(&profile, PROFILE).expect("written");
+    let profile = profile.to_str().expect("UTF-8");
+    let explain = ["--explain", "inline", "--explain-profile", profile];
+    server.cli(&[&["deployment", "update", "fraud"], &explain[..]].concat()).ok();
+    let start = ["rollout", "start", "fraud", "--version", "2", "--step", "shadow:100000:1h"];
+    server.cli(&start).ok();
+    let mut connection = Connection::open(server.address()).expect("connects");
+    for number in 0..60 {
+        let mut asked: Value = serde_json::from_str(&payment(number).0).expect("JSON");
+        let is_much = asked["inputs"][0]["data"][0].as_f64().expect("a number") >= 0.5;
+        asked["inputs"][1]["data"][0] = json!(if is_much { 23 } else { 9 });
+        let (status, ..) = connection.ask("fraud", &asked.to_string(), "").expect("answers");
+        assert_eq!(status, 200);
+    }
+    let compared = |now: &Value| now["pairs"] == 60;
+    let now = (0..PATIENCE).find_map(|_| {
+        std::thread::sleep(LOOK_EVERY);
+        Some(server.rollout()).filter(compared)
+    });
+    let now = now.expect("all are compared");
+    assert_eq!((&now["agreement"], &now["score_shift"]), (&json!(1.0), &json!(0.0)));
+    assert_eq!((&now["reason_agreement"], &now["reason_shift"]), (&json!(0.0), &json!(1.0)));
+    let said = json!([
+        {"code": "A01", "incumbent": 60, "candidate": 0},
+        {"code": "H01", "incumbent": 0, "candidate": 60},
+    ]);
+    assert_eq!(now["reasons"], said, "{now:#}");
+    let told = server.cli(&["rollout", "show", "fraud"]).ok();
+    assert!(told.contains("same reason") && told.contains("0.00 %"), "{told}");
+    // What the candidate would have said is on record.
+    let (folder, _) = server.stop();
+    let shadows = entries(folder.path()).into_iter().filter(|entry| {
+        let draft = &entry.leaf.draft;
+        draft.kind == Kind::Decision && draft.route == Some(Route::Shadow)
+    });
+    assert_eq!(shadows.count(), 60);
+}
+
 #[test]
 fn a_service_that_is_dead_is_rolled_back_within_five_requests() {
     for percent in [1, 5, 25] {
