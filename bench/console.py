@@ -5,7 +5,7 @@ A server of its own scores a million rows of the demo's applications, of which o
 the contract, and a second deployment has a handful of decisions in between. Then the API is asked as
 the console asks it. Reported: median and 95th percentile of the time to the last byte, over the
 given number of requests. Last, while the server has all of them, `console/bench/charts.mjs` is run against
-it: the size of the first load, the first paint on a slow CPU, script time per frame of charts. Environment:
+it: the size of the first load, the first paint on a slow CPU, script time per frame of charts, clicks and keys. Environment:
 CONSOLE_DECISIONS (1000000), CONSOLE_REQUESTS (40), PLIMSOLL (binary), CARGO_TARGET_DIR.
 """
 
