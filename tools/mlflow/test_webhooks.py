@@ -75,6 +75,11 @@ def test_what_is_refused(client, server, receiver):
     for bad in [{"name": ""}, {"name": "a b"}, {"url": ""}, {"url": "ftp://h/"}, {"url": "not a url"},
                 {"events": []}]:
         assert create(**bad).status_code == 400, bad
+    hook = create(name="two").json()["webhook"]["webhook_id"]
+    for url, words in [("   ", "Webhook URL cannot be empty or just whitespace"), ("ftp://h/", "Invalid webhook URL scheme"),
+                       ("http://[h", "Invalid webhook URL")]:
+        answer = requests.patch(f"{server}/api/2.0/mlflow/webhooks/{hook}", json={"url": url})
+        assert answer.status_code == 400 and words in answer.json()["message"], answer.text
 
 
 EVENTS = [

@@ -669,8 +669,19 @@ fn address_fits(app: &App, args: &Args) -> Result<(), Fail> {
     let refused = |error: plimsoll_outbound::OutboundError| {
         told(Error::invalid(format!("Invalid webhook URL: {error}")))
     };
+    webhook_begins_well(text).map_err(|why| told(Error::invalid(why)))?;
     let url: Url = text.parse().map_err(refused)?;
     app.outbound.check(&url).map_err(refused)
+}
+
+/// What MLflow's clients look for in the refusal of an address that is none.
+fn webhook_begins_well(text: &str) -> Result<(), &'static str> {
+    if text.trim().is_empty() {
+        return Err("Webhook URL cannot be empty or just whitespace");
+    }
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_http = ["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    is_http.then_some(()).ok_or("Invalid webhook URL scheme: it must begin with https://")
 }
 
 fn told(error: Error) -> Fail {
